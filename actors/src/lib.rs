@@ -1,0 +1,12 @@
+//! Who takes turns: the actors of the house, and the traits of the outside world they need.
+
+/// Messages between nodes.
+pub mod bus;
+/// The only reader of the time of day.
+pub mod clock;
+/// What every actor is given: store, clock, bus and the node's name.
+pub mod world;
+
+pub use bus::{Bus, BusSink};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use world::World;

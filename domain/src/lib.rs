@@ -1,14 +1,37 @@
-//! Decides: the pure types and rules of Belfry. Nothing here waits, stores, sends or reads the clock.
+//! Decides: the pure types and rules of Belfry. Nothing here waits, stores, sends or reads the clock;
+//! time is always an argument.
 
+/// People: roles, names, addresses, and what is required of them.
+pub mod account;
+/// Bookings: their statuses and the one table of allowed moves.
+pub mod booking;
 /// How an expert lets their time be booked: lengths, grid, buffers, notice, horizon, caps.
 pub mod booking_rules;
+/// What happened: the events that carry every change to those concerned.
+pub mod event;
+/// Experts as the public sees them.
+pub mod expert;
 /// What is wrong with one field of an input.
 pub mod field;
+/// Identifiers: newtypes over UUIDv7.
+pub mod id;
 /// The UTC offsets of a zone over a stretch of time.
 mod offsets;
 /// When an expert works: weekly windows, overrides, time off.
 pub mod schedule;
 /// Which times of an expert are free.
 pub mod slot;
+/// Text that people type, made safe to keep and show.
+pub mod text;
 /// Between the clock on the wall of a zone and instants.
 pub mod wall;
+
+use chrono::{DateTime, SubsecRound, Utc};
+
+/// An instant in UTC with microsecond resolution, the finest both database engines keep.
+pub type Instant = DateTime<Utc>;
+
+/// Cuts what the database would not keep, so that a value read back equals the value written.
+pub fn to_micros(instant: Instant) -> Instant {
+    instant.trunc_subsecs(6)
+}

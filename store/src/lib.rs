@@ -1,0 +1,10 @@
+//! What Belfry remembers: every line of SQL, once, for SQLite and PostgreSQL.
+
+/// The connection to either engine, transactions, and the few fragments in which they differ.
+#[macro_use]
+pub mod db;
+/// What can go wrong with a store call.
+pub mod error;
+
+pub use db::{Store, Tx};
+pub use error::StoreError;

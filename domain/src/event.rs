@@ -1,0 +1,229 @@
+//! What happened: the events that carry every change to those concerned.
+//!
+//! An event is written in the transaction of its change and read by the planner afterwards, so its data
+//! must say everything that a message needs: nothing may be looked up that could have changed meanwhile.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Instant;
+use crate::account::{Account, UnknownName};
+use crate::booking::{Actor, Booking, Mode, Status};
+use crate::id::{BookingId, EventId, UserId};
+
+macro_rules! event_types {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
+        /// Every type of event, past tense.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum EventType {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl EventType {
+            /// Every type there is.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The CloudEvents `type`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+        }
+    };
+}
+
+event_types! {
+    /// Somebody opened an account. Data: [`AccountFacts`].
+    AccountRegistered = "account.registered",
+    /// Somebody asked for a new password. Data: [`AccountFacts`].
+    AccountPasswordForgotten = "account.password_forgotten",
+    /// A booking was made. Data: [`BookingFacts`], as for every `booking.*` type.
+    BookingCreated = "booking.created",
+    /// The expert agreed.
+    BookingConfirmed = "booking.confirmed",
+    /// The expert refused.
+    BookingRejected = "booking.rejected",
+    /// Either side called it off.
+    BookingCancelled = "booking.cancelled",
+    /// It was moved to another time.
+    BookingRescheduled = "booking.rescheduled",
+    /// Note, mode, place or link changed.
+    BookingEdited = "booking.edited",
+    /// An offset before the start was reached.
+    BookingReminderDue = "booking.reminder",
+    /// It did not take place.
+    BookingMissed = "booking.missed",
+    /// It took place.
+    BookingCompleted = "booking.completed",
+    /// The client reviewed it.
+    BookingReviewed = "booking.reviewed",
+}
+
+impl FromStr for EventType {
+    type Err = UnknownName;
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|t| t.as_str() == text)
+            .ok_or(UnknownName)
+    }
+}
+
+/// The CloudEvents `source` of what this house says.
+pub const SOURCE: &str = "/belfry";
+
+/// One event (CloudEvents 1.0 attributes; `time` is when the change was decided).
+#[derive(Clone, PartialEq, Debug)]
+pub struct Event {
+    pub id: EventId,
+    pub kind: EventType,
+    /// What it is about, such as `booking/{id}`.
+    pub subject: String,
+    /// Order among the events of one subject.
+    pub subject_version: i64,
+    pub time: Instant,
+    pub data: Value,
+}
+
+impl Event {
+    /// The event that tells of a booking's change; `booking` is its state after the change.
+    pub fn of_booking(kind: EventType, booking: &Booking, told: Told, now: Instant) -> Self {
+        let facts = BookingFacts {
+            booking_id: booking.id,
+            code: booking.code.clone(),
+            status: booking.status,
+            starts_at: booking.starts_at,
+            ends_at: booking.ends_at,
+            time_zone: booking.time_zone.name().to_owned(),
+            expert: Person {
+                id: booking.expert.id,
+                name: booking.expert.name.clone(),
+            },
+            client: Person {
+                id: booking.client.id,
+                name: booking.client.name.clone(),
+            },
+            mode: booking.mode,
+            place: booking.place.clone(),
+            link: booking.link.clone(),
+            note: booking.note.clone(),
+            reason: told.reason,
+            sequence: booking.sequence,
+            offset_minutes: told.offset_minutes,
+            previous_starts_at: told.previous_starts_at,
+            actor_id: told.actor.id,
+            actor_name: told.actor.name,
+            actor_role: told.actor.role,
+        };
+        Self {
+            id: EventId::at(now),
+            kind,
+            subject: format!("booking/{}", booking.id),
+            subject_version: booking.version,
+            time: now,
+            data: to_value(&facts),
+        }
+    }
+
+    /// The event that tells of an account.
+    pub fn of_account(kind: EventType, account: &Account, now: Instant) -> Self {
+        let facts = AccountFacts {
+            user_id: account.id,
+            auth_epoch: account.auth_epoch,
+        };
+        Self {
+            id: EventId::at(now),
+            kind,
+            subject: format!("account/{}", account.id),
+            subject_version: account.version,
+            time: now,
+            data: to_value(&facts),
+        }
+    }
+
+    /// The event as a CloudEvents 1.0 JSON object.
+    pub fn to_cloud_event(&self) -> Value {
+        serde_json::json!({
+            "specversion": "1.0",
+            "id": self.id,
+            "source": SOURCE,
+            "type": self.kind.as_str(),
+            "subject": self.subject,
+            "time": self.time,
+            "datacontenttype": "application/json",
+            "data": self.data,
+        })
+    }
+}
+
+fn to_value<T: Serialize>(facts: &T) -> Value {
+    // Facts are plain structs with string keys: they always have a JSON form.
+    serde_json::to_value(facts).unwrap_or(Value::Null)
+}
+
+/// What an event says beyond the booking's new state.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Told {
+    pub actor: Actor,
+    pub reason: Option<String>,
+    /// For reminders: minutes before the start.
+    pub offset_minutes: Option<i64>,
+    /// For moves: when it would have started.
+    pub previous_starts_at: Option<Instant>,
+}
+
+impl Told {
+    /// Told of `actor` alone.
+    pub fn by(actor: Actor) -> Self {
+        Self {
+            actor,
+            reason: None,
+            offset_minutes: None,
+            previous_starts_at: None,
+        }
+    }
+}
+
+/// Data of every `booking.*` event: the booking right after the change.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct BookingFacts {
+    pub booking_id: BookingId,
+    pub code: String,
+    pub status: Status,
+    pub starts_at: Instant,
+    pub ends_at: Instant,
+    /// The expert's IANA zone.
+    pub time_zone: String,
+    pub expert: Person,
+    pub client: Person,
+    pub mode: Mode,
+    pub place: Option<String>,
+    pub link: Option<String>,
+    pub note: Option<String>,
+    /// Why, where this change has a reason.
+    pub reason: Option<String>,
+    /// iCalendar SEQUENCE to send with this change.
+    pub sequence: i64,
+    pub offset_minutes: Option<i64>,
+    pub previous_starts_at: Option<Instant>,
+    pub actor_id: Option<UserId>,
+    pub actor_name: String,
+    pub actor_role: String,
+}
+
+/// A person named in an event.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Person {
+    pub id: UserId,
+    pub name: String,
+}
+
+/// Data of every `account.*` event.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct AccountFacts {
+    pub user_id: UserId,
+    /// Epoch at the time: a link made for an older epoch is void.
+    pub auth_epoch: i64,
+}

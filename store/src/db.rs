@@ -1,0 +1,285 @@
+//! The connection to either engine, transactions, and the few fragments in which they differ.
+//!
+//! A query is written once. `on_read!`, `on_write!` and `on_tx!` expand its body per engine with `DB`
+//! naming the engine's type; where the text must differ, a constant of [`Dialect`] is spliced in with
+//! `const_format::formatcp!`, so that every statement stays a `&'static str`.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgTypeInfo};
+use sqlx::sqlite::{
+    SqliteArgumentsBuffer, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous, SqliteTypeInfo,
+};
+use sqlx::{Database, Encode, Postgres, Sqlite, Transaction, Type};
+use uuid::Uuid;
+
+use crate::StoreError;
+
+/// How long a call waits for a connection before it gives up.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long one statement may run on PostgreSQL, and a writer wait for another on SQLite.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The memory of the house. Cloning shares the connections.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) db: Db,
+}
+
+/// The engine behind a store.
+#[derive(Clone)]
+pub(crate) enum Db {
+    /// One writer keeps SQLite's lock queue fair; readers never wait for it (WAL).
+    Sqlite {
+        write: SqlitePool,
+        read: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// A transaction on either engine; dropped without [`Tx::commit`], it is rolled back.
+pub enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    /// Makes everything done in it lasting.
+    ///
+    /// # Errors
+    /// When the database cannot promise that; then nothing was done.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// Fragments of SQL in which the engines differ.
+pub(crate) trait Dialect: Database {
+    /// Row locks of a claim, passing over rows that another claim holds.
+    const SKIP_LOCKED: &'static str;
+    /// Row locks of a read that a write of the same transaction depends on.
+    const FOR_UPDATE: &'static str;
+    /// Membership in the [`IdList`] bound as `$1`.
+    const ID_IN_1: &'static str;
+    /// Case-insensitive `LIKE`.
+    const ILIKE: &'static str;
+}
+
+impl Dialect for Sqlite {
+    // A writer on SQLite is alone by nature.
+    const SKIP_LOCKED: &'static str = "";
+    const FOR_UPDATE: &'static str = "";
+    const ID_IN_1: &'static str = "IN (SELECT unhex(value) FROM json_each($1))";
+    const ILIKE: &'static str = "LIKE";
+}
+
+impl Dialect for Postgres {
+    const SKIP_LOCKED: &'static str = "FOR UPDATE SKIP LOCKED";
+    const FOR_UPDATE: &'static str = "FOR UPDATE";
+    const ID_IN_1: &'static str = "= ANY($1)";
+    const ILIKE: &'static str = "ILIKE";
+}
+
+/// Many ids as one bind, for [`Dialect::ID_IN_1`].
+pub(crate) struct IdList(pub Vec<Uuid>);
+
+impl Type<Postgres> for IdList {
+    fn type_info() -> PgTypeInfo {
+        <Vec<Uuid> as Type<Postgres>>::type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for IdList {
+    fn encode_by_ref(
+        &self,
+        buf: &mut sqlx::postgres::PgArgumentBuffer,
+    ) -> Result<IsNull, BoxDynError> {
+        <Vec<Uuid> as Encode<'_, Postgres>>::encode_by_ref(&self.0, buf)
+    }
+}
+
+impl Type<Sqlite> for IdList {
+    fn type_info() -> SqliteTypeInfo {
+        <String as Type<Sqlite>>::type_info()
+    }
+}
+
+impl Encode<'_, Sqlite> for IdList {
+    fn encode_by_ref(&self, buf: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        let hex: Vec<String> = self.0.iter().map(|id| id.simple().to_string()).collect();
+        let json = serde_json::to_string(&hex)?;
+        <String as Encode<'_, Sqlite>>::encode(json, buf)
+    }
+}
+
+/// Runs a read that may be answered by any connection.
+macro_rules! on_read {
+    ($store:expr, |$pool:ident| $body:expr) => {
+        match &$store.db {
+            $crate::db::Db::Sqlite { read: $pool, .. } => {
+                #[allow(dead_code)]
+                type DB = ::sqlx::Sqlite;
+                $body
+            }
+            $crate::db::Db::Postgres($pool) => {
+                #[allow(dead_code)]
+                type DB = ::sqlx::Postgres;
+                $body
+            }
+        }
+    };
+}
+
+/// Runs one statement that writes.
+macro_rules! on_write {
+    ($store:expr, |$pool:ident| $body:expr) => {
+        match &$store.db {
+            $crate::db::Db::Sqlite { write: $pool, .. } => {
+                #[allow(dead_code)]
+                type DB = ::sqlx::Sqlite;
+                $body
+            }
+            $crate::db::Db::Postgres($pool) => {
+                #[allow(dead_code)]
+                type DB = ::sqlx::Postgres;
+                $body
+            }
+        }
+    };
+}
+
+/// Runs statements inside a [`Tx`]; inside, the connection is `&mut *name` for each of them.
+macro_rules! on_tx {
+    ($tx:expr, |$connection:ident| $body:expr) => {
+        match &mut *$tx {
+            $crate::db::Tx::Sqlite(tx) => {
+                #[allow(dead_code)]
+                type DB = ::sqlx::Sqlite;
+                let $connection = &mut **tx;
+                $body
+            }
+            $crate::db::Tx::Postgres(tx) => {
+                #[allow(dead_code)]
+                type DB = ::sqlx::Postgres;
+                let $connection = &mut **tx;
+                $body
+            }
+        }
+    };
+}
+
+impl Store {
+    /// Opens (and makes) the SQLite file at `path`.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or made.
+    pub async fn open_sqlite(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(STATEMENT_TIMEOUT)
+            .optimize_on_close(true, 400);
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.clone())
+            .await?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(4)
+            .min_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.read_only(true))
+            .await?;
+        Ok(Self {
+            db: Db::Sqlite { write, read },
+        })
+    }
+
+    /// Connects to PostgreSQL at `url` with at most `connections` connections.
+    ///
+    /// # Errors
+    /// When the address is malformed or the server cannot be reached.
+    pub async fn connect_postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let statement_timeout = STATEMENT_TIMEOUT.as_millis().to_string();
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| StoreError::Address(error.to_string()))?
+            .application_name("belfry")
+            .options([
+                ("statement_timeout", statement_timeout.as_str()),
+                ("timezone", "UTC"),
+            ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await?;
+        Ok(Self {
+            db: Db::Postgres(pool),
+        })
+    }
+
+    /// Brings the schema up to date; several nodes may do so at once.
+    ///
+    /// # Errors
+    /// When a migration fails or an applied one was changed afterwards.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match &self.db {
+            Db::Sqlite { write, .. } => sqlx::migrate!("../migrations/sqlite").run(write).await?,
+            Db::Postgres(pool) => sqlx::migrate!("../migrations/postgres").run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        on_read!(self, |pool| {
+            sqlx::query::<DB>("SELECT 1").execute(pool).await?;
+        });
+        Ok(())
+    }
+
+    /// The engine's name, for people and for metrics.
+    pub fn engine(&self) -> &'static str {
+        match self.db {
+            Db::Sqlite { .. } => "sqlite",
+            Db::Postgres(_) => "postgres",
+        }
+    }
+
+    /// Begins a transaction that will write.
+    ///
+    /// # Errors
+    /// When no connection is to be had in time.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(match &self.db {
+            Db::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Closes every connection after the calls under way.
+    pub async fn close(&self) {
+        match &self.db {
+            Db::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+            Db::Postgres(pool) => pool.close().await,
+        }
+    }
+}
