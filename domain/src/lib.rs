@@ -17,6 +17,8 @@ pub mod field;
 pub mod id;
 /// The UTC offsets of a zone over a stretch of time.
 mod offsets;
+/// When people are told that their booking is near.
+pub mod reminder;
 /// When an expert works: weekly windows, overrides, time off.
 pub mod schedule;
 /// Which times of an expert are free.

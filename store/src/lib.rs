@@ -5,6 +5,10 @@
 pub mod db;
 /// What can go wrong with a store call.
 pub mod error;
+/// Who of several nodes does what only one may do.
+pub mod lease;
+/// Reminders: planned with their booking, issued once.
+pub mod reminder;
 
 pub use db::{Store, Tx};
 pub use error::StoreError;
