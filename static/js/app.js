@@ -1,0 +1,70 @@
+// The page: shell around, one view inside.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { html } from "./html.js";
+import { t } from "./i18n.js";
+import { go, place } from "./router.js";
+import { phase, resume, user } from "./session.js";
+import { unread } from "./store.js";
+import { Empty, Failed, Skeleton } from "./parts/states.js";
+import { Shell } from "./parts/shell.js";
+import { Toasts } from "./parts/toasts.js";
+
+/** @import { Route } from "./router.js" */
+
+/** @param {Route} route */
+function allowed(route) {
+  const role = user.value?.role;
+  if (route.for === "any") return true;
+  if (route.for === "user") return Boolean(role);
+  if (route.for === "desk") return role === "expert" || role === "manager" || role === "admin";
+  return role === "admin";
+}
+
+export function App() {
+  return html`<${Shell}><${View} /><//><${Toasts} />`;
+}
+
+function View() {
+  const { route, params, path, query } = place.value;
+  const [loaded, setLoaded] = useState(/** @type {{route: Route, Page: any} | null} */ (null));
+  const [error, setError] = useState(/** @type {any} */ (null));
+  const first = useRef(true);
+  const needsSignIn = route.for !== "any" && !user.value && phase.value === "ready";
+
+  useEffect(() => {
+    let current = true;
+    setError(null);
+    route.view().then(
+      (module) => current && setLoaded({ route, Page: module.default }),
+      (reason) => current && setError(reason),
+    );
+    return () => void (current = false);
+  }, [route]);
+
+  useEffect(() => {
+    if (needsSignIn) go(`/login?next=${encodeURIComponent(path + location.search)}`, { replace: true });
+  }, [needsSignIn, path]);
+
+  const count = unread.value;
+  useEffect(() => {
+    document.title = `${count ? `(${count}) ` : ""}${t(route.title)} · Belfry`;
+  });
+
+  // A new page starts at its top, and the focus goes there for those who listen to it.
+  useEffect(() => {
+    if (loaded?.route !== route) return;
+    if (!first.current) {
+      scrollTo(0, 0);
+      document.getElementById("main")?.focus({ preventScroll: true });
+    }
+    first.current = false;
+  }, [path, loaded]);
+
+  if (phase.value === "unreachable") return html`<${Failed} error=${{ offline: true }} retry=${resume} />`;
+  if (error) return html`<${Failed} error=${error} retry=${() => location.reload()} />`;
+  if (!loaded || loaded.route !== route || needsSignIn) return html`<${Skeleton} kind="page" />`;
+  if (!allowed(route)) {
+    return html`<${Empty} icon="ban" title=${t("denied.title")} text=${t("denied.text")}><a class="button" href="/">${t("not_found.home")}</a><//>`;
+  }
+  return html`<${loaded.Page} key=${path} params=${params} query=${query} path=${path} />`;
+}

@@ -1,0 +1,123 @@
+// The form after a slot was chosen. The slot is held from the moment the form opens until it is sent or left.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Problem, api, newKey } from "../api.js";
+import { html } from "../html.js";
+import { t } from "../i18n.js";
+import { go } from "../router.js";
+import { formatLength } from "../time.js";
+import { Alternatives } from "./alternatives.js";
+import { Choice, Field, FormError, useForm } from "./form.js";
+import { HoldClock } from "./hold_clock.js";
+import { Icon } from "./icon.js";
+import { Failed, Skeleton } from "./states.js";
+import { When } from "./time.js";
+
+/** @import { Expert, Hold, Slot } from "../types.js" */
+
+const DRAFT = "belfry.draft.note";
+
+/** The hold of one slot, released when the page is left. @param {string} expertId @param {string} startsAt @param {number} minutes */
+function useHold(expertId, startsAt, minutes) {
+  const [hold, setHold] = useState(/** @type {Hold | null} */ (null));
+  const [problem, setProblem] = useState(/** @type {any} */ (null));
+  const [ended, setEnded] = useState(false);
+  const [attempt, setAttempt] = useState(0);
+  const held = useRef(/** @type {string | null} */ (null));
+  const release = () => {
+    const id = held.current;
+    held.current = null;
+    if (id) api.delete(`/holds/${id}`, { keepalive: true }).catch(() => {});
+  };
+  useEffect(() => {
+    let current = true;
+    setHold(null);
+    setProblem(null);
+    setEnded(false);
+    api.post("/holds", { expert_id: expertId, starts_at: startsAt, minutes }, { key: newKey() }).then(
+      (made) => {
+        held.current = made.id;
+        if (current) setHold(made);
+        else release();
+      },
+      (error) => current && setProblem(error),
+    );
+    addEventListener("pagehide", release);
+    return () => {
+      current = false;
+      removeEventListener("pagehide", release);
+      release();
+    };
+  }, [expertId, startsAt, minutes, attempt]);
+  return {
+    hold,
+    problem,
+    ended,
+    end: () => setEnded(true),
+    again: () => setAttempt((n) => n + 1),
+    /** The booking took the hold over. */
+    spent: () => (held.current = null),
+  };
+}
+
+/** @param {{expert: Expert, startsAt: string, minutes: number, onBack: () => void, onPick: (slot: Slot) => void}} props */
+export function BookForm({ expert, startsAt, minutes, onBack, onPick }) {
+  const keeping = useHold(expert.id, startsAt, minutes);
+  const form = useForm({ mode: "online", note: sessionStorage.getItem(DRAFT) ?? "" });
+  const sent = useRef({ body: "", key: "" });
+  const endsAt = new Date(Date.parse(startsAt) + minutes * 60_000).toISOString();
+
+  const book = async () => {
+    const body = {
+      expert_id: expert.id,
+      starts_at: startsAt,
+      minutes,
+      mode: form.values.mode,
+      ...(form.values.note.trim() ? { note: form.values.note.trim() } : {}),
+      ...(keeping.hold && !keeping.ended ? { hold_id: keeping.hold.id } : {}),
+    };
+    // The same words again are the same booking; changed words are a new request.
+    const text = JSON.stringify(body);
+    if (sent.current.body !== text) sent.current = { body: text, key: newKey() };
+    const booking = await api.post("/bookings", body, { key: sent.current.key });
+    keeping.spent();
+    sessionStorage.removeItem(DRAFT);
+    go(`/bookings/${booking.id}?booked=1`, { replace: true });
+  };
+
+  const problem = form.problem ?? keeping.problem;
+  const taken = problem instanceof Problem && problem.slug === "slot-taken";
+  const note = form.bind("note");
+  return html`<section class="book" aria-labelledby="book-title">
+    <button class="link-button back" type="button" onClick=${onBack}><${Icon} name="left" size=${18} />${t("book.back")}</button>
+    <h2 id="book-title">${t("book.title")}</h2>
+    <div class="book-slot">
+      <p class="book-when"><${When} at=${startsAt} until=${endsAt} other=${expert.time_zone} /></p>
+      <p class="soft">${formatLength(minutes)} · ${expert.name}</p>
+      ${keeping.hold && !keeping.ended && !taken && html`<${HoldClock} until=${keeping.hold.expires_at} onEnd=${keeping.end} />`}
+    </div>
+    ${taken && html`<${Alternatives} slots=${problem.body.alternatives ?? []} other=${expert.time_zone} onPick=${onPick}>
+      <button class="link-button" type="button" onClick=${onBack}>${t("taken.all")}</button>
+    <//>`}
+    ${!taken && keeping.problem && !form.problem && html`<${Failed} error=${keeping.problem} retry=${keeping.again} />`}
+    ${!keeping.hold && !keeping.problem && html`<${Skeleton} rows=${2} />`}
+    ${keeping.ended && !taken && html`<div class="notice pending" role="alert"><p>${t("hold.ended")}</p><button class="button small" type="button" onClick=${keeping.again}>${t("hold.again")}</button></div>`}
+    ${keeping.hold && !taken && html`
+      <form onSubmit=${form.submit(book)} novalidate>
+        <${Choice} label=${t("book.mode")} value=${form.values.mode} onChange=${(/** @type {string} */ mode) => form.set({ mode })}
+          options=${[
+            { value: "online", label: html`<${Icon} name="video" size=${18} />${t("mode.online")}` },
+            { value: "offline", label: html`<${Icon} name="pin" size=${18} />${t("mode.offline")}` },
+          ]} />
+        <${Field} as="textarea" label=${t("book.note")} hint=${t("book.note_hint")} optional=${t("form.optional")} rows="4" maxlength="2000" ...${note}
+          onInput=${(/** @type {any} */ event) => {
+            note.onInput(event);
+            sessionStorage.setItem(DRAFT, event.target.value);
+          }} />
+        <${FormError} problem=${form.problem} known=${["/note", "/mode"]} />
+        <div class="actions">
+          <button class="button primary" disabled=${form.busy}>${form.busy ? t("state.sending") : expert.booking_rules.auto_confirm ? t("book.send_auto") : t("book.send")}</button>
+          <p class="hint">${expert.booking_rules.auto_confirm ? t("book.hint_auto") : t("book.hint")}</p>
+        </div>
+      </form>`}
+  </section>`;
+}

@@ -1,0 +1,96 @@
+// Pages by path. The address bar is the state: filters and the chosen slot live in the query, so a link, a reload
+// and the back button all show the same thing.
+import { computed, signal } from "@preact/signals-core";
+
+/**
+ * @typedef {object} Route
+ * @property {string} path with `:id` parts
+ * @property {() => Promise<{default: any}>} view
+ * @property {string} title key of the page's name
+ * @property {"any" | "user" | "desk" | "admin"} for who may open it; a desk is an expert, a manager or an admin
+ */
+
+/** @type {Route[]} */
+export const routes = [
+  { path: "/", view: () => import("./views/experts.js"), title: "experts.title", for: "any" },
+  { path: "/experts/:id", view: () => import("./views/expert.js"), title: "expert.title", for: "any" },
+  { path: "/bookings", view: () => import("./views/bookings.js"), title: "bookings.title", for: "user" },
+  { path: "/bookings/:id", view: () => import("./views/booking.js"), title: "booking.title", for: "user" },
+  { path: "/lookup", view: () => import("./views/lookup.js"), title: "lookup.title", for: "any" },
+  { path: "/login", view: () => import("./views/login.js"), title: "login.title", for: "any" },
+  { path: "/register", view: () => import("./views/register.js"), title: "register.title", for: "any" },
+  { path: "/forgot", view: () => import("./views/password.js"), title: "forgot.title", for: "any" },
+  { path: "/reset", view: () => import("./views/password.js"), title: "reset.title", for: "any" },
+  { path: "/verify", view: () => import("./views/verify.js"), title: "verify.title", for: "any" },
+  { path: "/notifications", view: () => import("./views/notifications.js"), title: "notifications.title", for: "user" },
+];
+
+/** @type {Route} */
+const missing = { path: "*", view: () => import("./views/not_found.js"), title: "not_found.title", for: "any" };
+
+/** @param {string} path */
+function match(path) {
+  const wanted = path.split("/").filter(Boolean);
+  for (const route of routes) {
+    const parts = route.path.split("/").filter(Boolean);
+    if (parts.length !== wanted.length) continue;
+    /** @type {Record<string, string>} */
+    const params = {};
+    const fits = parts.every((part, i) => {
+      if (!part.startsWith(":")) return part === wanted[i];
+      params[part.slice(1)] = decodeURIComponent(wanted[i]);
+      return true;
+    });
+    if (fits) return { route, params };
+  }
+  return { route: missing, params: {} };
+}
+
+const address = signal(location.pathname + location.search);
+
+/** Rises with each move to another page, but not with a change of the query on the same page. */
+export const place = computed(() => {
+  const url = new URL(address.value, location.origin);
+  return { ...match(url.pathname), path: url.pathname, query: url.searchParams };
+});
+
+addEventListener("popstate", () => {
+  address.value = location.pathname + location.search;
+});
+
+/** @param {string} to a path of this site @param {{replace?: boolean}} [options] */
+export function go(to, options = {}) {
+  const url = new URL(to, location.origin);
+  if (url.origin !== location.origin) return;
+  const next = url.pathname + url.search;
+  if (options.replace) history.replaceState(null, "", next);
+  else if (next !== address.value) history.pushState(null, "", next);
+  address.value = next;
+}
+
+/** Changes parts of the query; empty values disappear. @param {Record<string, string | null | undefined>} change @param {{push?: boolean}} [options] */
+export function setQuery(change, options = {}) {
+  const url = new URL(address.value, location.origin);
+  for (const [name, value] of Object.entries(change)) {
+    if (value) url.searchParams.set(name, value);
+    else url.searchParams.delete(name);
+  }
+  go(url.pathname + url.search, { replace: !options.push });
+}
+
+/** Where to go after signing in; only a path of this site is trusted. @param {string | null} next */
+export const safeNext = (next) => (next && /^\/(?![/\\])/.test(next) ? next : null);
+
+/** Lets plain links move inside the page without a reload. */
+export function followLinks() {
+  document.addEventListener("click", (event) => {
+    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const link = /** @type {Element | null} */ (event.target)?.closest?.("a[href]");
+    if (!(link instanceof HTMLAnchorElement) || link.target || link.hasAttribute("download")) return;
+    const url = new URL(link.href);
+    if (url.origin !== location.origin || /^\/(static|api|docs)\b/.test(url.pathname)) return;
+    event.preventDefault();
+    if (url.hash && url.pathname === location.pathname) document.querySelector(url.hash)?.scrollIntoView();
+    else go(url.pathname + url.search);
+  });
+}

@@ -1,0 +1,137 @@
+// Shapes of the public contract, for the type checker only.
+
+/** @typedef {"user" | "expert" | "manager" | "admin"} Role */
+/** @typedef {"pending" | "confirmed" | "rejected" | "cancelled" | "completed" | "missed"} Status */
+/** @typedef {"confirm" | "reject" | "cancel" | "complete" | "miss" | "reschedule" | "edit" | "review"} Verb */
+
+/**
+ * @typedef {object} User
+ * @property {string} id
+ * @property {string} email
+ * @property {string} name
+ * @property {Role} role
+ * @property {string | null} phone
+ * @property {string | null} gender
+ * @property {string | null} description
+ * @property {string | null} avatar_url
+ * @property {string | null} locale
+ * @property {string | null} time_zone
+ * @property {boolean} email_verified
+ * @property {string} created_at
+ * @property {boolean} [disabled]
+ */
+
+/**
+ * @typedef {object} Session
+ * @property {string} access_token
+ * @property {string} refresh_token
+ * @property {number} expires_in seconds
+ * @property {User} user
+ */
+
+/**
+ * @typedef {object} BookingRules
+ * @property {number[]} minutes lengths on offer
+ * @property {number} interval_minutes
+ * @property {number} buffer_before_minutes
+ * @property {number} buffer_after_minutes
+ * @property {number} min_notice_minutes
+ * @property {number} horizon_days
+ * @property {number | null} max_per_day
+ * @property {number | null} max_per_week
+ * @property {boolean} auto_confirm
+ * @property {number} cancel_notice_minutes
+ */
+
+/**
+ * @typedef {object} Expert
+ * @property {string} id
+ * @property {string} name
+ * @property {string | null} headline
+ * @property {string | null} description
+ * @property {string | null} avatar_url
+ * @property {string[]} tags
+ * @property {string} time_zone
+ * @property {number | null} rating
+ * @property {number} review_count
+ * @property {"online" | "busy" | "offline"} presence
+ * @property {BookingRules} booking_rules
+ * @property {string | null} [next_free_at]
+ */
+
+/** @typedef {{starts_at: string, ends_at: string}} Slot */
+/** @typedef {{date: string, slots: Slot[]}} SlotDay */
+/** @typedef {{expert_id: string, time_zone: string, days: SlotDay[]}} Slots */
+/** @typedef {{id: string, name: string}} Ref */
+/** @typedef {{id: string, expert_id: string, starts_at: string, ends_at: string, expires_at: string}} Hold */
+
+/**
+ * @typedef {object} Booking
+ * @property {string} id
+ * @property {string} code
+ * @property {Status} status
+ * @property {Ref} expert
+ * @property {Ref} client
+ * @property {string} starts_at
+ * @property {string} ends_at
+ * @property {number} minutes
+ * @property {string} time_zone the expert's
+ * @property {"online" | "offline"} mode
+ * @property {string | null} place
+ * @property {string | null} link
+ * @property {string | null} note
+ * @property {string | null} reason
+ * @property {string} created_at
+ * @property {string} updated_at
+ * @property {string | null} confirmed_at
+ * @property {number} version
+ * @property {Verb[]} actions
+ * @property {string | null} cancel_until
+ * @property {{stars: number, text: string | null, created_at: string} | null} review
+ */
+
+/**
+ * @typedef {object} Notification
+ * @property {string} id
+ * @property {number} offset
+ * @property {string} category
+ * @property {string} kind
+ * @property {string} title
+ * @property {string} body
+ * @property {{booking_id?: string, code?: string, starts_at?: string}} data
+ * @property {string | null} read_at
+ * @property {string} created_at
+ */
+
+/** @typedef {{from: string, until: string}} Interval */
+/** @typedef {Interval & {weekday: string}} WeeklyInterval */
+/** @typedef {{time_zone: string, weekly: WeeklyInterval[], booking_rules: BookingRules}} Schedule */
+/** @typedef {{date: string, intervals: Interval[]}} Override */
+/** @typedef {{id: string, starts_at: string, ends_at: string, reason: string | null}} TimeOff */
+
+/**
+ * @typedef {object} Delivery
+ * @property {string} id
+ * @property {string} channel
+ * @property {string} address
+ * @property {string} status
+ * @property {string | null} subject
+ * @property {string} kind
+ * @property {number} attempt
+ * @property {string | null} next_at
+ * @property {string} created_at
+ * @property {string | null} sent_at
+ * @property {string | null} last_error
+ * @property {Ref | null} user
+ * @property {string} [text]
+ * @property {string | null} [html]
+ * @property {{name: string, content_type: string, text: string}[]} [attachments]
+ * @property {{number: number, started_at: string, finished_at: string | null, outcome: string, provider_id: string | null, error: string | null}[]} [attempts]
+ */
+
+/**
+ * @template T
+ * @typedef {{items: T[], next: string | null}} Page
+ */
+
+export {};

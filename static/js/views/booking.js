@@ -1,0 +1,129 @@
+// One booking: what, when, where, what happened, what can be done now. With ?booked=1 it is the page after booking.
+import { useEffect, useState } from "preact/hooks";
+import { api } from "../api.js";
+import { html } from "../html.js";
+import { t } from "../i18n.js";
+import { useLoad } from "../load.js";
+import { Act, Edit, Move, ReviewForm } from "../parts/booking_actions.js";
+import { Mode, otherSide } from "../parts/booking_row.js";
+import { CalendarFile } from "../parts/calendar_file.js";
+import { Icon } from "../parts/icon.js";
+import { Stars } from "../parts/stars.js";
+import { Failed, Skeleton } from "../parts/states.js";
+import { Status } from "../parts/status.js";
+import { Timeline } from "../parts/timeline.js";
+import { When } from "../parts/time.js";
+import { user } from "../session.js";
+import { onNews, onResync, onTopic } from "../socket.js";
+import { zone } from "../store.js";
+import { formatFull, formatLength, formatWhen } from "../time.js";
+
+/** @import { Booking, Verb } from "../types.js" */
+
+/** @type {[Verb, string][]} */
+const buttons = [["confirm", "check"], ["reschedule", "move"], ["edit", "edit"], ["complete", "check"], ["miss", "offline"], ["reject", "ban"], ["cancel", "cross"]];
+
+/** @param {{params: {id: string}, query: URLSearchParams}} props */
+export default function BookingPage({ params: { id }, query }) {
+  const page = useLoad(async () => {
+    const [booking, history] = await Promise.all([api.read(`/bookings/${id}`), api.get(`/bookings/${id}/history`)]);
+    return { booking: /** @type {Booking} */ (booking.data), etag: booking.etag, history: history.items };
+  }, [id]);
+  const [doing, setDoing] = useState(/** @type {Verb | null} */ (null));
+
+  useEffect(() => {
+    const stops = [
+      onNews((one) => void (one.data?.booking_id === id && page.refresh())),
+      onTopic(`booking:${id}`, page.refresh),
+      onResync(page.refresh),
+    ];
+    return () => stops.forEach((stop) => stop());
+  }, [page.refresh]);
+
+  if (page.loading) return html`<${Skeleton} kind="page" rows=${5} />`;
+  if (page.error || !page.data) return html`<${Failed} error=${page.error} retry=${page.retry} />`;
+  const { booking, history, etag } = page.data;
+  const done = () => {
+    setDoing(null);
+    page.refresh();
+  };
+  const dialog = { booking, onClose: () => setDoing(null), onDone: done };
+  const justBooked = query.get("booked") === "1";
+  return html`
+    ${justBooked
+      ? html`<${Booked} booking=${booking} />`
+      : html`<header class="page-head">
+          <p><a class="back" href="/bookings"><${Icon} name="left" size=${18} />${t("bookings.title")}</a></p>
+          <div class="row wrap between"><h1>${t("booking.with", { name: otherSide(booking) })}</h1><span aria-live="polite"><${Status} status=${booking.status} /></span></div>
+        </header>`}
+    <div class="columns main-aside">
+      <div class="stack">
+        <${Facts} booking=${booking} />
+        ${booking.actions.includes("review") && !booking.review && html`<${ReviewForm} booking=${booking} onDone=${done} />`}
+        ${booking.review && html`<section class="card"><h2>${t("review.given")}</h2><p><${Stars} stars=${booking.review.stars} /></p>${booking.review.text && html`<p class="prose">${booking.review.text}</p>`}</section>`}
+      </div>
+      <div class="stack">
+        <section class="card" aria-label=${t("booking.actions")}>
+          <h2>${t("booking.actions")}</h2>
+          <div class="action-list">
+            ${buttons.filter(([verb]) => booking.actions.includes(verb)).map(
+              ([verb, icon]) => html`<button key=${verb} type="button" class=${verb === "confirm" ? "button primary" : verb === "cancel" || verb === "reject" ? "button quiet-danger" : "button"} data-verb=${verb} onClick=${() => setDoing(verb)}><${Icon} name=${icon} size=${18} />${t(`act.${verb}`)}</button>`,
+            )}
+            ${!justBooked && html`<${CalendarFile} id=${booking.id} code=${booking.code} />`}
+          </div>
+          <${CancelLimit} booking=${booking} />
+        </section>
+        <section class="card"><h2>${t("booking.history")}</h2><${Timeline} entries=${history} /></section>
+      </div>
+    </div>
+    ${(doing === "confirm" || doing === "reject" || doing === "cancel" || doing === "complete" || doing === "miss") && html`<${Act} verb=${doing} ...${dialog} />`}
+    ${doing === "edit" && html`<${Edit} etag=${etag} ...${dialog} />`}
+    ${doing === "reschedule" && html`<${Move} ...${dialog} />`}`;
+}
+
+/** Until when the client may still cancel. @param {{booking: Booking}} props */
+function CancelLimit({ booking }) {
+  if (!booking.cancel_until || (booking.status !== "pending" && booking.status !== "confirmed")) return null;
+  const when = formatWhen(booking.cancel_until, zone.value);
+  return html`<p class="hint">${booking.actions.includes("cancel") ? t("booking.cancel_until", { when }) : t("booking.cancel_over", { when })}</p>`;
+}
+
+/** @param {{booking: Booking}} props */
+const Facts = ({ booking }) => html`
+  <section class="card">
+    <p class="fact-when"><${When} at=${booking.starts_at} until=${booking.ends_at} other=${booking.time_zone} /></p>
+    <p class="soft">${formatFull(booking.starts_at, zone.value)}</p>
+    <dl class="facts">
+      <div><dt>${t("booking.length")}</dt><dd>${formatLength(booking.minutes)}</dd></div>
+      <div><dt>${t("book.mode")}</dt><dd><${Mode} mode=${booking.mode} /></dd></div>
+      ${booking.link && html`<div><dt>${t("booking.link")}</dt><dd><${Link} to=${booking.link} /></dd></div>`}
+      ${booking.place && html`<div><dt>${t("booking.place")}</dt><dd>${booking.place}</dd></div>`}
+      <div><dt>${t("booking.expert")}</dt><dd><a href=${`/experts/${booking.expert.id}`}>${booking.expert.name}</a></dd></div>
+      ${user.value?.id !== booking.client.id && html`<div><dt>${t("booking.client")}</dt><dd>${booking.client.name}</dd></div>`}
+      <div><dt>${t("booking.code")}</dt><dd class="code">${booking.code}</dd></div>
+      ${booking.note && html`<div class="wide"><dt>${t("book.note")}</dt><dd class="prose">${booking.note}</dd></div>`}
+      ${booking.reason && html`<div class="wide"><dt>${t("booking.reason")}</dt><dd class="prose">${booking.reason}</dd></div>`}
+    </dl>
+  </section>`;
+
+/** Only web addresses become links; whatever else was typed stays text. @param {{to: string}} props */
+const Link = ({ to }) => (/^https?:\/\//i.test(to) ? html`<a href=${to} target="_blank" rel="noopener noreferrer">${to}</a>` : html`<span>${to}</span>`);
+
+/** @param {{booking: Booking}} props */
+const Booked = ({ booking }) => html`
+  <header class="page-head booked">
+    <span class="booked-mark"><${Icon} name="check" size=${28} /></span>
+    <h1>${t(booking.status === "confirmed" ? "booked.confirmed" : "booked.pending")}</h1>
+    <p aria-live="polite"><${Status} status=${booking.status} /></p>
+    <p class="booked-code"><span class="soft">${t("booking.code")}</span><strong class="code">${booking.code}</strong></p>
+    <div class="actions"><${CalendarFile} id=${booking.id} code=${booking.code} /><a href="/bookings">${t("booked.all")}</a></div>
+    <div class="next-steps">
+      <h2>${t("booked.next")}</h2>
+      <ol>
+        ${booking.status === "pending" && html`<li>${t("booked.next_confirm", { name: booking.expert.name })}</li>`}
+        <li>${t("booked.next_mail")}</li>
+        <li>${t("booked.next_reminder")}</li>
+        <li>${t("booked.next_code")}</li>
+      </ol>
+    </div>
+  </header>`;

@@ -1,0 +1,71 @@
+// All notifications, or the unread ones.
+import { useEffect } from "preact/hooks";
+import { api } from "../api.js";
+import { html } from "../html.js";
+import { t } from "../i18n.js";
+import { usePages } from "../load.js";
+import { NotificationRow, markRead, withRead } from "../parts/notification.js";
+import { Empty, Failed, More, Skeleton, explain } from "../parts/states.js";
+import { setQuery } from "../router.js";
+import { countUnread, onNews, onRead, onResync } from "../socket.js";
+import { say, unread } from "../store.js";
+
+/** @import { Notification } from "../types.js" */
+
+/** @param {{query: URLSearchParams}} props */
+export default function Notifications({ query }) {
+  const onlyUnread = query.get("show") === "unread";
+  const pages = usePages(
+    (after, limit) => api.get("/notifications", { ...(onlyUnread ? { unread: true } : {}), after, limit }),
+    [onlyUnread],
+    10,
+  );
+  useEffect(() => {
+    const stops = [
+      onNews((one) => pages.change((items) => [one, ...items.filter((other) => other.id !== one.id)])),
+      onRead((read) => pages.change((items) => withRead(items, read))),
+      onResync(pages.refresh),
+    ];
+    return () => stops.forEach((stop) => stop());
+  }, [onlyUnread]);
+
+  const attempt = async (/** @type {() => Promise<any>} */ work) => {
+    try {
+      await work();
+    } catch (error) {
+      say(explain(error), { tone: "bad" });
+    }
+  };
+  const read = (/** @type {Notification} */ one) =>
+    attempt(async () => {
+      await markRead(one);
+      pages.change((items) => withRead(items, { id: one.id }));
+    });
+  const remove = (/** @type {Notification} */ one) =>
+    attempt(async () => {
+      await api.delete(`/notifications/${one.id}`);
+      pages.change((items) => items.filter((other) => other.id !== one.id));
+      countUnread();
+    });
+  const readAll = () =>
+    attempt(async () => {
+      await api.post("/notifications/read-all");
+      pages.change((items) => withRead(items, { up_to: Infinity }));
+      countUnread();
+    });
+
+  return html`
+    <header class="page-head row wrap between">
+      <h1>${t("notifications.title")}</h1>
+      ${unread.value > 0 && html`<button class="button small" type="button" onClick=${readAll}>${t("notifications.mark_all")}</button>`}
+    </header>
+    <div class="segments tabs" role="group" aria-label=${t("notifications.show")}>
+      <button type="button" aria-pressed=${onlyUnread ? "false" : "true"} onClick=${() => setQuery({ show: null })}>${t("notifications.all")}</button>
+      <button type="button" aria-pressed=${onlyUnread ? "true" : "false"} onClick=${() => setQuery({ show: "unread" })}>${t("notifications.unread")}</button>
+    </div>
+    ${pages.loading && html`<${Skeleton} rows=${6} />`}
+    ${pages.error && !pages.items.length && html`<${Failed} error=${pages.error} retry=${pages.retry} />`}
+    ${!pages.loading && !pages.error && !pages.items.length && html`<${Empty} icon="bell" title=${t(onlyUnread ? "notifications.none_unread" : "notifications.empty")} text=${t("notifications.empty_text")} />`}
+    ${pages.items.length > 0 && html`<ul class="news-list card">${pages.items.map((one) => html`<${NotificationRow} key=${one.id} notification=${one} onRead=${read} onDelete=${remove} />`)}</ul><${More} pages=${pages} />`}
+    <p class="hint">${t("notifications.kept")}</p>`;
+}

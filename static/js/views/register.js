@@ -1,0 +1,46 @@
+import { api, newKey } from "../api.js";
+import { html } from "../html.js";
+import { locale, t } from "../i18n.js";
+import { Field, FormError, useForm } from "../parts/form.js";
+import { ZoneField } from "../parts/zone.js";
+import { go, safeNext } from "../router.js";
+import { begin } from "../session.js";
+import { say } from "../store.js";
+import { deviceZone } from "../time.js";
+
+/** @param {{query: URLSearchParams}} props */
+export default function Register({ query }) {
+  const next = safeNext(query.get("next"));
+  const form = useForm({ name: "", email: "", password: "", phone: "", time_zone: deviceZone });
+  const register = async () => {
+    const { name, email, password, phone, time_zone } = form.values;
+    const session = await api.post(
+      "/auth/register",
+      {
+        name: name.trim(),
+        email: email.trim(),
+        password,
+        time_zone,
+        locale: locale.value,
+        ...(phone.trim() ? { phone: phone.replace(/[\s().-]/g, "") } : {}),
+      },
+      { public: true, key: newKey() },
+    );
+    begin(session);
+    go(next ?? "/", { replace: true });
+    say(t("register.welcome", { email: session.user.email }), { tone: "good" });
+  };
+  return html`<div class="narrow">
+    <header class="page-head"><h1>${t("register.title")}</h1><p class="soft">${t("register.lead")}</p></header>
+    <form class="card" onSubmit=${form.submit(register)} novalidate>
+      <${Field} label=${t("auth.name")} autocomplete="name" required maxlength="120" ...${form.bind("name")} />
+      <${Field} label=${t("auth.email")} type="email" autocomplete="email" required ...${form.bind("email")} />
+      <${Field} label=${t("auth.password")} type="password" autocomplete="new-password" hint=${t("auth.password_hint")} required ...${form.bind("password")} />
+      <${Field} label=${t("auth.phone")} type="tel" autocomplete="tel" optional=${t("form.optional")} hint=${t("auth.phone_hint")} ...${form.bind("phone")} />
+      <${ZoneField} label=${t("zone.mine")} ...${form.bind("time_zone")} />
+      <${FormError} problem=${form.problem} known=${["/name", "/email", "/password", "/phone", "/time_zone"]} />
+      <div class="actions"><button class="button primary" disabled=${form.busy}>${t("register.send")}</button></div>
+    </form>
+    <p class="center">${t("register.have")} <a href=${`/login${next ? `?next=${encodeURIComponent(next)}` : ""}`}>${t("nav.login")}</a></p>
+  </div>`;
+}
