@@ -19,6 +19,12 @@ pub fn uuid_at(now: Instant) -> Uuid {
     ))
 }
 
+/// The least UUIDv7 of the millisecond of `instant`: every id made before it is smaller, none made after.
+pub fn uuid_floor(instant: Instant) -> Uuid {
+    let millis = u64::try_from(instant.timestamp_millis()).unwrap_or(0);
+    Uuid::from_u64_pair((millis << 16) | 0x7000, 0x8000_0000_0000_0000)
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)+) => {$(
         $(#[$doc])*
@@ -82,4 +88,20 @@ ids! {
     NotificationId;
     /// One message to one address by one channel.
     DeliveryId;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_floor_parts_older_ids_from_younger_ones() {
+        let at = |millis: i64| {
+            chrono::DateTime::from_timestamp_millis(1_800_000_000_000 + millis).unwrap()
+        };
+        let floor = uuid_floor(at(5));
+        assert!(uuid_at(at(4)) < floor);
+        assert!(uuid_at(at(5)) >= floor);
+        assert!(uuid_at(at(6)) > floor);
+    }
 }

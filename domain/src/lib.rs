@@ -19,6 +19,8 @@ pub mod id;
 mod offsets;
 /// When people are told that their booking is near.
 pub mod reminder;
+/// How long things are kept.
+pub mod retention;
 /// When an expert works: weekly windows, overrides, time off.
 pub mod schedule;
 /// Which times of an expert are free.

@@ -9,6 +9,8 @@ pub mod error;
 pub mod lease;
 /// Reminders: planned with their booking, issued once.
 pub mod reminder;
+/// What is let go when its time is over.
+pub mod retention;
 
 pub use db::{Store, Tx};
 pub use error::StoreError;
