@@ -15,6 +15,8 @@ pub mod expert;
 pub mod field;
 /// Identifiers: newtypes over UUIDv7.
 pub mod id;
+/// The inbox: what a person was told, numbered so that a dropped connection can be resumed.
+pub mod inbox;
 /// The UTC offsets of a zone over a stretch of time.
 mod offsets;
 /// When people are told that their booking is near.
@@ -27,6 +29,8 @@ pub mod schedule;
 pub mod slot;
 /// Text that people type, made safe to keep and show.
 pub mod text;
+/// What a live connection can listen to besides its own inbox.
+pub mod topic;
 /// Between the clock on the wall of a zone and instants.
 pub mod wall;
 

@@ -5,12 +5,16 @@
 pub mod db;
 /// What can go wrong with a store call.
 pub mod error;
+/// The inbox as its owner reads it.
+pub mod inbox;
 /// Who of several nodes does what only one may do.
 pub mod lease;
 /// Reminders: planned with their booking, issued once.
 pub mod reminder;
 /// What is let go when its time is over.
 pub mod retention;
+/// What the right to listen to a topic is decided on.
+pub mod topic;
 
 pub use db::{Store, Tx};
 pub use error::StoreError;
