@@ -7,6 +7,8 @@ pub mod db;
 pub mod error;
 /// The inbox as its owner reads it.
 pub mod inbox;
+/// Events: what happened, kept in the transaction in which it happened.
+pub mod event;
 /// Who of several nodes does what only one may do.
 pub mod lease;
 /// Reminders: planned with their booking, issued once.
