@@ -17,6 +17,8 @@ pub mod field;
 pub mod id;
 /// The inbox: what a person was told, numbered so that a dropped connection can be resumed.
 pub mod inbox;
+/// Half-open stretches of whole seconds.
+mod interval;
 /// The UTC offsets of a zone over a stretch of time.
 mod offsets;
 /// When people are told that their booking is near.

@@ -19,6 +19,17 @@ pub(crate) fn date_of(day: i64) -> Option<NaiveDate> {
     NaiveDate::from_num_days_from_ce_opt(i32::try_from(from_ce).ok()?)
 }
 
+/// The Monday of the ISO week that a day (as a day number) lies in.
+pub(crate) fn monday_of(day: i64) -> i64 {
+    // Day 0 was a Thursday.
+    day - (day + 3).rem_euclid(7)
+}
+
+/// The local day (as a day number) of `zone` at `instant` (UTC seconds).
+pub(crate) fn day_at(zone: Tz, instant: i64) -> i64 {
+    (instant + offset_at(zone, instant)).div_euclid(SECONDS_PER_DAY)
+}
+
 /// A stretch of instants with one offset. "Clock" seconds are what the wall shows, counted as if it were UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Piece {

@@ -1,6 +1,22 @@
 //! Which times of an expert are free. Pure: the schedule, what is taken and the present moment come in, slots go out.
+//!
+//! The hours become stretches of UTC seconds once, and everything after that is one walk along sorted stretches; the
+//! cost follows the range that was asked for, not the number of bookings.
+
+mod gate;
+mod hours;
+
+use std::ops::ControlFlow;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+
+use crate::interval::{Span, ceil};
+use crate::offsets::{self, Offsets, SECONDS_PER_DAY, date_of, day_number};
+use crate::schedule::Schedule;
+use crate::wall::{self, Edge};
+use gate::{Room, Timing};
+use hours::Open;
 
 /// A stretch that can be booked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,3 +102,234 @@ pub enum Refusal {
     #[error("already taken")]
     Taken,
 }
+
+/// Why a start that lies in the expert's hours is not free, in the words of somebody who sees the whole agenda.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Missing {
+    /// The expert does not offer it.
+    NotOffered(Reason),
+    /// It overlaps a booking, a hold or a walk-in.
+    Taken,
+    /// It is clear itself, but its buffers or those of a neighbour are not.
+    Buffer,
+}
+
+impl Missing {
+    /// The stable word for it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Missing::NotOffered(reason) => reason.code(),
+            Missing::Taken => "taken",
+            Missing::Buffer => "buffer",
+        }
+    }
+}
+
+/// One expert's time as it stands: everything the engine needs to know, borrowed.
+#[derive(Debug, Clone, Copy)]
+pub struct Availability<'a> {
+    /// Hours and rules.
+    pub schedule: &'a Schedule,
+    /// What is gone: in order, and apart from each other (as the database keeps them).
+    pub taken: &'a [Taken],
+    /// The bookings that count towards the caps, in any order.
+    pub counted: &'a [Counted],
+    /// The present moment.
+    pub now: DateTime<Utc>,
+}
+
+impl Availability<'_> {
+    /// The free slots of `minutes` on `days` dates from `from` on, by the calendar of `viewer`. Every date is listed.
+    /// A length that is not on offer has no slots.
+    pub fn free_slots(&self, minutes: u16, from: NaiveDate, days: u16, viewer: Tz) -> Vec<Day> {
+        let first = day_number(from);
+        let mut listed: Vec<Day> = (first..first + i64::from(days))
+            .map_while(date_of)
+            .map(|date| Day {
+                date,
+                slots: Vec::new(),
+            })
+            .collect();
+        let midnight = |day: i64| day * SECONDS_PER_DAY;
+        let margin = 3 * SECONDS_PER_DAY;
+        let calendar = Offsets::of(
+            viewer,
+            midnight(first) - margin,
+            midnight(first + i64::from(days)) + margin,
+        );
+        let starts = Span {
+            start: calendar.instant_of(midnight(first), Edge::Start),
+            end: calendar.instant_of(midnight(first + i64::from(days)), Edge::End),
+        };
+        let _ = self.each_free(minutes, starts, |slot| {
+            let day = calendar.day_at(slot.starts_at.timestamp()) - first;
+            if let Some(day) = usize::try_from(day)
+                .ok()
+                .and_then(|day| listed.get_mut(day))
+            {
+                day.slots.push(slot);
+            }
+            ControlFlow::Continue(())
+        });
+        listed
+    }
+
+    /// Whether a booking of `minutes` can start at exactly `starts_at`; if not, the first reason against it.
+    pub fn check(&self, starts_at: DateTime<Utc>, minutes: u16) -> Result<(), Refusal> {
+        let not_offered = |reason| Err(Refusal::NotOffered(reason));
+        if !self.schedule.rules.offers(minutes) {
+            return not_offered(Reason::LengthNotOffered);
+        }
+        let start = starts_at.timestamp();
+        let day = offsets::day_at(self.schedule.time_zone, start);
+        if let Some(reason) = Timing::of(self).refuses(start, day) {
+            return not_offered(reason);
+        }
+        let length = i64::from(minutes) * 60;
+        let only = Span {
+            start,
+            end: start + 1,
+        };
+        let open = Open::of(self.schedule, only, length);
+        let slot = Span {
+            start,
+            end: ceil(starts_at) + length,
+        };
+        if !open.covers(slot) {
+            return not_offered(Reason::OutsideHours);
+        }
+        if starts_at.timestamp_subsec_nanos() > 0 || !open.has_start(start) {
+            return not_offered(Reason::OffGrid);
+        }
+        match Room::of(self, only, length).refuses(start, day) {
+            Some(refusal) => Err(refusal),
+            None => Ok(()),
+        }
+    }
+
+    /// The `most` free slots of `minutes` whose starts are nearest to `around`, nearest first and the earlier one
+    /// first of two that are equally near. Looks no further than 64 days from the nearest time that can be booked.
+    pub fn nearest_free(&self, around: DateTime<Utc>, minutes: u16, most: usize) -> Vec<Slot> {
+        let bookable = Timing::of(self).starts();
+        let around = around
+            .timestamp()
+            .clamp(bookable.start, bookable.end.max(bookable.start));
+        let mut near = Vec::new();
+        // Six hours to either side answer most questions; each further look is four times as wide.
+        let mut radius = SECONDS_PER_DAY / 4;
+        while near.len() < most && radius <= 64 * SECONDS_PER_DAY {
+            near.clear();
+            let starts = Span {
+                start: around - radius,
+                end: around + radius + 1,
+            };
+            let _ = self.each_free(minutes, starts, |slot| {
+                near.push(slot);
+                ControlFlow::Continue(())
+            });
+            radius *= 4;
+        }
+        near.sort_by_key(|slot| (slot.starts_at.timestamp() - around).abs());
+        near.truncate(most);
+        near
+    }
+
+    /// The first free slot of `minutes` that does not start before `after`, as far as the horizon reaches.
+    pub fn next_free(&self, after: DateTime<Utc>, minutes: u16) -> Option<Slot> {
+        let bookable = Timing::of(self).starts();
+        let mut first = ceil(after).max(bookable.start);
+        let mut ahead = 2 * SECONDS_PER_DAY;
+        let mut found = None;
+        while found.is_none() && first < bookable.end {
+            let starts = Span {
+                start: first,
+                end: first + ahead,
+            };
+            let _ = self.each_free(minutes, starts, |slot| {
+                found = Some(slot);
+                ControlFlow::Break(())
+            });
+            first = starts.end;
+            ahead *= 4;
+        }
+        found
+    }
+
+    /// Every start of the grid in the hours of one date of the expert's calendar, with the reason if it is not free.
+    /// `engaged` is what is taken without the buffers (in any order), to tell a buffer from the booking it guards.
+    pub fn explain_day(
+        &self,
+        date: NaiveDate,
+        minutes: u16,
+        engaged: &[Taken],
+    ) -> Vec<(Slot, Option<Missing>)> {
+        let zone = self.schedule.time_zone;
+        let starts = Span {
+            start: wall::at(zone, date, 0, Edge::Start).timestamp(),
+            end: wall::at(zone, date, 1440, Edge::End).timestamp(),
+        };
+        let length = i64::from(minutes) * 60;
+        let offered = self.schedule.rules.offers(minutes);
+        let timing = Timing::of(self);
+        let mut room = Room::of(self, starts, length);
+        let asked = day_number(date);
+        let mut explained = Vec::new();
+        let open = Open::of(self.schedule, starts, length);
+        let _ = open.each_start(starts, length, |start, day| {
+            if day != asked {
+                return ControlFlow::Continue(());
+            }
+            let slot = slot(start, length);
+            let overlaps =
+                |taken: &Taken| taken.starts_at < slot.ends_at && slot.starts_at < taken.ends_at;
+            let missing = if !offered {
+                Some(Missing::NotOffered(Reason::LengthNotOffered))
+            } else if let Some(reason) = timing.refuses(start, day) {
+                Some(Missing::NotOffered(reason))
+            } else {
+                room.refuses(start, day).map(|refusal| match refusal {
+                    Refusal::NotOffered(reason) => Missing::NotOffered(reason),
+                    Refusal::Taken if engaged.iter().any(overlaps) => Missing::Taken,
+                    Refusal::Taken => Missing::Buffer,
+                })
+            };
+            explained.push((slot, missing));
+            ControlFlow::Continue(())
+        });
+        explained
+    }
+
+    /// Names each free slot that starts in `starts`, in order, until `visit` breaks.
+    fn each_free(
+        &self,
+        minutes: u16,
+        starts: Span,
+        mut visit: impl FnMut(Slot) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let timing = Timing::of(self);
+        let starts = starts.within(timing.starts());
+        if starts.is_empty() || !self.schedule.rules.offers(minutes) {
+            return ControlFlow::Continue(());
+        }
+        let length = i64::from(minutes) * 60;
+        let mut room = Room::of(self, starts, length);
+        Open::of(self.schedule, starts, length).each_start(starts, length, |start, day| {
+            if timing.refuses(start, day).is_none() && room.refuses(start, day).is_none() {
+                visit(slot(start, length))?;
+            }
+            ControlFlow::Continue(())
+        })
+    }
+}
+
+fn slot(start: i64, length: i64) -> Slot {
+    Slot {
+        starts_at: wall::instant(start),
+        ends_at: wall::instant(start + length),
+    }
+}
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod properties;

@@ -7,11 +7,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::offsets::{Offsets, SECONDS_PER_DAY, day_number};
+use crate::offsets::{self, Offsets, SECONDS_PER_DAY, date_of, day_number};
 
 /// A time on the clock, whole minutes from `00:00` to `24:00`. `24:00` only makes sense as an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,7 +99,9 @@ pub fn at(zone: Tz, date: NaiveDate, minutes: u16, edge: Edge) -> DateTime<Utc> 
 
 /// The date on the calendar of `zone` at `instant`.
 pub fn local_date(zone: Tz, instant: DateTime<Utc>) -> NaiveDate {
-    instant.with_timezone(&zone).date_naive()
+    let day = offsets::day_at(zone, instant.timestamp());
+    // Only the last hours that chrono knows can fall off its calendar.
+    date_of(day).unwrap_or(instant.date_naive())
 }
 
 /// The local day as instants: from its start up to (not including) the start of the next one. A date that the zone
@@ -113,8 +115,7 @@ pub fn day_bounds(zone: Tz, date: NaiveDate) -> (DateTime<Utc>, DateTime<Utc>) {
 
 /// The Monday of the ISO week that `date` lies in.
 pub fn monday_of(date: NaiveDate) -> NaiveDate {
-    let past = u64::from(date.weekday().num_days_from_monday());
-    date.checked_sub_days(Days::new(past)).unwrap_or(date)
+    date_of(offsets::monday_of(day_number(date))).unwrap_or(date)
 }
 
 /// The ISO week of `date` as instants: from the start of its Monday up to (not including) the start of the next one.

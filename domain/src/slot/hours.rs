@@ -1,0 +1,127 @@
+//! The working hours of a schedule as instants, and the starts that its grid has in them.
+
+use std::ops::ControlFlow;
+
+use crate::interval::{self, Span};
+use crate::offsets::{Offsets, SECONDS_PER_DAY, date_of};
+use crate::schedule::{Hours, Schedule, Weekday};
+use crate::wall::Edge;
+
+/// The hours in which one expert works, around a range of starts.
+#[derive(Debug)]
+pub(super) struct Open {
+    offsets: Offsets,
+    spans: Vec<Span>,
+    /// Seconds between two starts.
+    step: i64,
+}
+
+impl Open {
+    /// The hours for bookings that start in `starts` and take `length` seconds.
+    pub fn of(schedule: &Schedule, starts: Span, length: i64) -> Open {
+        // Hours that began two dates earlier may still run: over midnight, and a zone may leave out a whole date.
+        // A day later is enough: only a clock set back over midnight lets the next date's hours begin before it.
+        let first = starts.start - 2 * SECONDS_PER_DAY;
+        let last = starts.end + length + SECONDS_PER_DAY;
+        // Far enough to find both ends of the hours of all these dates.
+        let margin = 2 * SECONDS_PER_DAY;
+        let offsets = Offsets::of(schedule.time_zone, first - margin, last + margin);
+        let mut spans = Vec::new();
+        for day in offsets.day_at(first)..=offsets.day_at(last) {
+            if offsets.has_day(day) {
+                hours_on(schedule, day, |hours| {
+                    spans.push(span(&offsets, day, hours))
+                });
+            }
+        }
+        Open {
+            offsets,
+            spans: interval::merge(spans),
+            step: i64::from(schedule.rules.interval_minutes.max(1)) * 60,
+        }
+    }
+
+    /// Whether `wanted` lies inside one stretch of hours.
+    pub fn covers(&self, wanted: Span) -> bool {
+        self.spans.iter().any(|span| span.covers(wanted))
+    }
+
+    /// Whether the clock shows a start of the grid at `start` (UTC seconds).
+    pub fn has_start(&self, start: i64) -> bool {
+        self.offsets.clock_at(start).rem_euclid(SECONDS_PER_DAY) % self.step == 0
+    }
+
+    /// Names each start of the grid in `starts` from which `length` seconds lie inside the hours, in order, with
+    /// its local day, until `visit` breaks.
+    pub fn each_start(
+        &self,
+        starts: Span,
+        length: i64,
+        mut visit: impl FnMut(i64, i64) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        for span in &self.spans {
+            for piece in self.offsets.pieces() {
+                let first = span.start.max(starts.start).max(piece.start);
+                let end = (span.end - length + 1).min(starts.end).min(piece.end);
+                if first < end {
+                    let clock = Span {
+                        start: first + piece.offset,
+                        end: end + piece.offset,
+                    };
+                    each_multiple(clock, self.step, |shown, day| {
+                        visit(shown - piece.offset, day)
+                    })?;
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The hours that start on `day`: those of its override if it has one, else those of the week.
+fn hours_on(schedule: &Schedule, day: i64, mut take: impl FnMut(Hours)) {
+    let Some(date) = date_of(day) else {
+        return;
+    };
+    if let Some(hours) = schedule.overrides.get(&date) {
+        hours.iter().copied().for_each(take);
+        return;
+    }
+    let weekday = Weekday::from(chrono::Datelike::weekday(&date));
+    for window in &schedule.weekly {
+        if window.weekday == weekday && window.is_valid_on(date) {
+            take(window.hours());
+        }
+    }
+}
+
+fn span(offsets: &Offsets, day: i64, hours: Hours) -> Span {
+    let (from, until) = hours.minutes();
+    let clock = |minutes: u16| day * SECONDS_PER_DAY + i64::from(minutes) * 60;
+    Span {
+        start: offsets.instant_of(clock(from), Edge::Start),
+        end: offsets.instant_of(clock(until), Edge::End),
+    }
+}
+
+/// Each clock second in `clock` that is a multiple of `step` since the 00:00 before it, with its day. The clock does
+/// not change within `clock`.
+fn each_multiple(
+    clock: Span,
+    step: i64,
+    mut visit: impl FnMut(i64, i64) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let mut shown = clock.start;
+    while shown < clock.end {
+        let day = shown.div_euclid(SECONDS_PER_DAY);
+        let midnight = day * SECONDS_PER_DAY;
+        let end = clock.end.min(midnight + SECONDS_PER_DAY);
+        shown = midnight + (shown - midnight + step - 1) / step * step;
+        while shown < end {
+            visit(shown, day)?;
+            shown += step;
+        }
+        shown = end;
+    }
+    ControlFlow::Continue(())
+}

@@ -1,0 +1,343 @@
+//! The engine against the slow oracle, on schedules made up at random around the dates at which clocks change.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, TimeZone, Utc};
+use chrono_tz::{TZ_VARIANTS, Tz};
+use proptest::prelude::*;
+
+use super::{Availability, Counted, Slot, Taken, oracle};
+use crate::booking_rules::BookingRules;
+use crate::offsets::Offsets;
+use crate::schedule::{Hours, Schedule, TimeOff, Weekday, Window};
+use crate::wall::{self, Edge, WallTime};
+
+/// Zones, each with a date on which its clock or calendar does something unusual.
+const AWKWARD: [(Tz, (i32, u32, u32)); 26] = [
+    (Tz::UTC, (2026, 1, 1)),
+    (Tz::Europe__Berlin, (2026, 3, 29)),
+    (Tz::Europe__Berlin, (2026, 10, 25)),
+    (Tz::Europe__Lisbon, (2026, 10, 25)),
+    (Tz::Australia__Lord_Howe, (2026, 4, 5)),
+    (Tz::Australia__Lord_Howe, (2026, 10, 4)),
+    (Tz::Asia__Beirut, (2024, 3, 31)),
+    (Tz::Asia__Beirut, (2024, 10, 27)),
+    (Tz::Africa__Cairo, (2024, 4, 26)),
+    (Tz::Africa__Cairo, (2024, 11, 1)),
+    (Tz::America__Sao_Paulo, (2018, 11, 4)),
+    (Tz::America__Sao_Paulo, (2018, 2, 18)),
+    (Tz::America__Havana, (2026, 3, 8)),
+    (Tz::America__Havana, (2026, 11, 1)),
+    (Tz::America__St_Johns, (2010, 3, 14)),
+    (Tz::America__St_Johns, (2010, 11, 7)),
+    (Tz::America__New_York, (2026, 11, 1)),
+    (Tz::Pacific__Apia, (2011, 12, 30)),
+    (Tz::Pacific__Kwajalein, (1993, 8, 21)),
+    (Tz::Africa__Casablanca, (2026, 2, 15)),
+    (Tz::Pacific__Chatham, (2026, 4, 5)),
+    (Tz::Antarctica__Troll, (2026, 3, 29)),
+    (Tz::Asia__Pyongyang, (2018, 5, 5)),
+    (Tz::Asia__Kathmandu, (2026, 12, 31)),
+    (Tz::Pacific__Kiritimati, (2026, 2, 28)),
+    (Tz::Pacific__Pago_Pago, (2028, 2, 29)),
+];
+
+const WEEK: [Weekday; 7] = [
+    Weekday::Monday,
+    Weekday::Tuesday,
+    Weekday::Wednesday,
+    Weekday::Thursday,
+    Weekday::Friday,
+    Weekday::Saturday,
+    Weekday::Sunday,
+];
+
+/// A question to the engine, made up at random.
+#[derive(Debug, Clone)]
+struct Case {
+    schedule: Schedule,
+    taken: Vec<Taken>,
+    counted: Vec<Counted>,
+    now: DateTime<Utc>,
+    minutes: u16,
+    from: NaiveDate,
+    days: u16,
+    viewer: Tz,
+}
+
+impl Case {
+    fn availability(&self) -> Availability<'_> {
+        Availability {
+            schedule: &self.schedule,
+            taken: &self.taken,
+            counted: &self.counted,
+            now: self.now,
+        }
+    }
+
+    fn free(&self, from: NaiveDate, days: u16) -> Vec<Slot> {
+        let days = self
+            .availability()
+            .free_slots(self.minutes, from, days, Tz::UTC);
+        days.into_iter().flat_map(|day| day.slots).collect()
+    }
+}
+
+fn wall_time() -> impl Strategy<Value = WallTime> {
+    let time = |minutes: u16| WallTime::new(minutes / 60, minutes % 60).unwrap();
+    prop_oneof![
+        3 => (0..48u16).prop_map(move |halves| time(halves * 30)),
+        1 => (0..1440u16).prop_map(time),
+        1 => Just(WallTime::MIDNIGHT),
+    ]
+}
+
+fn hours() -> impl Strategy<Value = Hours> {
+    let until = prop_oneof![4 => wall_time(), 1 => Just(WallTime::END_OF_DAY)];
+    (wall_time(), until).prop_map(|(from, until)| Hours { from, until })
+}
+
+fn window(anchor: NaiveDate) -> impl Strategy<Value = Window> {
+    let limit = move || {
+        proptest::option::weighted(
+            0.2,
+            (0..8u64).prop_map(move |days| anchor + Days::new(days) - Days::new(4)),
+        )
+    };
+    (0..7usize, hours(), limit(), limit()).prop_map(|(day, hours, valid_from, valid_until)| {
+        Window {
+            weekday: WEEK[day],
+            from: hours.from,
+            until: hours.until,
+            valid_from,
+            valid_until,
+        }
+    })
+}
+
+fn rules() -> impl Strategy<Value = BookingRules> {
+    let length = prop_oneof![
+        Just(5u16),
+        Just(30),
+        Just(60),
+        Just(90),
+        1..200u16,
+        Just(1440)
+    ];
+    let interval = prop_oneof![
+        Just(15u16),
+        Just(20),
+        Just(30),
+        Just(60),
+        5..200u16,
+        Just(1440)
+    ];
+    let buffer = || prop_oneof![2 => Just(0u16), 1 => 0..120u16];
+    let notice = prop_oneof![2 => Just(0u32), 1 => 0..3000u32];
+    let cap = |most: u16| proptest::option::weighted(0.25, 1..most);
+    (
+        length,
+        interval,
+        buffer(),
+        buffer(),
+        notice,
+        1..9u16,
+        cap(4),
+        cap(8),
+    )
+        .prop_map(
+            |(length, interval_minutes, before, after, notice, horizon, per_day, per_week)| {
+                BookingRules {
+                    minutes: vec![length],
+                    interval_minutes,
+                    buffer_before_minutes: before,
+                    buffer_after_minutes: after,
+                    min_notice_minutes: notice,
+                    horizon_days: horizon,
+                    max_per_day: per_day,
+                    max_per_week: per_week,
+                    ..BookingRules::default()
+                }
+            },
+        )
+}
+
+/// Stretches in order and apart; some begin or end within a minute.
+fn taken(around: DateTime<Utc>) -> impl Strategy<Value = Vec<Taken>> {
+    let stretch = (
+        0..1200i64,
+        0..240i64,
+        prop_oneof![4 => Just(0i64), 1 => 0..60_000i64],
+    );
+    proptest::collection::vec(stretch, 0..12).prop_map(move |stretches| {
+        let mut end = around - TimeDelta::days(4);
+        let next = |(gap, length, odd)| {
+            let starts_at = end + TimeDelta::minutes(gap);
+            end = starts_at + TimeDelta::minutes(length) + TimeDelta::milliseconds(odd);
+            Taken {
+                starts_at,
+                ends_at: end,
+            }
+        };
+        stretches.into_iter().map(next).collect()
+    })
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    (0..AWKWARD.len(), 0..AWKWARD.len()).prop_flat_map(|(zone, viewer)| {
+        let (time_zone, (year, month, day)) = AWKWARD[zone];
+        let viewer = AWKWARD[viewer].0;
+        let anchor = NaiveDate::from_ymd_opt(year, month, day).unwrap();
+        let noon = Utc.from_utc_datetime(&anchor.and_hms_opt(12, 0, 0).unwrap());
+        let near = move |minute: i64| noon + TimeDelta::minutes(minute);
+        let overrides = proptest::collection::btree_map(
+            (0..5u64).prop_map(move |days| anchor + Days::new(days) - Days::new(2)),
+            proptest::collection::vec(hours(), 0..3),
+            0..2,
+        );
+        let time_off = (-5000..5000i64, 1..2000i64).prop_map(move |(start, length)| TimeOff {
+            starts_at: near(start),
+            ends_at: near(start + length),
+        });
+        let counted = (-12_000..12_000i64).prop_map(move |minute| Counted {
+            starts_at: near(minute),
+        });
+        let schedule = (
+            proptest::collection::vec(window(anchor), 3..16),
+            overrides,
+            proptest::collection::vec(time_off, 0..3),
+            rules(),
+        );
+        let question = (
+            taken(noon),
+            proptest::collection::vec(counted, 0..12),
+            (-8000..500i64, 0..60_000i64),
+            (0..4u64, 1..4u16),
+        );
+        (schedule, question).prop_map(move |(schedule, question)| {
+            let (weekly, overrides, time_off, rules) = schedule;
+            let (taken, counted, (minute, odd), (back, days)) = question;
+            Case {
+                minutes: rules.minutes[0],
+                schedule: Schedule {
+                    time_zone,
+                    weekly,
+                    overrides,
+                    time_off,
+                    rules,
+                },
+                taken,
+                counted,
+                now: near(minute) + TimeDelta::milliseconds(odd),
+                from: anchor + Days::new(1) - Days::new(back),
+                days,
+                viewer,
+            }
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn free_slots_are_what_the_oracle_finds(case in case()) {
+        let found = case.availability().free_slots(case.minutes, case.from, case.days, case.viewer);
+        let expected =
+            oracle::free_slots(&case.availability(), case.minutes, case.from, case.days, case.viewer);
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn check_accepts_exactly_what_is_listed(case in case()) {
+        let listed = case.free(case.from, case.days);
+        let midnight = Utc.from_utc_datetime(&case.from.and_hms_opt(0, 0, 0).unwrap());
+        for minute in 0..i64::from(case.days) * 1440 {
+            let start = midnight + TimeDelta::minutes(minute);
+            let listed = listed.binary_search_by_key(&start, |slot| slot.starts_at).is_ok();
+            let checked = case.availability().check(start, case.minutes);
+            prop_assert_eq!(checked.is_ok(), listed, "{} {:?}", start, checked);
+        }
+    }
+
+    #[test]
+    fn nearest_and_next_are_among_the_free(case in case(), minute in -6000..6000i64, most in 0..5usize) {
+        let free = case.free(case.from - Days::new(20), 60);
+        let around = case.now + TimeDelta::minutes(minute);
+        let asked = case.availability();
+
+        let mut nearest = free.clone();
+        // The engine counts whole seconds; so does this, lest two starts half a second apart in distance differ.
+        nearest.sort_by_key(|slot| (slot.starts_at.timestamp() - around.timestamp()).abs());
+        nearest.truncate(most);
+        prop_assert_eq!(asked.nearest_free(around, case.minutes, most), nearest);
+
+        let next = free.into_iter().find(|slot| slot.starts_at >= around);
+        prop_assert_eq!(asked.next_free(around, case.minutes), next);
+    }
+
+    #[test]
+    fn explained_days_agree_with_the_free_slots(case in case()) {
+        let asked = case.availability();
+        let zone = case.schedule.time_zone;
+        let free = asked.free_slots(case.minutes, case.from, 1, zone);
+        let explained = asked.explain_day(case.from, case.minutes, &case.taken);
+        let unexplained = explained.iter().filter(|(_, missing)| missing.is_none());
+        let unexplained: Vec<Slot> = unexplained.map(|(slot, _)| *slot).collect();
+        prop_assert_eq!(&unexplained, &free[0].slots);
+        prop_assert!(explained.is_sorted_by_key(|(slot, _)| *slot));
+    }
+
+    #[test]
+    fn clocks_agree_with_the_zone_database(
+        zone in 0..TZ_VARIANTS.len(),
+        day in -20_000..45_000i64,
+        second in 0..86_400i64,
+    ) {
+        let zone = TZ_VARIANTS[zone];
+        let instant = day * 86_400 + second;
+        let offsets = Offsets::of(zone, instant - 40 * 86_400, instant + 40 * 86_400);
+        let local = wall::instant(instant).with_timezone(&zone).naive_local();
+        prop_assert_eq!(offsets.clock_at(instant), local.and_utc().timestamp());
+    }
+}
+
+/// Every clock change of every zone from 2015 to 2040, from both sides.
+#[test]
+fn wall_times_around_every_clock_change_agree_with_the_oracle() {
+    let year = |year: i32| {
+        Utc.with_ymd_and_hms(year, 1, 1, 0, 0, 0)
+            .unwrap()
+            .timestamp()
+    };
+    let mut changes: BTreeMap<(i64, i64, i64), Tz> = BTreeMap::new();
+    for zone in TZ_VARIANTS {
+        for pair in Offsets::of(zone, year(2015), year(2041))
+            .pieces()
+            .windows(2)
+        {
+            // Many names share a clock; one of each is enough.
+            changes
+                .entry((pair[0].end, pair[0].offset, pair[1].offset))
+                .or_insert(zone);
+        }
+    }
+    assert!(changes.len() > 500, "only {} changes", changes.len());
+    for (&(at, before, _), &zone) in &changes {
+        for minutes in [-61, -60, -31, -30, -1, 0, 1, 29, 30, 59, 60, 61] {
+            let shown = wall::instant(at + before + minutes * 60).naive_utc();
+            let minute =
+                u16::try_from(shown.and_utc().timestamp().rem_euclid(86_400) / 60).unwrap();
+            for edge in [Edge::Start, Edge::End] {
+                let (date, day_before) = (shown.date(), shown.date() - Days::new(1));
+                let expected = oracle::instant(zone, date, minute, edge);
+                assert_eq!(
+                    wall::at(zone, date, minute, edge),
+                    expected,
+                    "{zone} {shown} {edge:?}"
+                );
+                assert_eq!(wall::at(zone, day_before, minute + 1440, edge), expected);
+            }
+        }
+    }
+}
