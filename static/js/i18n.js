@@ -2,7 +2,7 @@
 // entry with plural forms is chosen by `n`.
 import { signal } from "@preact/signals-core";
 
-export const LOCALES = /** @type {const} */ ({ en: "English" });
+export const LOCALES = /** @type {const} */ ({ en: "English", vi: "Tiếng Việt", zh: "中文" });
 const KEY = "belfry.locale";
 
 export const locale = signal("en");

@@ -22,7 +22,13 @@ export const routes = [
   { path: "/forgot", view: () => import("./views/password.js"), title: "forgot.title", for: "any" },
   { path: "/reset", view: () => import("./views/password.js"), title: "reset.title", for: "any" },
   { path: "/verify", view: () => import("./views/verify.js"), title: "verify.title", for: "any" },
+  { path: "/me", view: () => import("./views/me.js"), title: "me.title", for: "user" },
   { path: "/notifications", view: () => import("./views/notifications.js"), title: "notifications.title", for: "user" },
+  { path: "/live", view: () => import("./views/live.js"), title: "live.title", for: "desk" },
+  { path: "/agenda", view: () => import("./views/agenda.js"), title: "agenda.title", for: "desk" },
+  { path: "/schedule", view: () => import("./views/schedule.js"), title: "schedule.title", for: "desk" },
+  { path: "/admin/outbox", view: () => import("./views/outbox.js"), title: "outbox.title", for: "admin" },
+  { path: "/admin/people", view: () => import("./views/people.js"), title: "people.title", for: "admin" },
 ];
 
 /** @type {Route} */

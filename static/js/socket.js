@@ -104,8 +104,10 @@ function openSocket(ticket) {
     if (!welcomed) socketFailures++;
     if (code === 4403) return follow(null);
     // A token that ran out while the page slept is renewed before the next ticket.
-    const ready = code === 4401 ? renew(accessToken()).catch(() => null) : Promise.resolve();
-    ready.then(() => mine === generation && reconnect());
+    const ready = code === 4401 ? renew(accessToken()).catch(() => null) : Promise.resolve(null);
+    ready.then(() => {
+      if (mine === generation) reconnect();
+    });
   };
 }
 

@@ -103,6 +103,7 @@
  * @property {string} created_at
  */
 
+/** @typedef {{id: string, stars: number, text: string | null, client_name: string, created_at: string}} Review */
 /** @typedef {{from: string, until: string}} Interval */
 /** @typedef {Interval & {weekday: string}} WeeklyInterval */
 /** @typedef {{time_zone: string, weekly: WeeklyInterval[], booking_rules: BookingRules}} Schedule */

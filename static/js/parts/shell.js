@@ -16,14 +16,27 @@ import { PersonMenu } from "./person_menu.js";
 /** @returns {{main: Entry[], desk: Entry[], admin: Entry[]}} */
 function entries() {
   const role = user.value?.role;
+  const desk = role === "expert" || role === "manager" || role === "admin";
   return {
     main: [
       { href: "/", icon: "search", label: t("nav.find") },
       ...(role ? [{ href: "/bookings", icon: "ticket", label: t("nav.bookings") }] : []),
       ...(role ? [] : [{ href: "/lookup", icon: "ticket", label: t("nav.lookup") }]),
     ],
-    desk: [],
-    admin: [],
+    desk: desk
+      ? [
+          { href: "/live", icon: "inbox", label: t("nav.live") },
+          { href: "/agenda", icon: "calendar", label: t("nav.agenda") },
+          { href: "/schedule", icon: "week", label: t("nav.schedule") },
+        ]
+      : [],
+    admin:
+      role === "admin"
+        ? [
+            { href: "/admin/outbox", icon: "mail", label: t("nav.outbox") },
+            { href: "/admin/people", icon: "people", label: t("nav.people") },
+          ]
+        : [],
   };
 }
 

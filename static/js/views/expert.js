@@ -16,7 +16,7 @@ import { setQuery } from "../router.js";
 import { user } from "../session.js";
 import { formatLength, zoneCity, zoneOffset } from "../time.js";
 
-/** @import { Expert, Slot } from "../types.js" */
+/** @import { Expert, Page, Review, Slot } from "../types.js" */
 
 /** @param {{params: {id: string}, query: URLSearchParams, path: string}} props */
 export default function ExpertPage({ params, query, path }) {
@@ -77,7 +77,7 @@ const SignInFirst = ({ expert, startsAt, minutes, next }) => html`
 
 /** @param {{expert: Expert}} props */
 function Reviews({ expert }) {
-  const pages = usePages((after, limit) => api.get(`/experts/${expert.id}/reviews`, { after, limit }), [expert.id], 5);
+  const pages = usePages((after, limit) => /** @type {Promise<Page<Review>>} */ (api.get(`/experts/${expert.id}/reviews`, { after, limit })), [expert.id], 5);
   return html`<section>
     <h2>${t("expert.reviews")}</h2>
     ${pages.loading && html`<${Skeleton} rows=${3} />`}

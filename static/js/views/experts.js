@@ -13,7 +13,7 @@ import { Presence } from "../parts/status.js";
 import { When } from "../parts/time.js";
 import { setQuery } from "../router.js";
 
-/** @import { Expert } from "../types.js" */
+/** @import { Expert, Page } from "../types.js" */
 
 const TYPING_MS = 250;
 
@@ -24,7 +24,7 @@ export default function Experts({ query }) {
   const [typed, setTyped] = useState(text);
   const [tags, setTags] = useState(/** @type {string[]} */ ([]));
   const pages = usePages(
-    (after, limit) => api.get("/experts", { query: text, tag, after, limit }),
+    (after, limit) => /** @type {Promise<Page<Expert>>} */ (api.get("/experts", { query: text, tag, after, limit })),
     [text, tag],
     12,
   );
@@ -36,7 +36,7 @@ export default function Experts({ query }) {
     return () => clearTimeout(timer);
   }, [typed]);
   useEffect(() => {
-    setTags((old) => [...new Set([...old, ...(tag ? [tag] : []), ...pages.items.flatMap((/** @type {Expert} */ expert) => expert.tags)])]);
+    setTags((old) => [...new Set([...old, ...(tag ? [tag] : []), ...pages.items.flatMap((expert) => expert.tags)])]);
   }, [pages.items, tag]);
 
   const submit = (/** @type {Event} */ event) => {
@@ -62,7 +62,7 @@ export default function Experts({ query }) {
         setQuery({ query: null, tag: null });
       }}>${t("experts.clear")}</button>`}
     <//>`}
-    ${pages.items.length > 0 && html`<ul class="cards">${pages.items.map((/** @type {Expert} */ expert) => html`<${ExpertCard} key=${expert.id} expert=${expert} />`)}</ul><${More} pages=${pages} />`}`;
+    ${pages.items.length > 0 && html`<ul class="cards">${pages.items.map((expert) => html`<${ExpertCard} key=${expert.id} expert=${expert} />`)}</ul><${More} pages=${pages} />`}`;
 }
 
 /** @param {{expert: Expert}} props */

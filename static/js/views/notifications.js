@@ -10,13 +10,13 @@ import { setQuery } from "../router.js";
 import { countUnread, onNews, onRead, onResync } from "../socket.js";
 import { say, unread } from "../store.js";
 
-/** @import { Notification } from "../types.js" */
+/** @import { Notification, Page } from "../types.js" */
 
 /** @param {{query: URLSearchParams}} props */
 export default function Notifications({ query }) {
   const onlyUnread = query.get("show") === "unread";
   const pages = usePages(
-    (after, limit) => api.get("/notifications", { ...(onlyUnread ? { unread: true } : {}), after, limit }),
+    (after, limit) => /** @type {Promise<Page<Notification>>} */ (api.get("/notifications", { ...(onlyUnread ? { unread: true } : {}), after, limit })),
     [onlyUnread],
     10,
   );

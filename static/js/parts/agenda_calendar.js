@@ -1,0 +1,156 @@
+// The vendored calendar, told what to show. It knows only fixed offsets, so every moment goes in and comes out as wall
+// clock of the reader's zone; the offset of now is set so that its "now" line is right.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { calendarLibrary } from "../calendar.js";
+import { now } from "../api.js";
+import { html } from "../html.js";
+import { regional, t } from "../i18n.js";
+import { zone } from "../store.js";
+import { formatTime, instantOf, wallClock } from "../time.js";
+import { Failed, Skeleton } from "./states.js";
+
+/** @import { Booking, TimeOff } from "../types.js" */
+
+const SLOT_MINUTES = "00:30";
+const LONG_PRESS_MS = 400;
+
+/** @type {Record<string, string[]>} */
+const views = { day: ["timeGridDay", "timeGridDay"], week: ["timeGridWeek", "listWeek"], month: ["dayGridMonth", "dayGridMonth"] };
+
+/** Minutes east of UTC, now. */
+const offsetNow = () => Math.round((Date.parse(`${wallClock(now(), zone.value)}Z`) - now()) / 60_000);
+
+/** @param {number} minutes */
+function offsetText(minutes) {
+  const size = Math.abs(minutes);
+  return `${minutes < 0 ? "-" : "+"}${String(Math.floor(size / 60)).padStart(2, "0")}:${String(size % 60).padStart(2, "0")}`;
+}
+
+/** @param {Booking} booking */
+const asEvent = (booking) => ({
+  id: booking.id,
+  start: wallClock(booking.starts_at, zone.value),
+  end: wallClock(booking.ends_at, zone.value),
+  title: booking.client.name,
+  editable: booking.actions.includes("reschedule"),
+  durationEditable: false,
+  classNames: ["agenda-event", booking.status],
+  extendedProps: { booking },
+});
+
+/** @param {TimeOff} off */
+const asBlock = (off) => ({
+  id: off.id,
+  start: wallClock(off.starts_at, zone.value),
+  end: wallClock(off.ends_at, zone.value),
+  title: off.reason ?? t("agenda.off"),
+  editable: false,
+  classNames: ["agenda-event", "off"],
+  extendedProps: { off },
+});
+
+/**
+ * @typedef {object} Handlers
+ * @property {(from: string, until: string) => void} onRange dates on the screen, until excluded
+ * @property {(booking: Booking) => void} onOpen
+ * @property {(booking: Booking, startsAt: string, revert: () => void) => void} onMove
+ * @property {(startsAt: string, endsAt: string) => void} onBlock
+ * @property {(off: TimeOff) => void} onOff
+ */
+
+/**
+ * @param {{view: "day" | "week" | "month", date: string, narrow: boolean, bookings: Booking[], offs: TimeOff[]} & Handlers} props
+ */
+export function AgendaCalendar(props) {
+  const { view, date, narrow, bookings, offs } = props;
+  const target = useRef(/** @type {HTMLElement | null} */ (null));
+  const [calendar, setCalendar] = useState(/** @type {any} */ (null));
+  const [error, setError] = useState(/** @type {any} */ (null));
+  const handlers = useRef(props);
+  handlers.current = props;
+  const shown = views[view][narrow ? 1 : 0];
+
+  useEffect(() => {
+    let made = /** @type {any} */ (null);
+    let library = /** @type {any} */ (null);
+    let current = true;
+    const offset = offsetNow();
+    const wall = (/** @type {Date} */ at) => new Date(at.getTime() + offset * 60_000).toISOString().slice(0, 19);
+    const instant = (/** @type {Date} */ at) => instantOf(wall(at), zone.value);
+    calendarLibrary().then(
+      (loaded) => {
+        if (!current || !target.current) return;
+        library = loaded;
+        made = library.create(target.current, {
+          view: shown,
+          date: `${date}T12:00:00`,
+          timeZone: offsetText(offset),
+          locale: regional.value,
+          firstDay: 1,
+          headerToolbar: { start: "", center: "", end: "" },
+          slotMinTime: "07:00:00",
+          slotMaxTime: "20:00:00",
+          flexibleSlotTimeLimits: true,
+          slotDuration: SLOT_MINUTES,
+          slotLabelFormat: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
+          eventTimeFormat: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
+          dayHeaderFormat: { weekday: "short", day: "numeric" },
+          dayMaxEvents: true,
+          allDaySlot: false,
+          nowIndicator: true,
+          selectable: true,
+          longPressDelay: LONG_PRESS_MS,
+          eventDurationEditable: false,
+          noEventsContent: t("agenda.none"),
+          events: [],
+          datesSet: (/** @type {any} */ { start, end }) => handlers.current.onRange(wall(start).slice(0, 10), wall(end).slice(0, 10)),
+          eventContent: ({ event }) => ({ domNodes: content(event) }),
+          eventClick: (/** @type {any} */ { event }) => {
+            const { booking, off } = event.extendedProps;
+            if (booking) handlers.current.onOpen(booking);
+            else if (off) handlers.current.onOff(off);
+          },
+          eventDrop: (/** @type {any} */ { event, revert }) => handlers.current.onMove(event.extendedProps.booking, instant(event.start), revert),
+          select: (/** @type {any} */ { start, end }) => {
+            handlers.current.onBlock(instant(start), instant(end));
+            made.unselect();
+          },
+        });
+        setCalendar(made);
+      },
+      (reason) => current && setError(reason),
+    );
+    return () => {
+      current = false;
+      if (made) library.destroy(made);
+      setCalendar(null);
+    };
+  }, [zone.value, regional.value]);
+
+  useEffect(() => {
+    if (!calendar) return;
+    calendar.setOption("view", shown);
+    calendar.setOption("date", `${date}T12:00:00`);
+  }, [calendar, shown, date]);
+  useEffect(() => calendar?.setOption("events", [...bookings.map(asEvent), ...offs.map(asBlock)]), [calendar, bookings, offs]);
+
+  if (error) return html`<${Failed} error=${error} retry=${() => location.reload()} />`;
+  return html`<div class="agenda-calendar">${!calendar && html`<${Skeleton} rows=${5} />`}<div ref=${target}></div></div>`;
+}
+
+/** The words inside an event: time, person, status; built as nodes, never as HTML text. @param {any} event */
+function content(event) {
+  const { booking, off } = event.extendedProps;
+  const line = (/** @type {string} */ className, /** @type {string} */ text) => {
+    const made = document.createElement("span");
+    made.className = className;
+    made.textContent = text;
+    return made;
+  };
+  const at = (booking ?? off)?.starts_at;
+  return [
+    ...(at ? [line("agenda-time", formatTime(at, zone.value))] : []),
+    line("agenda-title", event.title),
+    ...(booking ? [line("agenda-status", t(`status.${booking.status}`))] : []),
+  ];
+}

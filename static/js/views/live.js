@@ -1,0 +1,189 @@
+// The live inbox of an expert: requests to decide, newest first, and what today needs.
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { api } from "../api.js";
+import { html } from "../html.js";
+import { t } from "../i18n.js";
+import { useLoad } from "../load.js";
+import { Mode } from "../parts/booking_row.js";
+import { Desk } from "../parts/desk.js";
+import { Field } from "../parts/form.js";
+import { Icon } from "../parts/icon.js";
+import { PresenceSwitch } from "../parts/presence_switch.js";
+import { Empty, Failed, Skeleton, explain } from "../parts/states.js";
+import { Status } from "../parts/status.js";
+import { Ago, When } from "../parts/time.js";
+import { onNews, onResync, onTopic } from "../socket.js";
+import { say, zone } from "../store.js";
+import { addDays, formatLength, formatTime, formatWhen, instantOf, today } from "../time.js";
+
+/** @import { Booking, Expert } from "../types.js" */
+
+const UNDO_MS = 5000;
+const POLL_MS = 30_000;
+
+/** @param {{query: URLSearchParams}} props */
+export default ({ query }) => html`<${Desk} query=${query} title=${t("live.title")}>${(/** @type {Expert} */ expert, /** @type {any} */ picker) => html`<${Live} key=${expert.id} expert=${expert} picker=${picker} />`}<//>`;
+
+/** @param {{expert: Expert, picker: any}} props */
+function Live({ expert, picker }) {
+  const page = useLoad(async () => {
+    const day = today(zone.value);
+    const [pending, coming] = await Promise.all([
+      api.get("/bookings", { expert_id: expert.id, status: "pending", sort: "starts_at", limit: 100 }),
+      api.get("/bookings", {
+        expert_id: expert.id,
+        from: instantOf(`${day}T00:00`, zone.value),
+        to: instantOf(`${addDays(day, 1)}T00:00`, zone.value),
+        sort: "starts_at",
+        limit: 100,
+      }),
+    ]);
+    const forExpert = (/** @type {Booking} */ booking) => booking.expert.id === expert.id;
+    /** @type {Booking[]} */
+    const requests = pending.items.filter(forExpert).sort((/** @type {Booking} */ a, /** @type {Booking} */ b) => b.created_at.localeCompare(a.created_at));
+    /** @type {Booking[]} */
+    const todays = coming.items.filter(forExpert).filter((/** @type {Booking} */ b) => b.status === "confirmed" || b.status === "pending");
+    return { requests, todays };
+  }, [expert.id, zone.value]);
+  const [fresh, setFresh] = useState(/** @type {Set<string>} */ (new Set()));
+  const later = useDelayed(page.refresh);
+
+  useEffect(() => {
+    const stops = [
+      onNews((one) => {
+        if (one.kind === "booking.created" && one.data.booking_id) setFresh((old) => new Set(old).add(/** @type {string} */ (one.data.booking_id)));
+        page.refresh();
+      }),
+      // A manager gets no notification of an expert's bookings, but the slots tell that something changed.
+      onTopic(`expert:${expert.id}:slots`, page.refresh),
+      onResync(page.refresh),
+    ];
+    const timer = setInterval(() => document.visibilityState === "visible" && page.refresh(), POLL_MS);
+    return () => {
+      stops.forEach((stop) => stop());
+      clearInterval(timer);
+    };
+  }, [page.refresh]);
+
+  const requests = page.data?.requests.filter((booking) => !later.waiting.has(booking.id));
+  return html`
+    <header class="page-head">
+      <div class="row wrap between"><h1>${t("live.title")}</h1><${PresenceSwitch} expert=${expert} /></div>
+      ${picker}
+    </header>
+    ${page.error && html`<${Failed} error=${page.error} retry=${page.retry} />`}
+    ${!page.error && html`<div class="columns main-aside">
+      <section aria-labelledby="requests">
+        <h2 id="requests">${t("live.requests")}${requests && requests.length > 0 && html` <span class="soft">${requests.length}</span>`}</h2>
+        ${page.loading && html`<${Skeleton} rows=${3} />`}
+        ${requests?.length === 0 && html`<div class="card"><${Empty} icon="inbox" title=${t("live.none")} text=${t("live.none_text")} /></div>`}
+        ${requests && html`<ul class="list" aria-live="polite" aria-relevant="additions">${requests.map((booking) => html`<${Request} key=${booking.id} booking=${booking} fresh=${fresh.has(booking.id)} onDecide=${later.decide} />`)}</ul>`}
+      </section>
+      <section aria-labelledby="today">
+        <h2 id="today">${t("live.today")}</h2>
+        ${page.loading && html`<${Skeleton} rows=${3} />`}
+        ${page.data && html`<div class="card"><${Preparation} bookings=${page.data.todays} /></div>`}
+      </section>
+    </div>`}`;
+}
+
+/**
+ * Decisions wait a few seconds so that a slip can be taken back; leaving the page sends them at once.
+ * @param {() => void} refresh
+ */
+function useDelayed(refresh) {
+  const [waiting, setWaiting] = useState(/** @type {Set<string>} */ (new Set()));
+  const sends = useRef(/** @type {Map<string, {timer: number, send: () => Promise<void>, dismiss: () => void}>} */ (new Map()));
+
+  const settle = (/** @type {string} */ id) => {
+    const one = sends.current.get(id);
+    if (!one) return;
+    clearTimeout(one.timer);
+    one.dismiss();
+    sends.current.delete(id);
+    return one;
+  };
+  const show = (/** @type {string} */ id) =>
+    setWaiting((old) => {
+      const rest = new Set(old);
+      rest.delete(id);
+      return rest;
+    });
+
+  useEffect(() => {
+    const flush = () => [...sends.current.keys()].forEach((id) => settle(id)?.send());
+    addEventListener("pagehide", flush);
+    return () => {
+      removeEventListener("pagehide", flush);
+      flush();
+    };
+  }, []);
+
+  const decide = useCallback((/** @type {Booking} */ booking, /** @type {"confirm" | "reject"} */ verb, /** @type {string} */ reason) => {
+    const { id } = booking;
+    const send = async () => {
+      try {
+        await api.post(`/bookings/${id}/${verb}`, reason ? { reason } : {});
+        refresh();
+      } catch (error) {
+        say(`${booking.client.name}, ${formatWhen(booking.starts_at, zone.value)}: ${explain(error)}`, { tone: "bad", ms: 0 });
+        show(id);
+        refresh();
+      }
+    };
+    const undo = () => {
+      settle(id);
+      show(id);
+    };
+    const dismiss = say(t(`live.${verb}ed`, { name: booking.client.name }), { tone: "good", ms: 0, action: { label: t("live.undo"), run: undo } });
+    const timer = setTimeout(() => settle(id)?.send(), UNDO_MS);
+    sends.current.set(id, { timer, send, dismiss });
+    setWaiting((old) => new Set(old).add(id));
+  }, [refresh]);
+
+  return { waiting, decide };
+}
+
+/** @param {{booking: Booking, fresh: boolean, onDecide: (booking: Booking, verb: "confirm" | "reject", reason: string) => void}} props */
+function Request({ booking, fresh, onDecide }) {
+  const [rejecting, setRejecting] = useState(false);
+  const [reason, setReason] = useState("");
+  const [missing, setMissing] = useState(false);
+  const reject = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (reason.trim()) onDecide(booking, "reject", reason.trim());
+    else setMissing(true);
+  };
+  return html`<li class=${fresh ? "card request fresh" : "card request"} data-booking=${booking.id}>
+    <div class="row wrap between">
+      <p class="strong"><a href=${`/bookings/${booking.id}`}><${When} at=${booking.starts_at} until=${booking.ends_at} /></a></p>
+      ${fresh ? html`<span class="badge pending">${t("live.new")}</span>` : html`<span class="hint"><${Ago} at=${booking.created_at} /></span>`}
+    </div>
+    <p><strong>${booking.client.name}</strong></p>
+    <p class="row wrap meta soft"><${Mode} mode=${booking.mode} /><span>${formatLength(booking.minutes)}</span><span class="code">${booking.code}</span></p>
+    ${booking.note && html`<p class="prose">${booking.note}</p>`}
+    ${!rejecting && html`<div class="actions">
+      ${booking.actions.includes("confirm") && html`<button class="button primary" type="button" onClick=${() => onDecide(booking, "confirm", "")}><${Icon} name="check" size=${18} />${t("act.confirm")}</button>`}
+      ${booking.actions.includes("reject") && html`<button class="button quiet-danger" type="button" onClick=${() => setRejecting(true)}>${t("act.reject")}</button>`}
+    </div>`}
+    ${rejecting && html`<form onSubmit=${reject} novalidate>
+      <${Field} as="textarea" rows="2" maxlength="500" label=${t("act.reason")} hint=${t("act.reason_hint")} value=${reason} error=${missing && !reason.trim() ? t("form.reason_missing") : undefined} onInput=${(/** @type {any} */ event) => setReason(event.target.value)} />
+      <div class="actions"><button class="button danger">${t("act.reject")}</button><button class="button" type="button" onClick=${() => setRejecting(false)}>${t("action.back")}</button></div>
+    </form>`}
+  </li>`;
+}
+
+/** @param {{bookings: Booking[]}} props */
+const Preparation = ({ bookings }) =>
+  bookings.length === 0
+    ? html`<p class="soft">${t("live.today_none")}</p>`
+    : html`<ol class="day-list">
+        ${bookings.map((booking) => html`<li key=${booking.id}>
+          <p class="day-time">${formatTime(booking.starts_at, zone.value)}</p>
+          <div class="grow">
+            <p class="row wrap between"><a href=${`/bookings/${booking.id}`}>${booking.client.name}</a><${Status} status=${booking.status} /></p>
+            <p class="row wrap meta soft"><${Mode} mode=${booking.mode} /><span>${formatLength(booking.minutes)}</span></p>
+            ${booking.note && html`<p class="soft">${booking.note}</p>`}
+          </div>
+        </li>`)}
+      </ol>`;

@@ -1,0 +1,102 @@
+// Every message that went out or should have: what was sent to whom, each attempt, and another try for what is stuck.
+import { useEffect, useState } from "preact/hooks";
+import { api } from "../api.js";
+import { html } from "../html.js";
+import { t } from "../i18n.js";
+import { useLoad, usePages } from "../load.js";
+import { Dialog } from "../parts/dialog.js";
+import { Field } from "../parts/form.js";
+import { Icon } from "../parts/icon.js";
+import { MailBody } from "../parts/mail_body.js";
+import { Empty, Failed, More, Skeleton, explain } from "../parts/states.js";
+import { DeliveryStatus } from "../parts/status.js";
+import { Ago, When } from "../parts/time.js";
+import { setQuery } from "../router.js";
+import { say } from "../store.js";
+
+/** @import { Delivery, Page } from "../types.js" */
+
+const TYPING_MS = 300;
+const statuses = ["pending", "sending", "sent", "retrying", "dead", "ambiguous", "skipped", "kept"];
+const channels = ["email", "telegram", "sms", "push"];
+
+/** @param {{query: URLSearchParams}} props */
+export default function Outbox({ query }) {
+  const status = query.get("status") ?? "";
+  const channel = query.get("channel") ?? "";
+  const text = query.get("query") ?? "";
+  const open = query.get("open");
+  const [typed, setTyped] = useState(text);
+  const pages = usePages((after, limit) => /** @type {Promise<Page<Delivery>>} */ (api.get("/admin/deliveries", { status, channel, query: text, after, limit })), [status, channel, text]);
+  useEffect(() => {
+    if (typed === text) return;
+    const timer = setTimeout(() => setQuery({ query: typed.trim() }), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [typed]);
+  return html`
+    <header class="page-head"><h1>${t("outbox.title")}</h1><p class="soft">${t("outbox.lead")}</p></header>
+    <form class="filters" role="search" aria-label=${t("outbox.filters")} onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
+      <${Field} label=${t("outbox.text")} type="search" value=${typed} onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} />
+      <${Field} as="select" label=${t("bookings.status")} value=${status} onChange=${(/** @type {any} */ event) => setQuery({ status: event.target.value })}>
+        <option value="">${t("bookings.any_status")}</option>${statuses.map((one) => html`<option key=${one} value=${one}>${t(`delivery.${one}`)}</option>`)}
+      <//>
+      <${Field} as="select" label=${t("outbox.channel")} value=${channel} onChange=${(/** @type {any} */ event) => setQuery({ channel: event.target.value })}>
+        <option value="">${t("bookings.any_status")}</option>${channels.map((one) => html`<option key=${one} value=${one}>${t(`channel.${one}`)}</option>`)}
+      <//>
+    </form>
+    ${pages.loading && html`<${Skeleton} rows=${6} />`}
+    ${pages.error && !pages.items.length && html`<${Failed} error=${pages.error} retry=${pages.retry} />`}
+    ${!pages.loading && !pages.error && !pages.items.length && html`<${Empty} icon="mail" title=${t("outbox.none")} text=${t("outbox.none_text")} />`}
+    ${pages.items.length > 0 && html`<ul class="table">
+      ${pages.items.map((one) => html`<${Row} key=${one.id} delivery=${one} />`)}
+    </ul><${More} pages=${pages} />`}
+    ${open && html`<${Opened} key=${open} id=${open} onChange=${pages.refresh} />`}`;
+}
+
+/** @param {{delivery: Delivery}} props */
+const Row = ({ delivery }) => html`<li class="table-row">
+  <div class="grow">
+    <button class="row-title" type="button" onClick=${() => setQuery({ open: delivery.id }, { push: true })}>${delivery.subject ?? delivery.kind}</button>
+    <p class="soft">${delivery.user ? `${delivery.user.name} · ` : ""}${delivery.address}</p>
+    ${delivery.last_error && html`<p class="error">${delivery.last_error}</p>`}
+  </div>
+  <p class="soft hint"><${Ago} at=${delivery.created_at} /></p>
+  <${DeliveryStatus} status=${delivery.status} />
+</li>`;
+
+/** @param {{id: string, onChange: () => void}} props */
+function Opened({ id, onChange }) {
+  const page = useLoad(() => api.get(`/admin/deliveries/${id}`), [id]);
+  const [busy, setBusy] = useState(false);
+  /** @type {Delivery | undefined} */
+  const one = page.data;
+  const retry = async () => {
+    setBusy(true);
+    try {
+      await api.post(`/admin/deliveries/${id}/retry`);
+      say(t("outbox.retried"), { tone: "good" });
+      page.refresh();
+      onChange();
+    } catch (error) {
+      say(explain(error), { tone: "bad" });
+    } finally {
+      setBusy(false);
+    }
+  };
+  return html`<${Dialog} title=${one?.subject ?? t("outbox.message")} onClose=${() => setQuery({ open: null })} wide>
+    ${page.loading && html`<${Skeleton} rows=${3} />`}
+    ${page.error && html`<${Failed} error=${page.error} retry=${page.retry} />`}
+    ${one && html`
+      <div class="row wrap between">
+        <p class="soft">${one.user ? `${one.user.name} · ` : ""}${one.address} · ${t(`channel.${one.channel}`)}</p><${DeliveryStatus} status=${one.status} />
+      </div>
+      ${one.last_error && html`<p class="notice bad">${one.last_error}</p>`}
+      ${(one.status === "dead" || one.status === "ambiguous") && html`<div class="actions"><button class="button primary" type="button" disabled=${busy} onClick=${retry}><${Icon} name="retry" size=${18} />${t("outbox.retry")}</button></div>`}
+      ${one.next_at && one.status === "retrying" && html`<p class="hint">${t("outbox.next_try")} <${When} at=${one.next_at} /></p>`}
+      <${MailBody} text=${one.text ?? ""} html=${one.html ?? null} />
+      ${one.attachments && one.attachments.length > 0 && html`<section><h3>${t("outbox.attachments")}</h3>${one.attachments.map((file) => html`<details key=${file.name}><summary>${file.name} <span class="soft">${file.content_type}</span></summary><pre tabindex="0">${file.text}</pre></details>`)}</section>`}
+      <section><h3>${t("outbox.attempts")}</h3>
+        ${one.attempts?.length ? html`<ol class="attempts">${one.attempts.map((attempt) => html`<li key=${attempt.number}><strong>${attempt.number}</strong> <${When} at=${attempt.started_at} /> · ${attempt.outcome}${attempt.provider_id && html` · <span class="code">${attempt.provider_id}</span>`}${attempt.error && html`<p class="error">${attempt.error}</p>`}</li>`)}</ol>` : html`<p class="soft">${t("outbox.no_attempts")}</p>`}
+      </section>`}
+  <//>`;
+}
