@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Clicks through the pages of a demo server in a real browser, on the embedded set-up and on PostgreSQL
+# with Redis. Needs a built server and the addresses that scripts/services.sh exports.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+server="${CARGO_TARGET_DIR:-target}/debug/belfry"
+home=$(mktemp -d "${TMPDIR:-/tmp}/belfry-browser.XXXXXX")
+server_pid=""
+
+stop_server() {
+  [[ -z $server_pid ]] || { kill "$server_pid" && wait "$server_pid"; } >/dev/null 2>&1 || true
+  server_pid=""
+}
+trap 'stop_server; rm -rf "$home"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+is_ready() {
+  python3 - "$1/readyz" <<'PYTHON'
+import sys, urllib.request
+try:
+    urllib.request.urlopen(sys.argv[1], timeout=2)
+except OSError:
+    sys.exit(1)
+PYTHON
+}
+
+# story NAME [SERVER OPTION…]: serves a fresh demo and runs the browser tests against it.
+story() {
+  local name=$1 port url
+  shift
+  port=$(scripts/free-port.sh)
+  url="http://127.0.0.1:$port"
+  # The tests sign in more often than a person would.
+  BELFRY_LIMITS__ENABLED=false "$server" serve --demo --listen "127.0.0.1:$port" \
+    --data-dir "$home/$name" "$@" >"$home/$name.log" 2>&1 &
+  server_pid=$!
+  for _ in $(seq 300); do
+    is_ready "$url" && break
+    kill -0 "$server_pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  is_ready "$url" || { echo "the $name server did not start:" >&2; cat "$home/$name.log" >&2; exit 1; }
+  echo "-- $name"
+  (cd tests/browser && BELFRY_URL=$url npm test) ||
+    { echo "the last words of the $name server:" >&2; tail -n 50 "$home/$name.log" >&2; exit 1; }
+  stop_server
+}
+
+(cd tests/browser && npm ci --no-audit --no-fund --silent && npx --no-install tsc --noEmit)
+
+story embedded
+
+database="belfry_browser_$$"
+psql -q "$BELFRY_TEST_POSTGRES_URL" -c "CREATE DATABASE $database"
+story production --database-url "${BELFRY_TEST_POSTGRES_URL%/*}/$database" \
+  --redis-url "$BELFRY_TEST_REDIS_URL"
+psql -q "$BELFRY_TEST_POSTGRES_URL" -c "DROP DATABASE $database"
