@@ -10,3 +10,8 @@ pub mod world;
 pub use bus::{Bus, BusSink};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use world::World;
+
+/// The house cannot take the request right now; the same request may succeed in a moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("busy: {0}")]
+pub struct Busy(pub &'static str);

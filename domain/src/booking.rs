@@ -444,8 +444,6 @@ pub enum BookingError {
     AlreadyReviewed,
     #[error("it was changed meanwhile")]
     Stale,
-    #[error("the hold has expired or is not yours")]
-    HoldGone,
     #[error("too many slots are held at once")]
     TooManyHolds,
     #[error("no such booking")]
@@ -466,7 +464,6 @@ impl BookingError {
             Self::NotAllowed => "forbidden",
             Self::AlreadyReviewed => "already-reviewed",
             Self::Stale => "stale",
-            Self::HoldGone => "hold-gone",
             Self::TooManyHolds => "too-many-holds",
             Self::NotFound => "not-found",
         }

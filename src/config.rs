@@ -1,0 +1,240 @@
+//! Settings: the commented default file, an own file over it, the environment over both.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use belfry_domain::booking_rules::BookingRules;
+use config::{Config, File, FileFormat, Value, ValueKind};
+use serde::{Deserialize, Deserializer};
+
+use crate::secret::Secret;
+
+/// The manual of all settings, compiled in.
+pub const DEFAULT: &str = include_str!("config/default.toml");
+
+/// Every setting. The meaning of each is in [`DEFAULT`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub http: Http,
+    pub database: Database,
+    pub auth: Auth,
+    pub limits: Limits,
+    pub booking: Booking,
+    pub reminders: Reminders,
+    pub scheduler: Scheduler,
+    pub email: Email,
+    pub live: Live,
+    pub retention: Retention,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    pub public_url: String,
+    pub workers: usize,
+    pub trust_forwarded_for: bool,
+    pub drain_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    pub connections: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    pub secret: Secret,
+    pub access_minutes: u32,
+    pub refresh_days: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    pub enabled: bool,
+    pub requests: u32,
+    pub register: u32,
+    pub login: u32,
+    pub lookup: u32,
+    pub account_login: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Booking {
+    pub hold_minutes: u32,
+    pub holds_per_person: u32,
+    pub rules: BookingRules,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reminders {
+    #[serde(deserialize_with = "list")]
+    pub offsets_minutes: Vec<u32>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scheduler {
+    pub sweep: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Email {
+    pub smtp_url: Secret,
+    pub from: String,
+    pub workers: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Live {
+    pub heartbeat_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    pub bookings_days: u32,
+    pub read_notifications_days: u32,
+    pub logs_days: u32,
+}
+
+impl Settings {
+    /// Reads the defaults, then `file`, then the environment variables given.
+    ///
+    /// # Errors
+    /// When the file cannot be read, a name is unknown or a value does not fit.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self> {
+        let mut builder = Config::builder().add_source(File::from_str(DEFAULT, FileFormat::Toml));
+        if let Some(path) = file {
+            builder = builder.add_source(File::from(path).format(FileFormat::Toml));
+        }
+        for (name, text) in environment {
+            // Names without a section are command-line options.
+            let Some(path) = name.strip_prefix("BELFRY_").filter(|path| path.contains("__")) else {
+                continue;
+            };
+            let key = path.replace("__", ".").to_lowercase();
+            builder = builder
+                .set_override(&key, value_of(&name, &text))
+                .with_context(|| format!("environment variable {name}"))?;
+        }
+        let settings: Self = builder.build()?.try_deserialize()?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// The defaults alone.
+    ///
+    /// # Errors
+    /// Never, unless the default file itself is broken.
+    pub fn defaults() -> Result<Self> {
+        Self::load(None, std::iter::empty())
+    }
+
+    fn check(&self) -> Result<()> {
+        let secret = self.auth.secret.expose();
+        anyhow::ensure!(
+            secret.is_empty() || secret.len() >= 32,
+            "[auth] secret must have at least 32 characters"
+        );
+        anyhow::ensure!(self.auth.access_minutes > 0, "[auth] access_minutes must be at least 1");
+        anyhow::ensure!(self.live.heartbeat_seconds > 0, "[live] heartbeat_seconds must be at least 1");
+        if let Some(fault) = self.booking.rules.validate().into_iter().next() {
+            anyhow::bail!("[booking.rules] {}: {}", fault.pointer, fault.detail);
+        }
+        Ok(())
+    }
+}
+
+/// A value as typed in the environment: a truth value, a whole number, a JSON list, else text.
+fn value_of(origin: &str, text: &str) -> Value {
+    let origin = origin.to_owned();
+    let kind = if let Ok(truth) = text.parse::<bool>() {
+        ValueKind::Boolean(truth)
+    } else if let Ok(number) = text.parse::<i64>() {
+        ValueKind::I64(number)
+    } else if let Ok(items) = serde_json::from_str::<Vec<serde_json::Value>>(text) {
+        let items = items.into_iter().map(|item| match item {
+            serde_json::Value::String(text) => Value::new(Some(&origin), ValueKind::String(text)),
+            other => value_of(&origin, &other.to_string()),
+        });
+        ValueKind::Array(items.collect())
+    } else {
+        ValueKind::String(text.to_owned())
+    };
+    Value::new(Some(&origin), kind)
+}
+
+/// A list, or text with commas, or a single item.
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Shape {
+        Many(Vec<u32>),
+        One(u32),
+        Text(String),
+    }
+    match Shape::deserialize(deserializer)? {
+        Shape::Many(items) => Ok(items),
+        Shape::One(item) => Ok(vec![item]),
+        Shape::Text(text) => text
+            .split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .map(|item| item.parse().map_err(serde::de::Error::custom))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(variables: &[(&str, &str)]) -> Result<Settings> {
+        let owned = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        Settings::load(None, owned.collect::<Vec<_>>().into_iter())
+    }
+
+    #[test]
+    fn the_default_file_is_complete_and_valid() {
+        let settings = Settings::defaults().unwrap();
+        assert_eq!(settings.reminders.offsets_minutes, [60]);
+        assert_eq!(settings.booking.rules.minutes, [60]);
+    }
+
+    #[test]
+    fn the_environment_wins_and_lists_come_in_three_forms() {
+        for form in ["[1440,60]", "1440, 60", "1440,60"] {
+            let settings = load(&[("BELFRY_REMINDERS__OFFSETS_MINUTES", form)]).unwrap();
+            assert_eq!(settings.reminders.offsets_minutes, [1440, 60], "{form}");
+        }
+        let settings = load(&[
+            ("BELFRY_REMINDERS__OFFSETS_MINUTES", "15"),
+            ("BELFRY_LIMITS__ENABLED", "false"),
+            ("BELFRY_BOOKING__RULES__MIN_NOTICE_MINUTES", "0"),
+            ("BELFRY_AUTH__SECRET", "01234567890123456789012345678901234567890"),
+            ("BELFRY_LISTEN", "127.0.0.1:1"),
+        ])
+        .unwrap();
+        assert_eq!(settings.reminders.offsets_minutes, [15]);
+        assert!(!settings.limits.enabled);
+        assert_eq!(settings.booking.rules.min_notice_minutes, 0);
+        assert_eq!(settings.auth.secret.expose(), "01234567890123456789012345678901234567890");
+    }
+
+    #[test]
+    fn unknown_names_and_short_secrets_are_refused() {
+        assert!(load(&[("BELFRY_LIMITS__ENABELD", "false")]).is_err());
+        assert!(load(&[("BELFRY_AUTH__SECRET", "short")]).is_err());
+    }
+}

@@ -1,0 +1,515 @@
+//! Accounts: opening one, signing in and out, the own profile.
+
+use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use belfry_domain::account::{self, Account, AccountError, Role};
+use belfry_domain::event::{Event, EventType};
+use belfry_domain::field::FieldError;
+use belfry_domain::id::{UserId, uuid_at};
+use belfry_domain::{Instant, text};
+use belfry_store::account::{Avatar, Profile};
+use belfry_store::session::Refreshed;
+use chrono::TimeDelta;
+use rand::RngCore;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::http::App;
+use crate::http::address;
+use crate::http::auth::Signed;
+use crate::http::etag::{IfMatch, versioned};
+use crate::http::idempotency::{Created, once};
+use crate::http::input::{Body, Faults, Id, nullable, read_all};
+use crate::http::limit::Policy;
+use crate::http::problem::Problem;
+use crate::token::Purpose;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterIn {
+    email: String,
+    /// At least 10 characters.
+    password: String,
+    name: String,
+    /// E.164.
+    phone: Option<String>,
+    /// BCP 47; English when left out.
+    locale: Option<String>,
+    /// IANA name; UTC when left out.
+    time_zone: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginIn {
+    email: String,
+    password: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RefreshIn {
+    refresh_token: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogoutIn {
+    refresh_token: Option<String>,
+    /// Every device of the caller; needs an access token.
+    everywhere: Option<bool>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForgotIn {
+    email: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetIn {
+    token: String,
+    password: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyIn {
+    token: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileIn {
+    name: Option<String>,
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    phone: Option<Option<String>>,
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    gender: Option<Option<String>>,
+    description: Option<String>,
+    locale: Option<String>,
+    time_zone: Option<String>,
+}
+
+/// A person as the person sees it.
+#[derive(Serialize, ToSchema)]
+pub struct UserOut {
+    #[schema(value_type = Uuid)]
+    pub id: UserId,
+    pub email: String,
+    pub name: String,
+    #[schema(value_type = String, example = "user")]
+    pub role: Role,
+    pub phone: Option<String>,
+    pub gender: Option<String>,
+    pub description: String,
+    pub avatar_url: Option<String>,
+    pub locale: String,
+    pub time_zone: String,
+    pub email_verified: bool,
+    pub created_at: Instant,
+}
+
+impl From<&Account> for UserOut {
+    fn from(account: &Account) -> Self {
+        Self {
+            id: account.id,
+            email: account.email.clone(),
+            name: account.name.clone(),
+            role: account.role,
+            phone: account.phone.clone(),
+            gender: account.gender.clone(),
+            description: account.description.clone(),
+            avatar_url: avatar_url(account.id, account.avatar_tag.as_deref()),
+            locale: account.locale.clone(),
+            time_zone: account.time_zone.name().to_owned(),
+            email_verified: account.email_verified,
+            created_at: account.created_at,
+        }
+    }
+}
+
+/// Where a picture is served; the tag makes each picture a new address.
+pub fn avatar_url(id: UserId, tag: Option<&str>) -> Option<String> {
+    tag.map(|tag| format!("/api/v1/users/{id}/avatar?v={tag}"))
+}
+
+/// What a device needs to stay signed in.
+#[derive(Serialize, ToSchema)]
+pub struct SessionOut {
+    pub access_token: String,
+    pub refresh_token: String,
+    #[schema(example = "Bearer")]
+    pub token_type: &'static str,
+    /// Seconds until the access token ends.
+    pub expires_in: i64,
+    pub user: UserOut,
+}
+
+/// Opens an account and signs it in.
+#[utoipa::path(post, path = "/api/v1/auth/register", tag = "Accounts", request_body = RegisterIn,
+    responses((status = 201, body = SessionOut)), security(()))]
+pub async fn register(
+    app: Data<App>,
+    request: HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let from = address(&app, &request);
+    app.limiter.take(Policy::Register, &from).await?;
+    once(
+        &app,
+        &request,
+        format!("address:{from}"),
+        &body,
+        async |_key| {
+            let input: RegisterIn = body.read()?;
+            let now = app.world.clock.now();
+            let account = new_account(&input, now)?;
+            let hash = app.passwords.hash(&input.password).await.map_err(failed)?;
+            let mut tx = app.world.store.begin().await?;
+            if !app.world.store.insert_account(&mut tx, &account, &hash).await? {
+                return Err(AccountError::EmailTaken.into());
+            }
+            let event = Event::of_account(EventType::AccountRegistered, &account, now);
+            app.world.store.append_event(&mut tx, &event).await?;
+            let refresh = start_session(&app, &mut tx, account.id, now).await?;
+            tx.commit().await?;
+            app.planner.nudge();
+            Ok(Created::new(&session(&app, &account, refresh, now)))
+        },
+        // An answer with tokens is never kept in the transaction: signing in is the way on.
+        async |_| Err(AccountError::EmailTaken.into()),
+    )
+    .await
+}
+
+fn new_account(input: &RegisterIn, now: Instant) -> Result<Account, Problem> {
+    let mut faults = Faults::default();
+    let email = faults.take(account::email("/email", &input.email));
+    faults.take(account::password("/password", &input.password));
+    let name = faults.take(account::name("/name", &input.name));
+    let phone = faults.take_some(input.phone.as_deref(), |v| account::phone("/phone", v));
+    let locale = faults.take_some(input.locale.as_deref(), |v| account::locale("/locale", v));
+    let zone = faults.take_some(input.time_zone.as_deref(), |v| account::time_zone("/time_zone", v));
+    faults.check()?;
+    Ok(Account {
+        id: UserId::at(now),
+        email: email.unwrap_or_default(),
+        name: name.unwrap_or_default(),
+        role: Role::User,
+        branch_id: None,
+        phone,
+        gender: None,
+        description: String::new(),
+        locale: locale.unwrap_or_else(|| account::LANGUAGES[0].to_owned()),
+        time_zone: zone.unwrap_or(chrono_tz::UTC),
+        avatar_tag: None,
+        email_verified: false,
+        disabled: false,
+        auth_epoch: 0,
+        version: 1,
+        created_at: now,
+    })
+}
+
+/// Signs in with address and password.
+#[utoipa::path(post, path = "/api/v1/auth/login", tag = "Accounts", request_body = LoginIn,
+    responses((status = 200, body = SessionOut)), security(()))]
+pub async fn login(app: Data<App>, request: HttpRequest, body: Body) -> Result<HttpResponse, Problem> {
+    app.limiter.take(Policy::Login, &address(&app, &request)).await?;
+    let input: LoginIn = body.read()?;
+    let email = input.email.trim().to_lowercase();
+    app.limiter.take(Policy::AccountLogin, &email).await?;
+    let found = app.world.store.account_by_email(&email).await?;
+    let hash = found.as_ref().map(|(_, hash)| hash.as_str());
+    let fits = app.passwords.verify(&input.password, hash).await.map_err(failed)?;
+    let Some((account, _)) = found.filter(|_| fits) else {
+        return Err(AccountError::BadCredentials.into());
+    };
+    if account.disabled {
+        return Err(AccountError::Disabled.into());
+    }
+    let now = app.world.clock.now();
+    let mut tx = app.world.store.begin().await?;
+    let refresh = start_session(&app, &mut tx, account.id, now).await?;
+    tx.commit().await?;
+    Ok(HttpResponse::Ok().json(session(&app, &account, refresh, now)))
+}
+
+/// Trades a refresh token for a new pair; each works once.
+#[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "Accounts", request_body = RefreshIn,
+    responses((status = 200, body = SessionOut)), security(()))]
+pub async fn refresh(app: Data<App>, body: Body) -> Result<HttpResponse, Problem> {
+    let input: RefreshIn = body.read()?;
+    let now = app.world.clock.now();
+    let (next, next_hash) = fresh_token();
+    let done = app
+        .world
+        .store
+        .refresh_session(&hash_of(&input.refresh_token), &next_hash, refresh_ends(&app, now), now)
+        .await?;
+    let Refreshed::Next { user_id, .. } = done else {
+        if done == Refreshed::Reused {
+            tracing::warn!("a spent refresh token was used again; its family is revoked");
+        }
+        return Err(AccountError::BadRefreshToken.into());
+    };
+    let account = app.world.store.account(user_id).await?.filter(|account| !account.disabled);
+    let account = account.ok_or(AccountError::BadRefreshToken)?;
+    Ok(HttpResponse::Ok().json(session(&app, &account, next, now)))
+}
+
+/// Signs one device out, or all of them.
+#[utoipa::path(post, path = "/api/v1/auth/logout", tag = "Accounts", request_body = LogoutIn,
+    responses((status = 204)), security((), ("bearer" = [])))]
+pub async fn logout(
+    app: Data<App>,
+    signed: crate::http::auth::MaybeSigned,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let input: LogoutIn = body.read()?;
+    let now = app.world.clock.now();
+    match (input.refresh_token, input.everywhere.unwrap_or(false)) {
+        (_, true) => {
+            let account = signed.0.ok_or_else(|| Problem::new("unauthenticated"))?.0;
+            app.world.store.log_out_everywhere(account.id, now).await?;
+            app.gate.forget(account.id);
+        }
+        (Some(token), false) => app.world.store.end_session(&hash_of(&token), now).await?,
+        (None, false) => {
+            return Err(Problem::field(
+                "/refresh_token",
+                FieldError::REQUIRED,
+                "Name the session to end, or ask for everywhere.",
+            ));
+        }
+    }
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Sends a link for a new password, if there is such an account; the answer does not tell.
+#[utoipa::path(post, path = "/api/v1/auth/password/forgot", tag = "Accounts", request_body = ForgotIn,
+    responses((status = 202)), security(()))]
+pub async fn forgot_password(
+    app: Data<App>,
+    request: HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    app.limiter.take(Policy::Login, &address(&app, &request)).await?;
+    let input: ForgotIn = body.read()?;
+    let email = account::email("/email", &input.email)?;
+    app.limiter.take(Policy::AccountLogin, &email).await?;
+    // Off this request, so that its length does not tell whether the account exists.
+    actix_web::rt::spawn(async move {
+        if let Err(problem) = tell_how_to_reset(&app, &email).await {
+            tracing::error!(%problem, "password reset not announced");
+        }
+    });
+    Ok(HttpResponse::Accepted().finish())
+}
+
+async fn tell_how_to_reset(app: &App, email: &str) -> Result<(), Problem> {
+    let Some((account, _)) = app.world.store.account_by_email(email).await? else { return Ok(()) };
+    if account.disabled {
+        return Ok(());
+    }
+    let now = app.world.clock.now();
+    let event = Event::of_account(EventType::AccountPasswordForgotten, &account, now);
+    let mut tx = app.world.store.begin().await?;
+    app.world.store.append_event(&mut tx, &event).await?;
+    tx.commit().await?;
+    app.planner.nudge();
+    Ok(())
+}
+
+/// Sets a new password with the token of the mailed link, and ends every session.
+#[utoipa::path(post, path = "/api/v1/auth/password/reset", tag = "Accounts", request_body = ResetIn,
+    responses((status = 204)), security(()))]
+pub async fn reset_password(app: Data<App>, body: Body) -> Result<HttpResponse, Problem> {
+    let input: ResetIn = body.read()?;
+    account::password("/password", &input.password)?;
+    let now = app.world.clock.now();
+    let link = app.tokens.read_link(Purpose::Reset, &input.token, now);
+    let (link, epoch) = link
+        .and_then(|link| link.epoch.map(|epoch| (link, epoch)))
+        .ok_or(AccountError::BadLink)?;
+    let hash = app.passwords.hash(&input.password).await.map_err(failed)?;
+    if !app.world.store.reset_password(link.sub, epoch, &hash, now).await? {
+        return Err(AccountError::BadLink.into());
+    }
+    app.gate.forget(link.sub);
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Proves an e-mail address with the token of the mailed link.
+#[utoipa::path(post, path = "/api/v1/auth/email/verify", tag = "Accounts", request_body = VerifyIn,
+    responses((status = 204)), security(()))]
+pub async fn verify_email(app: Data<App>, body: Body) -> Result<HttpResponse, Problem> {
+    let input: VerifyIn = body.read()?;
+    let now = app.world.clock.now();
+    let link = app.tokens.read_link(Purpose::Verify, &input.token, now);
+    let (link, email) = link
+        .and_then(|mut link| link.email.take().map(|email| (link, email)))
+        .ok_or(AccountError::BadLink)?;
+    if !app.world.store.verify_email(link.sub, &email, now).await? {
+        return Err(AccountError::BadLink.into());
+    }
+    app.gate.forget(link.sub);
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// The caller's own profile.
+#[utoipa::path(get, path = "/api/v1/me", tag = "Accounts", responses((status = 200, body = UserOut)))]
+pub async fn get_me(signed: Signed) -> HttpResponse {
+    versioned(signed.0.version, &UserOut::from(&*signed.0))
+}
+
+/// Changes the caller's own profile; members left out stay as they are.
+#[utoipa::path(patch, path = "/api/v1/me", tag = "Accounts", request_body = ProfileIn,
+    responses((status = 200, body = UserOut)))]
+pub async fn update_me(
+    app: Data<App>,
+    signed: Signed,
+    if_match: IfMatch,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let input: ProfileIn = body.read()?;
+    let mut faults = Faults::default();
+    let profile = Profile {
+        name: faults.take_some(input.name.as_deref(), |v| account::name("/name", v)),
+        phone: faults.take_some(input.phone, |v| {
+            v.map(|v| account::phone("/phone", &v)).transpose()
+        }),
+        gender: faults.take_some(input.gender, |v| {
+            v.map(|v| text::checked("/gender", &v, 1, 40, false)).transpose()
+        }),
+        description: faults.take_some(input.description.as_deref(), |v| {
+            text::checked("/description", v, 0, 2000, true)
+        }),
+        locale: faults.take_some(input.locale.as_deref(), |v| account::locale("/locale", v)),
+        time_zone: faults
+            .take_some(input.time_zone.as_deref(), |v| account::time_zone("/time_zone", v))
+            .map(|zone| zone.name().to_owned()),
+    };
+    faults.check()?;
+    let (id, now) = (signed.0.id, app.world.clock.now());
+    if !app.world.store.update_profile(id, &profile, if_match.0, now).await? {
+        return Err(Problem::new("stale"));
+    }
+    me_again(&app, id).await
+}
+
+async fn me_again(app: &App, id: UserId) -> Result<HttpResponse, Problem> {
+    app.gate.forget(id);
+    let account = app.world.store.account(id).await?.ok_or_else(|| Problem::new("not-found"))?;
+    Ok(versioned(account.version, &UserOut::from(&account)))
+}
+
+/// Largest picture, in bytes and in pixels to a side.
+const MOST_AVATAR_BYTES: usize = 2 * 1024 * 1024;
+const MOST_AVATAR_SIDE: usize = 4096;
+
+/// Sets the caller's picture: PNG, JPEG or WebP, at most 2 MiB, judged by its content.
+#[utoipa::path(put, path = "/api/v1/me/avatar", tag = "Accounts",
+    request_body(content = Vec<u8>, content_type = "image/png"), responses((status = 200, body = UserOut)))]
+pub async fn set_avatar(
+    app: Data<App>,
+    signed: Signed,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    let bytes = read_all(payload.into_inner(), MOST_AVATAR_BYTES).await?;
+    let kind = infer::get(&bytes).map(|kind| kind.mime_type());
+    let Some(content_type @ ("image/png" | "image/jpeg" | "image/webp")) = kind else {
+        return Err(Problem::new("unsupported-media-type"));
+    };
+    let size = imagesize::blob_size(&bytes)
+        .map_err(|_| Problem::field("", FieldError::INVALID, "This picture is damaged."))?;
+    if size.width.max(size.height) > MOST_AVATAR_SIDE {
+        return Err(Problem::field("", FieldError::OUT_OF_RANGE, "At most 4096 pixels to a side."));
+    }
+    let tag = URL_SAFE_NO_PAD.encode(&Sha256::digest(&bytes)[..9]);
+    let avatar = Avatar { content_type: content_type.to_owned(), bytes: bytes.to_vec() };
+    let now = app.world.clock.now();
+    app.world.store.set_avatar(signed.0.id, Some((&avatar, &tag)), now).await?;
+    me_again(&app, signed.0.id).await
+}
+
+/// Removes the caller's picture.
+#[utoipa::path(delete, path = "/api/v1/me/avatar", tag = "Accounts", responses((status = 200, body = UserOut)))]
+pub async fn delete_avatar(app: Data<App>, signed: Signed) -> Result<HttpResponse, Problem> {
+    app.world.store.set_avatar(signed.0.id, None, app.world.clock.now()).await?;
+    me_again(&app, signed.0.id).await
+}
+
+/// A person's picture.
+#[utoipa::path(get, path = "/api/v1/users/{id}/avatar", tag = "Accounts",
+    params(("id" = Uuid, Path)), responses((status = 200, content_type = "image/png")), security(()))]
+pub async fn get_avatar(
+    app: Data<App>,
+    request: HttpRequest,
+    id: Id<UserId>,
+) -> Result<HttpResponse, Problem> {
+    let avatar = app.world.store.avatar(id.0).await?.ok_or_else(|| Problem::new("not-found"))?;
+    let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(&avatar.bytes)[..9]));
+    if request.headers().get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
+    }
+    Ok(HttpResponse::Ok()
+        .content_type(avatar.content_type)
+        .insert_header((ETAG, tag))
+        .insert_header((CACHE_CONTROL, "public, max-age=86400"))
+        .body(avatar.bytes))
+}
+
+fn refresh_ends(app: &App, now: Instant) -> Instant {
+    now + TimeDelta::days(i64::from(app.settings.auth.refresh_days))
+}
+
+async fn start_session(
+    app: &App,
+    tx: &mut belfry_store::Tx,
+    user: UserId,
+    now: Instant,
+) -> Result<String, Problem> {
+    let (token, hash) = fresh_token();
+    let store = &app.world.store;
+    store.start_session(tx, user, uuid_at(now), &hash, refresh_ends(app, now), now).await?;
+    Ok(token)
+}
+
+fn session(app: &App, account: &Account, refresh_token: String, now: Instant) -> SessionOut {
+    let minutes = app.settings.auth.access_minutes;
+    SessionOut {
+        access_token: app.tokens.access(account, minutes, now),
+        refresh_token,
+        token_type: "Bearer",
+        expires_in: i64::from(minutes) * 60,
+        user: account.into(),
+    }
+}
+
+/// 32 random bytes as text, and the hash that is stored of them.
+fn fresh_token() -> (String, Vec<u8>) {
+    let mut bytes = [0u8; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    let token = URL_SAFE_NO_PAD.encode(bytes);
+    let hash = hash_of(&token);
+    (token, hash)
+}
+
+fn hash_of(token: &str) -> Vec<u8> {
+    Sha256::digest(token.as_bytes()).to_vec()
+}
+
+fn failed(error: crate::password::PasswordFailure) -> Problem {
+    tracing::error!(%error, "password");
+    Problem::new("internal")
+}

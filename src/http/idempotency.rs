@@ -1,0 +1,114 @@
+//! `Idempotency-Key` on creating calls (draft-ietf-httpapi-idempotency-key-header).
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use belfry_store::idempotency::{IdempotencyKey, NextAction};
+use chrono::TimeDelta;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::http::App;
+use crate::http::input::Body;
+use crate::http::problem::Problem;
+
+/// Longer than any request may take; afterwards a repetition may start over.
+const LOCKED: TimeDelta = TimeDelta::seconds(60);
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// What a creating call answers: the status and the body, not yet serialised a second time.
+pub struct Created {
+    pub status: StatusCode,
+    pub body: serde_json::Value,
+}
+
+impl Created {
+    /// 201 with `body`.
+    pub fn new(body: &impl serde::Serialize) -> Self {
+        let body = serde_json::to_value(body).unwrap_or_default();
+        Self { status: StatusCode::CREATED, body }
+    }
+
+    fn respond(self) -> HttpResponse {
+        HttpResponseBuilder::new(self.status).json(self.body)
+    }
+}
+
+/// Runs `make` once per key. Without a key it just runs. `recover` answers for a thing that was made by a
+/// process that died before it could answer.
+///
+/// # Errors
+/// What `make` answers, `idempotency-key-reused`, `idempotency-key-running`, or the store's own.
+pub async fn once<M, R>(
+    app: &App,
+    request: &HttpRequest,
+    caller: String,
+    body: &Body,
+    make: impl FnOnce(Option<IdempotencyKey>) -> M,
+    recover: impl FnOnce(Uuid) -> R,
+) -> Result<HttpResponse, Problem>
+where
+    M: Future<Output = Result<Created, Problem>>,
+    R: Future<Output = Result<Created, Problem>>,
+{
+    let Some(key) = key_of(request, caller)? else { return make(None).await.map(Created::respond) };
+    let store = &app.world.store;
+    let now = app.world.clock.now();
+    let mut hasher = Sha256::new();
+    hasher.update(request.method().as_str());
+    hasher.update(request.path());
+    hasher.update(body.bytes()?);
+    let hash = hasher.finalize();
+    match store.begin_idempotent(&key, &hash, now + LOCKED, now).await? {
+        NextAction::Start => {}
+        NextAction::Running => return Err(Problem::wait("idempotency-key-running", 1)),
+        NextAction::OtherRequest => return Err(Problem::new("idempotency-key-reused")),
+        NextAction::Replay { status, body } => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+            return Ok(replayed(replay(status, body)));
+        }
+        NextAction::Recover { resource_id } => {
+            let made = recover(resource_id).await?;
+            store.finish_idempotent(&key, made.status.as_u16(), &made.body.to_string()).await?;
+            return Ok(replayed(made.respond()));
+        }
+    }
+    match make(Some(key.clone())).await {
+        Ok(made) => {
+            store.finish_idempotent(&key, made.status.as_u16(), &made.body.to_string()).await?;
+            Ok(made.respond())
+        }
+        Err(problem) => {
+            // A refusal is the answer to this key; a failure is none, and may be tried again.
+            let status = problem.status_code();
+            if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+                store.release_idempotent(&key).await?;
+            } else {
+                let language = crate::http::problem::language(request);
+                let body = problem.body(language, &crate::http::layer::request_id(request));
+                store.finish_idempotent(&key, status.as_u16(), &body.to_string()).await?;
+            }
+            Err(problem)
+        }
+    }
+}
+
+fn key_of(request: &HttpRequest, caller: String) -> Result<Option<IdempotencyKey>, Problem> {
+    let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default().trim();
+    if key.is_empty() || key.len() > 255 {
+        return Err(Problem::new("malformed"));
+    }
+    Ok(Some(IdempotencyKey { caller, key: key.to_owned() }))
+}
+
+fn replay(status: StatusCode, body: String) -> HttpResponse {
+    let kind =
+        if status.is_success() { "application/json" } else { "application/problem+json" };
+    HttpResponseBuilder::new(status).content_type(kind).body(body)
+}
+
+fn replayed(mut response: HttpResponse) -> HttpResponse {
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}

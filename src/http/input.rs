@@ -1,0 +1,215 @@
+//! Reading what a caller sends: bodies and query strings, with every fault named.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{FromRequest, HttpRequest, web};
+use belfry_domain::field::FieldError;
+use serde::de::DeserializeOwned;
+
+use crate::http::problem::Problem;
+
+/// Largest JSON body that is read.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// A body that has arrived but is not yet judged: faults show only when it is read, so that a caller
+/// who may not do this at all hears that first.
+pub struct Body {
+    arrived: Result<web::Bytes, Problem>,
+}
+
+impl Body {
+    /// Parses the body as JSON of the shape `T`.
+    ///
+    /// # Errors
+    /// `malformed` for what is not JSON, `validation` with a pointer for what does not fit,
+    /// `payload-too-large`, `unsupported-media-type`.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let bytes = self.bytes()?;
+        let value: serde_json::Value =
+            serde_json::from_slice(bytes).map_err(|_| Problem::new("malformed"))?;
+        serde_path_to_error::deserialize(value).map_err(|error| {
+            let pointer = pointer_of(error.path());
+            let text = error.into_inner().to_string();
+            let (code, pointer) = if let Some(name) = quoted_after(&text, "missing field `") {
+                (FieldError::REQUIRED, format!("{pointer}/{name}"))
+            } else if let Some(name) = quoted_after(&text, "unknown field `") {
+                // The path already ends in the unknown name for maps, and not for structs.
+                let ends = pointer.ends_with(&format!("/{name}"));
+                ("unknown_field", if ends { pointer } else { format!("{pointer}/{name}") })
+            } else {
+                (FieldError::INVALID, pointer)
+            };
+            Problem::field(&pointer, code, text)
+        })
+    }
+
+    /// As [`Body::read`]; an absent body reads as `{}`.
+    ///
+    /// # Errors
+    /// As [`Body::read`].
+    pub fn read_or_empty<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if self.arrived.as_ref().is_ok_and(|bytes| bytes.is_empty()) {
+            return Self { arrived: Ok(web::Bytes::from_static(b"{}")) }.read();
+        }
+        self.read()
+    }
+
+    /// The body as it came.
+    ///
+    /// # Errors
+    /// `payload-too-large`, `unsupported-media-type`, `malformed` when the connection broke.
+    pub fn bytes(&self) -> Result<&web::Bytes, Problem> {
+        self.arrived.as_ref().map_err(Clone::clone)
+    }
+}
+
+fn pointer_of(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Segment::Enum { variant } => format!("/{variant}"),
+            Segment::Unknown => String::new(),
+        })
+        .collect()
+}
+
+fn quoted_after<'a>(text: &'a str, start: &str) -> Option<&'a str> {
+    text.strip_prefix(start)?.split('`').next()
+}
+
+impl FromRequest for Body {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let is_json = kind.is_some_and(|kind| {
+            let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            essence == "application/json" || essence.ends_with("+json")
+        });
+        let typed = kind.is_some();
+        let payload = payload.take();
+        Box::pin(async move {
+            let arrived = match read_all(payload, MOST_BYTES).await {
+                Ok(bytes) if !bytes.is_empty() && typed && !is_json => {
+                    Err(Problem::new("unsupported-media-type"))
+                }
+                other => other,
+            };
+            Ok(Self { arrived })
+        })
+    }
+}
+
+/// Reads a payload of at most `most` bytes.
+///
+/// # Errors
+/// `payload-too-large`, `malformed` when the connection broke.
+pub async fn read_all(mut payload: Payload, most: usize) -> Result<web::Bytes, Problem> {
+    use futures::StreamExt;
+    let mut bytes = web::BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Problem::new("malformed"))?;
+        if bytes.len() + chunk.len() > most {
+            return Err(Problem::new("payload-too-large"));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
+}
+
+/// A query string of the shape `T`; faults are `validation` at the parameter's name.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest for Query<T> {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(
+            web::Query::<T>::from_query(request.query_string())
+                .map(|query| Self(query.into_inner()))
+                .map_err(|error| {
+                    let text = error.to_string();
+                    let text = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
+                    let (code, name) = if let Some(name) = quoted_after(text, "missing field `") {
+                        (FieldError::REQUIRED, name)
+                    } else if let Some(name) = quoted_after(text, "unknown field `") {
+                        ("unknown_field", name)
+                    } else {
+                        (FieldError::INVALID, "")
+                    };
+                    Problem::field(&format!("/{name}"), code, text)
+                }),
+        )
+    }
+}
+
+/// The id in a path, `not-found` when it is not one: nobody's thing has such a name.
+pub struct Id<T>(pub T);
+
+impl<T: std::str::FromStr> FromRequest for Id<T> {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(
+            request
+                .match_info()
+                .get("id")
+                .and_then(|text| text.parse().ok())
+                .map(Self)
+                .ok_or_else(|| Problem::new("not-found")),
+        )
+    }
+}
+
+/// Collects the faults of several fields, so that a form is corrected in one go.
+#[derive(Default)]
+pub struct Faults(Vec<FieldError>);
+
+impl Faults {
+    /// Keeps the value, or its fault for later.
+    pub fn take<T>(&mut self, checked: Result<T, FieldError>) -> Option<T> {
+        checked.map_err(|fault| self.0.push(fault)).ok()
+    }
+
+    /// As [`Faults::take`] for a field that may be absent.
+    pub fn take_some<T, U>(
+        &mut self,
+        value: Option<U>,
+        check: impl FnOnce(U) -> Result<T, FieldError>,
+    ) -> Option<T> {
+        value.and_then(|value| self.take(check(value)))
+    }
+
+    /// Adds faults found elsewhere.
+    pub fn extend(&mut self, faults: Vec<FieldError>) {
+        self.0.extend(faults);
+    }
+
+    /// Refuses if anything was faulty.
+    ///
+    /// # Errors
+    /// `validation` with all faults.
+    pub fn check(self) -> Result<(), Problem> {
+        if self.0.is_empty() { Ok(()) } else { Err(Problem::fields(self.0)) }
+    }
+}
+
+/// Distinguishes an absent member (`None`) from an explicit `null` (`Some(None)`).
+///
+/// # Errors
+/// When the value does not fit.
+pub fn nullable<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: serde::Deserialize<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Some)
+}

@@ -1,0 +1,123 @@
+//! What every answer has: a request id, the safety headers, a log line, figures, and problems in the
+//! reader's language.
+
+use std::time::Instant as Stopwatch;
+
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
+use uuid::Uuid;
+
+use crate::http::App;
+use crate::http::problem::{self, Problem};
+
+/// The id of the request under way, from the extensions of the request.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// The id of a request that passed through [`around`].
+pub fn request_id(request: &HttpRequest) -> String {
+    request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
+}
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Wraps every route.
+///
+/// # Errors
+/// Never by itself: an inner error becomes its answer here.
+pub async fn around<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    let started = Stopwatch::now();
+    let id = accepted_id(&request).unwrap_or_else(|| Uuid::now_v7().to_string());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let language = problem::language(request.request());
+    let http = request.request().clone();
+
+    let response = match next.call(request).await {
+        Ok(response) => response.map_into_left_body(),
+        Err(error) => {
+            ServiceResponse::new(http.clone(), error.error_response()).map_into_right_body()
+        }
+    };
+    let mut response = with_problem_body(response, language, &id);
+
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(X_REQUEST_ID, value);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY)
+        && let Some(app) = http.app_data::<Data<App>>()
+        && let Ok(value) = HeaderValue::from_str(&app.content_security_policy)
+    {
+        headers.insert(header::CONTENT_SECURITY_POLICY, value);
+    }
+
+    let status = response.status().as_u16();
+    let route = http.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let seconds = started.elapsed().as_secs_f64();
+    metrics::histogram!("belfry_http_request_seconds", "method" => http.method().to_string(), "route" => route, "status" => status.to_string())
+        .record(seconds);
+    tracing::info!(
+        request_id = id,
+        method = %http.method(),
+        path = http.path(),
+        status,
+        milliseconds = seconds * 1000.0,
+        "answered"
+    );
+    Ok(response)
+}
+
+/// A caller's own request id, when it is short and plain enough for a log.
+fn accepted_id(request: &ServiceRequest) -> Option<String> {
+    let id = request.headers().get(X_REQUEST_ID)?.to_str().ok()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    ((8..=128).contains(&id.len()) && id.chars().all(plain)).then(|| id.to_owned())
+}
+
+/// Gives error answers their body; answers of the framework itself get one of the same shape.
+fn with_problem_body<B: MessageBody + 'static>(
+    response: ServiceResponse<EitherBody<B, BoxBody>>,
+    language: &'static str,
+    id: &str,
+) -> ServiceResponse<EitherBody<B, BoxBody>> {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let carried = response.response().extensions().get::<Problem>().cloned();
+    let written = response.headers().contains_key(header::CONTENT_TYPE);
+    let problem = match carried {
+        Some(problem) => problem,
+        // An answer that already has the right shape, or a page.
+        None if written && is_own(&response) => return response,
+        None => Problem::of_status(status),
+    };
+    let (request, old) = response.into_parts();
+    let mut answer = HttpResponse::build(status)
+        .content_type("application/problem+json")
+        .insert_header((header::CONTENT_LANGUAGE, language))
+        .body(problem.body(language, id).to_string());
+    for (name, value) in old.headers() {
+        if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+            answer.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    ServiceResponse::new(request, answer).map_into_right_body()
+}
+
+fn is_own<B>(response: &ServiceResponse<B>) -> bool {
+    response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/") || kind.starts_with("text/html"))
+}

@@ -1,0 +1,290 @@
+//! Every error answer: one catalogue, one mapping from the nouns' errors, RFC 9457 on the wire.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use belfry_actors::Busy;
+use belfry_domain::account::{AccountError, LANGUAGES, language_of};
+use belfry_domain::booking::BookingError;
+use belfry_domain::field::FieldError;
+use belfry_store::StoreError;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// One kind of problem as documented at `/problems/{slug}`.
+#[derive(Deserialize)]
+pub struct Entry {
+    pub status: u16,
+    en: (String, String),
+    vi: (String, String),
+    zh: (String, String),
+}
+
+impl Entry {
+    /// Title and detail in a language of [`LANGUAGES`].
+    pub fn texts(&self, language: &str) -> &(String, String) {
+        match language {
+            "vi" => &self.vi,
+            "zh" => &self.zh,
+            _ => &self.en,
+        }
+    }
+}
+
+/// Every kind of problem by slug. Constant data, parsed once.
+pub static CATALOGUE: LazyLock<BTreeMap<String, Entry>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("problems.json")).expect("the problem catalogue is valid")
+});
+
+/// An error answer before a language is chosen for it.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    slug: &'static str,
+    /// Replaces `{name}` in the detail.
+    words: Vec<(&'static str, String)>,
+    errors: Vec<FieldError>,
+    extra: Map<String, Value>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A problem of the catalogue.
+    pub fn new(slug: &'static str) -> Self {
+        Self { slug, words: Vec::new(), errors: Vec::new(), extra: Map::new(), headers: Vec::new() }
+    }
+
+    /// 422 with the faults of the fields.
+    pub fn fields(errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Self::new("validation") }
+    }
+
+    /// 422 with one fault.
+    pub fn field(pointer: &str, code: &'static str, detail: impl Into<String>) -> Self {
+        Self::fields(vec![FieldError::new(pointer, code, detail)])
+    }
+
+    /// 429 or 503 with the seconds to wait.
+    pub fn wait(slug: &'static str, seconds: u64) -> Self {
+        Self::new(slug).header(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// Adds a member to the answer.
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        self.extra.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Adds a header to the answer.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The stable name.
+    pub fn slug(&self) -> &'static str {
+        self.slug
+    }
+
+    /// What a status of the framework itself is called.
+    pub fn of_status(status: StatusCode) -> Self {
+        Self::new(match status.as_u16() {
+            401 => "unauthenticated",
+            403 => "forbidden",
+            404 => "not-found",
+            405 => "method-not-allowed",
+            409 => "conflict",
+            412 => "stale",
+            413 => "payload-too-large",
+            415 => "unsupported-media-type",
+            422 => "validation",
+            426 => "upgrade-required",
+            429 => "too-many-requests",
+            503 => "unavailable",
+            400..=499 => "malformed",
+            _ => "internal",
+        })
+    }
+
+    /// The answer's body in `language`.
+    pub fn body(&self, language: &str, request_id: &str) -> Value {
+        let (title, detail) = CATALOGUE
+            .get(self.slug)
+            .map(|entry| entry.texts(language).clone())
+            .unwrap_or_default();
+        let detail = self
+            .words
+            .iter()
+            .fold(detail, |text, (name, word)| text.replace(&format!("{{{name}}}"), word));
+        let mut body = self.extra.clone();
+        body.insert("type".to_owned(), json!(format!("/problems/{}", self.slug)));
+        body.insert("title".to_owned(), json!(title));
+        body.insert("status".to_owned(), json!(self.status_code().as_u16()));
+        body.insert("detail".to_owned(), json!(detail));
+        body.insert("request_id".to_owned(), json!(request_id));
+        if !self.errors.is_empty() {
+            body.insert("errors".to_owned(), json!(self.errors));
+        }
+        Value::Object(body)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.slug)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        CATALOGUE
+            .get(self.slug)
+            .and_then(|entry| StatusCode::from_u16(entry.status).ok())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The body is written by the outer layer, which knows the request's language and id.
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponseBuilder::new(self.status_code()).finish();
+        for (name, value) in &self.headers {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        response.extensions_mut().insert(self.clone());
+        response
+    }
+}
+
+/// The language to answer in: the first supported one of `Accept-Language`, in order of its weights.
+pub fn language(request: &HttpRequest) -> &'static str {
+    let Some(header) = request.headers().get("accept-language").and_then(|h| h.to_str().ok()) else {
+        return LANGUAGES[0];
+    };
+    let mut wanted: Vec<(&str, f32)> = header
+        .split(',')
+        .filter_map(|item| {
+            let mut parts = item.split(';');
+            let tag = parts.next()?.trim();
+            let weight = parts
+                .find_map(|p| p.trim().strip_prefix("q="))
+                .map_or(1.0, |q| q.parse().unwrap_or(0.0));
+            let known = language_of(tag) != LANGUAGES[0] || tag.to_lowercase().starts_with("en");
+            known.then_some((tag, weight))
+        })
+        .collect();
+    wanted.sort_by(|a, b| b.1.total_cmp(&a.1));
+    wanted.first().map_or(LANGUAGES[0], |(tag, _)| language_of(tag))
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => {
+                tracing::warn!(%error, "store unavailable");
+                Self::wait("unavailable", 2)
+            }
+            _ => {
+                tracing::error!(%error, "store failed");
+                Self::new("internal")
+            }
+        }
+    }
+}
+
+impl From<Busy> for Problem {
+    fn from(busy: Busy) -> Self {
+        tracing::warn!(%busy, "refused for load");
+        Self::wait("unavailable", 1)
+    }
+}
+
+impl From<AccountError> for Problem {
+    fn from(error: AccountError) -> Self {
+        Self::new(error.code())
+    }
+}
+
+impl From<BookingError> for Problem {
+    fn from(error: BookingError) -> Self {
+        let mut problem = Self::new(error.code());
+        match error {
+            BookingError::WrongStatus { status } => {
+                problem.words.push(("status", status.as_str().to_owned()));
+                problem = problem.with("booking_status", json!(status.as_str()));
+            }
+            BookingError::ReasonRequired => problem.errors.push(FieldError::new(
+                "/reason",
+                FieldError::REQUIRED,
+                "Say why; the other side will read it.",
+            )),
+            BookingError::NotOffered(reason) => problem.errors.push(FieldError::new(
+                "/starts_at",
+                reason,
+                "The expert's hours and rules do not offer this time.",
+            )),
+            _ => {}
+        }
+        problem
+    }
+}
+
+impl From<Vec<FieldError>> for Problem {
+    fn from(errors: Vec<FieldError>) -> Self {
+        Self::fields(errors)
+    }
+}
+
+impl From<FieldError> for Problem {
+    fn from(error: FieldError) -> Self {
+        Self::fields(vec![error])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn the_language_follows_the_weights() {
+        let ask = |header: &str| {
+            language(&TestRequest::default().insert_header(("accept-language", header)).to_http_request())
+        };
+        assert_eq!(ask("fr, vi;q=0.5, zh-CN;q=0.8"), "zh");
+        assert_eq!(ask("vi-VN,vi;q=0.9,en;q=0.8"), "vi");
+        assert_eq!(ask("fr"), "en");
+        assert_eq!(ask("en-GB, vi;q=0.9"), "en");
+    }
+
+    #[test]
+    fn every_domain_code_is_in_the_catalogue() {
+        let account = [
+            AccountError::EmailTaken,
+            AccountError::BadCredentials,
+            AccountError::BadRefreshToken,
+            AccountError::BadLink,
+            AccountError::Disabled,
+        ];
+        let booking = [
+            BookingError::SlotTaken,
+            BookingError::ClientBusy,
+            BookingError::NotOffered("notice"),
+            BookingError::WrongStatus { status: belfry_domain::booking::Status::Missed },
+            BookingError::TooLate,
+            BookingError::TooEarly,
+            BookingError::ReasonRequired,
+            BookingError::NotAllowed,
+            BookingError::AlreadyReviewed,
+            BookingError::Stale,
+            BookingError::TooManyHolds,
+            BookingError::NotFound,
+        ];
+        let codes = account.iter().map(AccountError::code).chain(booking.iter().map(BookingError::code));
+        for code in codes {
+            assert!(CATALOGUE.contains_key(code), "{code} is undocumented");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Schedules: an expert's week, its exceptions, and time off.
+
+use std::collections::BTreeMap;
+
+use belfry_domain::Instant;
+use belfry_domain::booking_rules::BookingRules;
+use belfry_domain::id::{TimeOffId, UserId};
+use belfry_domain::schedule::{Hours, Override, Schedule, TimeOff, Window};
+use chrono::{NaiveDate, TimeDelta};
+use sqlx::FromRow;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::{Store, StoreError};
+
+/// A stretch off, as it is listed.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TimeOffEntry {
+    pub id: TimeOffId,
+    pub starts_at: Instant,
+    pub ends_at: Instant,
+    pub reason: Option<String>,
+}
+
+#[derive(FromRow)]
+struct TimeOffRow {
+    id: Uuid,
+    starts_at: Instant,
+    ends_at: Instant,
+    reason: Option<String>,
+}
+
+impl From<TimeOffRow> for TimeOffEntry {
+    fn from(row: TimeOffRow) -> Self {
+        Self { id: row.id.into(), starts_at: row.starts_at, ends_at: row.ends_at, reason: row.reason }
+    }
+}
+
+impl Store {
+    /// The whole schedule from yesterday on, and the version of its expert row.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn schedule(
+        &self,
+        expert: UserId,
+        now: Instant,
+    ) -> Result<Option<(Schedule, i64)>, StoreError> {
+        type Head = (String, Json<Vec<Window>>, Json<BookingRules>, i64);
+        // Two days back covers today in every zone.
+        let from = now - TimeDelta::days(2);
+        on_read!(self, |pool| {
+            let head: Option<Head> = sqlx::query_as::<DB, _>(
+                "SELECT time_zone, weekly, booking_rules, version FROM experts WHERE user_id = $1",
+            )
+            .bind(expert.uuid())
+            .fetch_optional(pool)
+            .await?;
+            let Some((zone, weekly, rules, version)) = head else { return Ok(None) };
+            let overrides: Vec<(NaiveDate, Json<Vec<Hours>>)> = sqlx::query_as::<DB, _>(
+                "SELECT date, intervals FROM schedule_overrides WHERE expert_id = $1 AND date >= $2",
+            )
+            .bind(expert.uuid())
+            .bind(from.date_naive())
+            .fetch_all(pool)
+            .await?;
+            let time_off: Vec<(Instant, Instant)> = sqlx::query_as::<DB, _>(
+                "SELECT starts_at, ends_at FROM time_off WHERE expert_id = $1 AND ends_at > $2",
+            )
+            .bind(expert.uuid())
+            .bind(from)
+            .fetch_all(pool)
+            .await?;
+            let schedule = Schedule {
+                time_zone: zone.parse().map_err(StoreError::unreadable)?,
+                weekly: weekly.0,
+                overrides: overrides
+                    .into_iter()
+                    .map(|(date, intervals)| (date, intervals.0))
+                    .collect::<BTreeMap<_, _>>(),
+                time_off: time_off
+                    .into_iter()
+                    .map(|(starts_at, ends_at)| TimeOff { starts_at, ends_at })
+                    .collect(),
+                rules: rules.0,
+            };
+            Ok(Some((schedule, version)))
+        })
+    }
+
+    /// Replaces zone, week and rules; `false` when `expected` is stale.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_schedule(
+        &self,
+        expert: UserId,
+        schedule: &Schedule,
+        expected: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        on_write!(self, |pool| {
+            let done = sqlx::query::<DB>(
+                "UPDATE experts SET time_zone = $2, weekly = $3, booking_rules = $4, version = version + 1 \
+                 WHERE user_id = $1 AND ($5 IS NULL OR version = $5)",
+            )
+            .bind(expert.uuid())
+            .bind(schedule.time_zone.name())
+            .bind(Json(&schedule.weekly))
+            .bind(Json(&schedule.rules))
+            .bind(expected)
+            .execute(pool)
+            .await?;
+            Ok(done.rows_affected() == 1)
+        })
+    }
+
+    /// Overrides with `from <= date < until`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn overrides(
+        &self,
+        expert: UserId,
+        from: NaiveDate,
+        until: NaiveDate,
+    ) -> Result<Vec<Override>, StoreError> {
+        on_read!(self, |pool| {
+            let rows: Vec<(NaiveDate, Json<Vec<Hours>>)> = sqlx::query_as::<DB, _>(
+                "SELECT date, intervals FROM schedule_overrides \
+                 WHERE expert_id = $1 AND date >= $2 AND date < $3 ORDER BY date",
+            )
+            .bind(expert.uuid())
+            .bind(from)
+            .bind(until)
+            .fetch_all(pool)
+            .await?;
+            Ok(rows
+                .into_iter()
+                .map(|(date, intervals)| Override { date, intervals: intervals.0 })
+                .collect())
+        })
+    }
+
+    /// Sets what one date has in place of its weekday's hours.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_override(&self, expert: UserId, day: &Override) -> Result<(), StoreError> {
+        on_write!(self, |pool| {
+            sqlx::query::<DB>(
+                "INSERT INTO schedule_overrides (expert_id, date, intervals) VALUES ($1, $2, $3) \
+                 ON CONFLICT (expert_id, date) DO UPDATE SET intervals = excluded.intervals",
+            )
+            .bind(expert.uuid())
+            .bind(day.date)
+            .bind(Json(&day.intervals))
+            .execute(pool)
+            .await?;
+        });
+        Ok(())
+    }
+
+    /// Gives a date its weekday's hours back; `false` when it had no override.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_override(&self, expert: UserId, date: NaiveDate) -> Result<bool, StoreError> {
+        on_write!(self, |pool| {
+            let done = sqlx::query::<DB>(
+                "DELETE FROM schedule_overrides WHERE expert_id = $1 AND date = $2",
+            )
+            .bind(expert.uuid())
+            .bind(date)
+            .execute(pool)
+            .await?;
+            Ok(done.rows_affected() == 1)
+        })
+    }
+
+    /// Time off that ends after `now`, soonest first; `after` is the start and id of the last one seen.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_time_off(
+        &self,
+        expert: UserId,
+        now: Instant,
+        after: Option<(Instant, TimeOffId)>,
+        limit: i64,
+    ) -> Result<Vec<TimeOffEntry>, StoreError> {
+        let (after_start, after_id) = after.unzip();
+        on_read!(self, |pool| {
+            let rows = sqlx::query_as::<DB, TimeOffRow>(
+                "SELECT id, starts_at, ends_at, reason FROM time_off \
+                 WHERE expert_id = $1 AND ends_at > $2 AND ($3 IS NULL OR (starts_at, id) > ($3, $4)) \
+                 ORDER BY starts_at, id LIMIT $5",
+            )
+            .bind(expert.uuid())
+            .bind(now)
+            .bind(after_start)
+            .bind(after_id.map(TimeOffId::uuid))
+            .bind(limit)
+            .fetch_all(pool)
+            .await?;
+            Ok(rows.into_iter().map(TimeOffEntry::from).collect())
+        })
+    }
+
+    /// Adds a stretch off. Bookings in it stay: the expert decides about each.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn insert_time_off(
+        &self,
+        expert: UserId,
+        entry: &TimeOffEntry,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        on_write!(self, |pool| {
+            sqlx::query::<DB>(
+                "INSERT INTO time_off (id, expert_id, starts_at, ends_at, reason, created_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+            )
+            .bind(entry.id.uuid())
+            .bind(expert.uuid())
+            .bind(entry.starts_at)
+            .bind(entry.ends_at)
+            .bind(&entry.reason)
+            .bind(now)
+            .execute(pool)
+            .await?;
+        });
+        Ok(())
+    }
+
+    /// Removes a stretch off; `false` when this expert has none with that id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_time_off(&self, expert: UserId, id: TimeOffId) -> Result<bool, StoreError> {
+        on_write!(self, |pool| {
+            let done = sqlx::query::<DB>("DELETE FROM time_off WHERE id = $1 AND expert_id = $2")
+                .bind(id.uuid())
+                .bind(expert.uuid())
+                .execute(pool)
+                .await?;
+            Ok(done.rows_affected() == 1)
+        })
+    }
+}
