@@ -76,46 +76,6 @@ pub struct Avatar {
 }
 
 impl Store {
-    /// Adds an account; `false` when the address is taken.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn insert_account(
-        &self,
-        tx: &mut Tx,
-        account: &Account,
-        password_hash: &str,
-    ) -> Result<bool, StoreError> {
-        on_tx!(tx, |c| {
-            let done = sqlx::query::<DB>(
-                "INSERT INTO users (id, email, password_hash, name, role, branch_id, phone, gender, description, \
-                 locale, time_zone, avatar_tag, email_verified, disabled, auth_epoch, version, created_at, updated_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17) \
-                 ON CONFLICT (email) DO NOTHING",
-            )
-            .bind(account.id.uuid())
-            .bind(&account.email)
-            .bind(password_hash)
-            .bind(&account.name)
-            .bind(account.role.as_str())
-            .bind(account.branch_id.map(BranchId::uuid))
-            .bind(&account.phone)
-            .bind(&account.gender)
-            .bind(&account.description)
-            .bind(&account.locale)
-            .bind(account.time_zone.name())
-            .bind(&account.avatar_tag)
-            .bind(account.email_verified)
-            .bind(account.disabled)
-            .bind(account.auth_epoch)
-            .bind(account.version)
-            .bind(account.created_at)
-            .execute(&mut *c)
-            .await?;
-            Ok(done.rows_affected() == 1)
-        })
-    }
-
     /// The account with this id.
     ///
     /// # Errors
@@ -295,7 +255,10 @@ impl Store {
             .bind(id.uuid())
             .fetch_optional(pool)
             .await?;
-            Ok(row.map(|(content_type, bytes)| Avatar { content_type, bytes }))
+            Ok(row.map(|(content_type, bytes)| Avatar {
+                content_type,
+                bytes,
+            }))
         })
     }
 
@@ -375,39 +338,77 @@ impl Store {
         crate::session::revoke_all(&mut tx, id, now).await?;
         tx.commit().await
     }
+}
 
-    /// Changes what an administrator decides about an account, inside `tx`.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn govern_account(
-        &self,
-        tx: &mut Tx,
-        id: UserId,
-        role: Option<Role>,
-        disabled: Option<bool>,
-        branch: Option<Option<BranchId>>,
-        now: Instant,
-    ) -> Result<(), StoreError> {
-        on_tx!(tx, |c| {
-            sqlx::query::<DB>(
-                "UPDATE users SET role = COALESCE($2, role), disabled = COALESCE($3, disabled), \
-                     branch_id = CASE WHEN $4 THEN $5 ELSE branch_id END, \
-                     auth_epoch = auth_epoch + 1, version = version + 1, updated_at = $6 \
-                 WHERE id = $1",
-            )
-            .bind(id.uuid())
-            .bind(role.map(Role::as_str))
-            .bind(disabled)
-            .bind(branch.is_some())
-            .bind(branch.flatten().map(BranchId::uuid))
-            .bind(now)
-            .execute(&mut *c)
-            .await?;
-        });
-        if disabled == Some(true) {
-            crate::session::revoke_all(tx, id, now).await?;
-        }
-        Ok(())
+/// Adds an account; `false` when the address is taken.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(
+    tx: &mut Tx,
+    account: &Account,
+    password_hash: &str,
+) -> Result<bool, StoreError> {
+    on_tx!(tx, |c| {
+        let done = sqlx::query::<DB>(
+            "INSERT INTO users (id, email, password_hash, name, role, branch_id, phone, gender, description, \
+             locale, time_zone, avatar_tag, email_verified, disabled, auth_epoch, version, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17) \
+             ON CONFLICT (email) DO NOTHING",
+        )
+        .bind(account.id.uuid())
+        .bind(&account.email)
+        .bind(password_hash)
+        .bind(&account.name)
+        .bind(account.role.as_str())
+        .bind(account.branch_id.map(BranchId::uuid))
+        .bind(&account.phone)
+        .bind(&account.gender)
+        .bind(&account.description)
+        .bind(&account.locale)
+        .bind(account.time_zone.name())
+        .bind(&account.avatar_tag)
+        .bind(account.email_verified)
+        .bind(account.disabled)
+        .bind(account.auth_epoch)
+        .bind(account.version)
+        .bind(account.created_at)
+        .execute(&mut *c)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    })
+}
+
+/// Changes what an administrator decides about an account, inside `tx`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn govern(
+    tx: &mut Tx,
+    id: UserId,
+    role: Option<Role>,
+    disabled: Option<bool>,
+    branch: Option<Option<BranchId>>,
+    now: Instant,
+) -> Result<(), StoreError> {
+    on_tx!(tx, |c| {
+        sqlx::query::<DB>(
+            "UPDATE users SET role = COALESCE($2, role), disabled = COALESCE($3, disabled), \
+                 branch_id = CASE WHEN $4 THEN $5 ELSE branch_id END, \
+                 auth_epoch = auth_epoch + 1, version = version + 1, updated_at = $6 \
+             WHERE id = $1",
+        )
+        .bind(id.uuid())
+        .bind(role.map(Role::as_str))
+        .bind(disabled)
+        .bind(branch.is_some())
+        .bind(branch.flatten().map(BranchId::uuid))
+        .bind(now)
+        .execute(&mut *c)
+        .await?;
+    });
+    if disabled == Some(true) {
+        crate::session::revoke_all(tx, id, now).await?;
     }
+    Ok(())
 }

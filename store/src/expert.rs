@@ -68,35 +68,6 @@ pub struct ExpertFilter {
 }
 
 impl Store {
-    /// Makes a person an expert with an empty week; a person who was one keeps the old one.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn insert_expert(
-        &self,
-        tx: &mut Tx,
-        id: UserId,
-        time_zone: Tz,
-        rules: &BookingRules,
-        now: Instant,
-    ) -> Result<(), StoreError> {
-        on_tx!(tx, |c| {
-            sqlx::query::<DB>(
-                "INSERT INTO experts (user_id, headline, tags, time_zone, weekly, booking_rules, presence, \
-                 presence_since, stars_sum, review_count, version) \
-                 VALUES ($1, '', $2, $3, $2, $4, 'offline', $5, 0, 0, 1) ON CONFLICT (user_id) DO NOTHING",
-            )
-            .bind(id.uuid())
-            .bind(Json(Vec::<String>::new()))
-            .bind(time_zone.name())
-            .bind(Json(rules))
-            .bind(now)
-            .execute(&mut *c)
-            .await?;
-        });
-        Ok(())
-    }
-
     /// The expert with this id, if the account still is one and is not disabled.
     ///
     /// # Errors
@@ -214,4 +185,32 @@ impl Store {
         });
         Ok(())
     }
+}
+
+/// Makes a person an expert with an empty week; a person who was one keeps the old one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(
+    tx: &mut Tx,
+    id: UserId,
+    time_zone: Tz,
+    rules: &BookingRules,
+    now: Instant,
+) -> Result<(), StoreError> {
+    on_tx!(tx, |c| {
+        sqlx::query::<DB>(
+            "INSERT INTO experts (user_id, headline, tags, time_zone, weekly, booking_rules, presence, \
+             presence_since, stars_sum, review_count, version) \
+             VALUES ($1, '', $2, $3, $2, $4, 'offline', $5, 0, 0, 1) ON CONFLICT (user_id) DO NOTHING",
+        )
+        .bind(id.uuid())
+        .bind(Json(Vec::<String>::new()))
+        .bind(time_zone.name())
+        .bind(Json(rules))
+        .bind(now)
+        .execute(&mut *c)
+        .await?;
+    });
+    Ok(())
 }

@@ -82,29 +82,6 @@ impl Store {
         })
     }
 
-    /// Notes what a request with a key made, in the transaction that made it.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn made_under_key(
-        &self,
-        tx: &mut Tx,
-        key: &IdempotencyKey,
-        resource_id: Uuid,
-    ) -> Result<(), StoreError> {
-        on_tx!(tx, |c| {
-            sqlx::query::<DB>(
-                "UPDATE idempotency_keys SET resource_id = $3 WHERE caller = $1 AND key = $2",
-            )
-            .bind(&key.caller)
-            .bind(&key.key)
-            .bind(resource_id)
-            .execute(&mut *c)
-            .await?;
-        });
-        Ok(())
-    }
-
     /// Keeps the answer for repetitions.
     ///
     /// # Errors
@@ -146,4 +123,22 @@ impl Store {
         });
         Ok(())
     }
+}
+
+/// Notes what a request with a key made, in the transaction that made it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn made(tx: &mut Tx, key: &IdempotencyKey, resource_id: Uuid) -> Result<(), StoreError> {
+    on_tx!(tx, |c| {
+        sqlx::query::<DB>(
+            "UPDATE idempotency_keys SET resource_id = $3 WHERE caller = $1 AND key = $2",
+        )
+        .bind(&key.caller)
+        .bind(&key.key)
+        .bind(resource_id)
+        .execute(&mut *c)
+        .await?;
+    });
+    Ok(())
 }

@@ -140,9 +140,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn inbox_head(&self, user: UserId) -> Result<Option<InboxHead>, StoreError> {
-        let row: Option<(i64, i64)> =
-            on_read!(self, |pool| {
-                sqlx::query_as::<DB, (i64, i64)>(
+        let row: Option<(i64, i64)> = on_read!(self, |pool| {
+            sqlx::query_as::<DB, (i64, i64)>(
             "SELECT COALESCE((SELECT last_offset FROM inbox_counters WHERE user_id = users.id), 0),
                     (SELECT COUNT(*) FROM notifications
                      WHERE user_id = users.id AND read_at IS NULL)
@@ -151,7 +150,7 @@ impl Store {
         .bind(user.uuid())
         .fetch_optional(pool)
         .await?
-            });
+        });
         Ok(row.map(|(offset, unread)| InboxHead { offset, unread }))
     }
 

@@ -3,20 +3,45 @@
 /// The connection to either engine, transactions, and the few fragments in which they differ.
 #[macro_use]
 pub mod db;
+/// Accounts: users and their pictures.
+pub mod account;
+/// Bookings: reading and changing them.
+pub mod booking;
 /// What can go wrong with a store call.
 pub mod error;
-/// The inbox as its owner reads it.
-pub mod inbox;
 /// Events: what happened, kept in the transaction in which it happened.
 pub mod event;
+/// Experts: public profiles and presence.
+pub mod expert;
+/// Idempotency keys: the first answer is the answer.
+pub mod idempotency;
+/// The inbox as its owner reads it.
+pub mod inbox;
 /// Who of several nodes does what only one may do.
 pub mod lease;
+/// Taken time, and the holds that take it for a moment.
+pub mod occupancy;
 /// Reminders: planned with their booking, issued once.
 pub mod reminder;
 /// What is let go when its time is over.
 pub mod retention;
+/// Schedules: weeks, exceptions, time off.
+pub mod schedule;
+/// Refresh tokens.
+pub mod session;
+/// Values that all nodes share and nobody configures.
+pub mod setting;
 /// What the right to listen to a topic is decided on.
 pub mod topic;
 
 pub use db::{Store, Tx};
 pub use error::StoreError;
+
+/// The `LIKE` pattern that finds `text` anywhere, with `!` as its escape.
+pub(crate) fn like_pattern(text: &str) -> String {
+    let escaped = text
+        .replace('!', "!!")
+        .replace('%', "!%")
+        .replace('_', "!_");
+    format!("%{escaped}%")
+}

@@ -68,79 +68,6 @@ impl Store {
         })
     }
 
-    /// Takes a stretch for `source`; `false` when any of it is gone. An expired hold in the way is swept
-    /// in the same transaction.
-    pub(crate) async fn take_time(
-        &self,
-        tx: &mut Tx,
-        subject: UserId,
-        source: Uuid,
-        (starts_at, ends_at): (Instant, Instant),
-        expires_at: Option<Instant>,
-        now: Instant,
-    ) -> Result<bool, StoreError> {
-        if insert(tx, subject, source, (starts_at, ends_at), expires_at).await? {
-            return Ok(true);
-        }
-        let swept = on_tx!(tx, |c| {
-            sqlx::query::<DB>(
-                "DELETE FROM occupancies WHERE subject_id = $1 AND ends_at > $2 AND starts_at < $3 \
-                   AND expires_at <= $4",
-            )
-            .bind(subject.uuid())
-            .bind(starts_at)
-            .bind(ends_at)
-            .bind(now)
-            .execute(&mut *c)
-            .await?
-            .rows_affected()
-        });
-        Ok(swept > 0
-            && insert(tx, subject, source, (starts_at, ends_at), expires_at).await?)
-    }
-
-    async fn insert_occupancy(
-        &self,
-        tx: &mut Tx,
-        subject: UserId,
-        source: Uuid,
-        (starts_at, ends_at): (Instant, Instant),
-        expires_at: Option<Instant>,
-    ) -> Result<bool, StoreError> {
-        let kind = if expires_at.is_some() { "hold" } else { "booking" };
-        let done = on_tx!(tx, |c| {
-            sqlx::query::<DB>(
-                "INSERT INTO occupancies (source_id, subject_id, starts_at, ends_at, kind, expires_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-            )
-            .bind(source)
-            .bind(subject.uuid())
-            .bind(starts_at)
-            .bind(ends_at)
-            .bind(kind)
-            .bind(expires_at)
-            .execute(&mut *c)
-            .await
-            .map(|done| done.rows_affected() == 1)
-        });
-        match done {
-            // SQLite's trigger aborts the statement, and only the statement.
-            Err(sqlx::Error::Database(error)) if error.message() == "occupancies_no_overlap" => Ok(false),
-            other => Ok(other?),
-        }
-    }
-
-    /// Gives back all time that `source` took.
-    pub(crate) async fn free_time(&self, tx: &mut Tx, source: Uuid) -> Result<(), StoreError> {
-        on_tx!(tx, |c| {
-            sqlx::query::<DB>("DELETE FROM occupancies WHERE source_id = $1")
-                .bind(source)
-                .execute(&mut *c)
-                .await?;
-        });
-        Ok(())
-    }
-
     /// Holds a stretch of an expert's time (`stretch` has the buffers inside); `false` when it is taken.
     ///
     /// # Errors
@@ -154,8 +81,15 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let expires_at = Some(hold.expires_at);
-        if !take(&mut tx, hold.expert_id, hold.id.uuid(), stretch, expires_at, now)
-            .await?
+        if !take(
+            &mut tx,
+            hold.expert_id,
+            hold.id.uuid(),
+            stretch,
+            expires_at,
+            now,
+        )
+        .await?
         {
             return Ok(false);
         }
@@ -210,14 +144,16 @@ impl Store {
             .bind(id.uuid())
             .fetch_optional(pool)
             .await?;
-            Ok(row.map(|(expert, client, starts_at, ends_at, expires_at)| Hold {
-                id,
-                expert_id: expert.into(),
-                client_id: client.into(),
-                starts_at,
-                ends_at,
-                expires_at,
-            }))
+            Ok(
+                row.map(|(expert, client, starts_at, ends_at, expires_at)| Hold {
+                    id,
+                    expert_id: expert.into(),
+                    client_id: client.into(),
+                    starts_at,
+                    ends_at,
+                    expires_at,
+                }),
+            )
         })
     }
 
@@ -231,27 +167,97 @@ impl Store {
         tx.commit().await?;
         Ok(released)
     }
+}
 
-    /// Lets go of a hold inside the transaction that books its time.
-    pub(crate) async fn drop_hold(
-        &self,
-        tx: &mut Tx,
-        id: HoldId,
-        client: UserId,
-    ) -> Result<bool, StoreError> {
-        let dropped = on_tx!(tx, |c| {
-            sqlx::query::<DB>("DELETE FROM holds WHERE id = $1 AND client_id = $2")
-                .bind(id.uuid())
-                .bind(client.uuid())
-                .execute(&mut *c)
-                .await?
-                .rows_affected()
-                == 1
-        });
-        if dropped {
-            free(tx, id.uuid()).await?;
-        }
-        Ok(dropped)
+/// Takes a stretch for `source`; `false` when any of it is gone. An expired hold in the way is swept
+/// in the same transaction.
+pub(crate) async fn take(
+    tx: &mut Tx,
+    subject: UserId,
+    source: Uuid,
+    (starts_at, ends_at): (Instant, Instant),
+    expires_at: Option<Instant>,
+    now: Instant,
+) -> Result<bool, StoreError> {
+    if insert(tx, subject, source, (starts_at, ends_at), expires_at).await? {
+        return Ok(true);
     }
+    let swept = on_tx!(tx, |c| {
+        sqlx::query::<DB>(
+            "DELETE FROM occupancies WHERE subject_id = $1 AND ends_at > $2 AND starts_at < $3 \
+               AND expires_at <= $4",
+        )
+        .bind(subject.uuid())
+        .bind(starts_at)
+        .bind(ends_at)
+        .bind(now)
+        .execute(&mut *c)
+        .await?
+        .rows_affected()
+    });
+    Ok(swept > 0 && insert(tx, subject, source, (starts_at, ends_at), expires_at).await?)
+}
 
+async fn insert(
+    tx: &mut Tx,
+    subject: UserId,
+    source: Uuid,
+    (starts_at, ends_at): (Instant, Instant),
+    expires_at: Option<Instant>,
+) -> Result<bool, StoreError> {
+    let kind = if expires_at.is_some() {
+        "hold"
+    } else {
+        "booking"
+    };
+    let done = on_tx!(tx, |c| {
+        sqlx::query::<DB>(
+            "INSERT INTO occupancies (source_id, subject_id, starts_at, ends_at, kind, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        )
+        .bind(source)
+        .bind(subject.uuid())
+        .bind(starts_at)
+        .bind(ends_at)
+        .bind(kind)
+        .bind(expires_at)
+        .execute(&mut *c)
+        .await
+        .map(|done| done.rows_affected() == 1)
+    });
+    match done {
+        // SQLite's trigger aborts the statement, and only the statement.
+        Err(sqlx::Error::Database(error)) if error.message() == "occupancies_no_overlap" => {
+            Ok(false)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Gives back all time that `source` took.
+pub(crate) async fn free(tx: &mut Tx, source: Uuid) -> Result<(), StoreError> {
+    on_tx!(tx, |c| {
+        sqlx::query::<DB>("DELETE FROM occupancies WHERE source_id = $1")
+            .bind(source)
+            .execute(&mut *c)
+            .await?;
+    });
+    Ok(())
+}
+
+/// Lets go of a hold inside the transaction that books its time.
+pub(crate) async fn drop_hold(tx: &mut Tx, id: HoldId, client: UserId) -> Result<bool, StoreError> {
+    let dropped = on_tx!(tx, |c| {
+        sqlx::query::<DB>("DELETE FROM holds WHERE id = $1 AND client_id = $2")
+            .bind(id.uuid())
+            .bind(client.uuid())
+            .execute(&mut *c)
+            .await?
+            .rows_affected()
+            == 1
+    });
+    if dropped {
+        free(tx, id.uuid()).await?;
+    }
+    Ok(dropped)
 }

@@ -32,7 +32,12 @@ struct TimeOffRow {
 
 impl From<TimeOffRow> for TimeOffEntry {
     fn from(row: TimeOffRow) -> Self {
-        Self { id: row.id.into(), starts_at: row.starts_at, ends_at: row.ends_at, reason: row.reason }
+        Self {
+            id: row.id.into(),
+            starts_at: row.starts_at,
+            ends_at: row.ends_at,
+            reason: row.reason,
+        }
     }
 }
 
@@ -56,7 +61,9 @@ impl Store {
             .bind(expert.uuid())
             .fetch_optional(pool)
             .await?;
-            let Some((zone, weekly, rules, version)) = head else { return Ok(None) };
+            let Some((zone, weekly, rules, version)) = head else {
+                return Ok(None);
+            };
             let overrides: Vec<(NaiveDate, Json<Vec<Hours>>)> = sqlx::query_as::<DB, _>(
                 "SELECT date, intervals FROM schedule_overrides WHERE expert_id = $1 AND date >= $2",
             )
@@ -136,7 +143,10 @@ impl Store {
             .await?;
             Ok(rows
                 .into_iter()
-                .map(|(date, intervals)| Override { date, intervals: intervals.0 })
+                .map(|(date, intervals)| Override {
+                    date,
+                    intervals: intervals.0,
+                })
                 .collect())
         })
     }
@@ -164,7 +174,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn delete_override(&self, expert: UserId, date: NaiveDate) -> Result<bool, StoreError> {
+    pub async fn delete_override(
+        &self,
+        expert: UserId,
+        date: NaiveDate,
+    ) -> Result<bool, StoreError> {
         on_write!(self, |pool| {
             let done = sqlx::query::<DB>(
                 "DELETE FROM schedule_overrides WHERE expert_id = $1 AND date = $2",

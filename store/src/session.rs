@@ -18,35 +18,6 @@ pub enum Refreshed {
 }
 
 impl Store {
-    /// Starts a family with its first token, kept as a hash.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn start_session(
-        &self,
-        tx: &mut Tx,
-        user_id: UserId,
-        family_id: Uuid,
-        token_hash: &[u8],
-        expires_at: Instant,
-        now: Instant,
-    ) -> Result<(), StoreError> {
-        on_tx!(tx, |c| {
-            sqlx::query::<DB>(
-                "INSERT INTO refresh_tokens (token_hash, family_id, user_id, created_at, expires_at) \
-                 VALUES ($1, $2, $3, $4, $5)",
-            )
-            .bind(token_hash)
-            .bind(family_id)
-            .bind(user_id.uuid())
-            .bind(now)
-            .bind(expires_at)
-            .execute(&mut *c)
-            .await?;
-        });
-        Ok(())
-    }
-
     /// Spends a token and stores the next of its family in one transaction.
     ///
     /// # Errors
@@ -72,10 +43,20 @@ impl Store {
             .await?
         });
         if let Some((user_id, family_id)) = spent {
-            start(&mut tx, user_id.into(), family_id, next_hash, expires_at, now)
-                .await?;
+            start(
+                &mut tx,
+                user_id.into(),
+                family_id,
+                next_hash,
+                expires_at,
+                now,
+            )
+            .await?;
             tx.commit().await?;
-            return Ok(Refreshed::Next { user_id: user_id.into(), family_id });
+            return Ok(Refreshed::Next {
+                user_id: user_id.into(),
+                family_id,
+            });
         }
         let reused = on_tx!(&mut tx, |c| {
             sqlx::query::<DB>(
@@ -90,7 +71,11 @@ impl Store {
                 > 0
         });
         tx.commit().await?;
-        Ok(if reused { Refreshed::Reused } else { Refreshed::Unknown })
+        Ok(if reused {
+            Refreshed::Reused
+        } else {
+            Refreshed::Unknown
+        })
     }
 
     /// Revokes the family of one token; unknown tokens change nothing.
@@ -110,26 +95,53 @@ impl Store {
         });
         Ok(())
     }
+}
 
-    /// Revokes every family of an account.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub(crate) async fn revoke_sessions(
-        &self,
-        tx: &mut Tx,
-        user_id: UserId,
-        now: Instant,
-    ) -> Result<(), StoreError> {
-        on_tx!(tx, |c| {
-            sqlx::query::<DB>(
-                "UPDATE refresh_tokens SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL",
-            )
-            .bind(user_id.uuid())
-            .bind(now)
-            .execute(&mut *c)
-            .await?;
-        });
-        Ok(())
-    }
+/// Starts a family with its first token, kept as a hash.
+///
+/// # Errors
+/// When the database fails.
+pub async fn start(
+    tx: &mut Tx,
+    user_id: UserId,
+    family_id: Uuid,
+    token_hash: &[u8],
+    expires_at: Instant,
+    now: Instant,
+) -> Result<(), StoreError> {
+    on_tx!(tx, |c| {
+        sqlx::query::<DB>(
+            "INSERT INTO refresh_tokens (token_hash, family_id, user_id, created_at, expires_at) \
+             VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(token_hash)
+        .bind(family_id)
+        .bind(user_id.uuid())
+        .bind(now)
+        .bind(expires_at)
+        .execute(&mut *c)
+        .await?;
+    });
+    Ok(())
+}
+
+/// Revokes every family of an account.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn revoke_all(
+    tx: &mut Tx,
+    user_id: UserId,
+    now: Instant,
+) -> Result<(), StoreError> {
+    on_tx!(tx, |c| {
+        sqlx::query::<DB>(
+            "UPDATE refresh_tokens SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL",
+        )
+        .bind(user_id.uuid())
+        .bind(now)
+        .execute(&mut *c)
+        .await?;
+    });
+    Ok(())
 }

@@ -27,9 +27,8 @@ impl Store {
         booking: BookingId,
         asking: UserId,
     ) -> Result<Option<(Parties, Caller)>, StoreError> {
-        let row: Option<Row> =
-            on_read!(self, |pool| {
-                sqlx::query_as::<DB, Row>(
+        let row: Option<Row> = on_read!(self, |pool| {
+            sqlx::query_as::<DB, Row>(
             "SELECT bookings.expert_id, expert.branch_id AS expert_branch_id, bookings.client_id,
                     asking.role, asking.branch_id
              FROM bookings
@@ -41,7 +40,7 @@ impl Store {
         .bind(asking.uuid())
         .fetch_optional(pool)
         .await?
-            });
+        });
         row.map(|row| {
             let parties = Parties {
                 expert: row.expert_id.into(),

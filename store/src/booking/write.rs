@@ -1,0 +1,428 @@
+//! Changing bookings. Each change is one transaction: the booking, its history, its event, the time it
+//! takes or gives back, its reminders, and the idempotency key it answers to.
+
+use belfry_domain::Instant;
+use belfry_domain::booking::{Booking, BookingError, Review};
+use belfry_domain::event::{Event, EventType, Told};
+use belfry_domain::id::{BookingId, HoldId, UserId, uuid_at};
+use const_format::formatcp;
+use rand::Rng;
+use serde_json::Value;
+use sqlx::types::Json;
+
+use super::{BookingRow, SELECT};
+use crate::db::Dialect;
+use crate::idempotency::{self, IdempotencyKey};
+use crate::{Store, StoreError, Tx, event, occupancy, reminder};
+
+/// What a command came to: done, or refused by a rule or by the database's own guard.
+pub type Decided<T> = Result<Result<T, BookingError>, StoreError>;
+
+/// At most this many bookings may start within a stretch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cap {
+    pub from: Instant,
+    pub until: Instant,
+    pub most: i64,
+    /// The code of the refusal when it is full.
+    pub reason: &'static str,
+}
+
+/// A booking to be made.
+#[derive(Clone, Debug)]
+pub struct NewBooking {
+    /// As it will be; its code is drawn while it is written.
+    pub booking: Booking,
+    /// The expert's time it takes, buffers inside.
+    pub stretch: (Instant, Instant),
+    /// The client's own holds that this booking replaces.
+    pub holds: Vec<HoldId>,
+    pub caps: Vec<Cap>,
+    /// Minutes before the start at which both are reminded.
+    pub reminder_offsets: Vec<i64>,
+    pub told: Told,
+    pub key: Option<IdempotencyKey>,
+}
+
+/// A change of a booking, as a rule decided it.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// As it will be, with its version still the old one.
+    pub after: Booking,
+    pub event: EventType,
+    pub told: Told,
+    /// What changed besides the status, for the history: `{name: {from, to}}`.
+    pub changes: Value,
+    /// For a move to another time: the expert's new stretch, buffers inside.
+    pub stretch: Option<(Instant, Instant)>,
+    pub caps: Vec<Cap>,
+    pub reminder_offsets: Vec<i64>,
+}
+
+/// How often a free code is drawn before giving up; with a million codes and fewer bookings than that
+/// open, a handful is plenty.
+const CODE_DRAWS: usize = 64;
+
+impl Store {
+    /// Makes a booking and takes the time of both people, or nothing at all.
+    ///
+    /// # Errors
+    /// When the database fails. Inside: `SlotTaken`, `ClientBusy`, or `NotOffered` for a full cap.
+    pub async fn insert_booking(&self, new: &NewBooking) -> Decided<Booking> {
+        // PostgreSQL may end one of two crossing writers; the other is through by the second try.
+        match self.try_insert_booking(new).await {
+            Err(error) if error.is_retryable() => self.try_insert_booking(new).await,
+            other => other,
+        }
+    }
+
+    async fn try_insert_booking(&self, new: &NewBooking) -> Decided<Booking> {
+        let now = new.booking.created_at;
+        let mut booking = new.booking.clone();
+        let mut tx = self.begin().await?;
+        for hold in &new.holds {
+            occupancy::drop_hold(&mut tx, *hold, booking.client.id).await?;
+        }
+        if let Some(refused) = exceeded(&mut tx, booking.expert.id, &new.caps, None).await? {
+            return Ok(Err(refused));
+        }
+        if let Some(refused) = take_both(&mut tx, &booking, new.stretch, now).await? {
+            return Ok(Err(refused));
+        }
+        insert_row(&mut tx, &mut booking).await?;
+        let event = Event::of_booking(EventType::BookingCreated, &booking, new.told.clone(), now);
+        insert_history(&mut tx, &event, &new.told, None, &booking, &Value::Null).await?;
+        event::append(&mut tx, &event).await?;
+        reminder::plan(
+            &mut tx,
+            booking.id,
+            booking.starts_at,
+            &new.reminder_offsets,
+            now,
+        )
+        .await?;
+        if let Some(key) = &new.key {
+            idempotency::made(&mut tx, key, booking.id.uuid()).await?;
+        }
+        tx.commit().await?;
+        Ok(Ok(booking))
+    }
+
+    /// Reads a booking, lets `decide` judge it, and writes what it decided, all under the booking's lock.
+    /// `expected` is the version the caller has seen, if it cares.
+    ///
+    /// # Errors
+    /// When the database fails. Inside: what `decide` refuses, `NotFound`, `Stale`, and for moves `SlotTaken`
+    /// and `ClientBusy`.
+    pub async fn change_booking(
+        &self,
+        id: BookingId,
+        expected: Option<i64>,
+        decide: impl Fn(&Booking) -> Result<Change, BookingError>,
+        now: Instant,
+    ) -> Decided<Booking> {
+        match self.try_change_booking(id, expected, &decide, now).await {
+            Err(error) if error.is_retryable() => {
+                self.try_change_booking(id, expected, &decide, now).await
+            }
+            other => other,
+        }
+    }
+
+    async fn try_change_booking(
+        &self,
+        id: BookingId,
+        expected: Option<i64>,
+        decide: &impl Fn(&Booking) -> Result<Change, BookingError>,
+        now: Instant,
+    ) -> Decided<Booking> {
+        let mut tx = self.begin().await?;
+        let Some(before) = lock(&mut tx, id).await? else {
+            return Ok(Err(BookingError::NotFound));
+        };
+        if expected.is_some_and(|version| version != before.version) {
+            return Ok(Err(BookingError::Stale));
+        }
+        let change = match decide(&before) {
+            Ok(change) => change,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let mut after = change.after.clone();
+        after.version = before.version + 1;
+        after.updated_at = now;
+        if let Some(stretch) = change.stretch {
+            let expert = after.expert.id;
+            if let Some(refused) = exceeded(&mut tx, expert, &change.caps, Some(id)).await? {
+                return Ok(Err(refused));
+            }
+            occupancy::free(&mut tx, id.uuid()).await?;
+            if let Some(refused) = take_both(&mut tx, &after, stretch, now).await? {
+                return Ok(Err(refused));
+            }
+            reminder::drop_unissued(&mut tx, id).await?;
+            reminder::plan(&mut tx, id, after.starts_at, &change.reminder_offsets, now).await?;
+        } else if before.status.is_open() && !after.status.is_open() {
+            occupancy::free(&mut tx, id.uuid()).await?;
+            reminder::drop_unissued(&mut tx, id).await?;
+        }
+        update_row(&mut tx, &after).await?;
+        let event = Event::of_booking(change.event, &after, change.told.clone(), now);
+        insert_history(
+            &mut tx,
+            &event,
+            &change.told,
+            Some(&before),
+            &after,
+            &change.changes,
+        )
+        .await?;
+        event::append(&mut tx, &event).await?;
+        tx.commit().await?;
+        Ok(Ok(after))
+    }
+
+    /// Adds the one review of a completed booking and lets the expert's rating follow.
+    ///
+    /// # Errors
+    /// When the database fails. Inside: what `decide` refuses, `NotFound`, `AlreadyReviewed`.
+    pub async fn review_booking(
+        &self,
+        id: BookingId,
+        review: &Review,
+        decide: impl Fn(&Booking) -> Result<Told, BookingError>,
+        key: Option<&IdempotencyKey>,
+    ) -> Decided<Booking> {
+        let mut tx = self.begin().await?;
+        let Some(before) = lock(&mut tx, id).await? else {
+            return Ok(Err(BookingError::NotFound));
+        };
+        let told = match decide(&before) {
+            Ok(told) => told,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let mut after = before.clone();
+        after.version += 1;
+        after.updated_at = review.created_at;
+        after.review = Some(review.clone());
+        let first = on_tx!(&mut tx, |c| {
+            let done = sqlx::query::<DB>(
+                "INSERT INTO reviews (booking_id, expert_id, client_id, stars, text, created_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (booking_id) DO NOTHING",
+            )
+            .bind(id.uuid())
+            .bind(after.expert.id.uuid())
+            .bind(after.client.id.uuid())
+            .bind(review.stars)
+            .bind(&review.text)
+            .bind(review.created_at)
+            .execute(&mut *c)
+            .await?;
+            sqlx::query::<DB>(
+                "UPDATE experts SET stars_sum = stars_sum + $2, review_count = review_count + 1 \
+                 WHERE user_id = $1",
+            )
+            .bind(after.expert.id.uuid())
+            .bind(review.stars)
+            .execute(&mut *c)
+            .await?;
+            done.rows_affected() == 1
+        });
+        if !first {
+            return Ok(Err(BookingError::AlreadyReviewed));
+        }
+        update_row(&mut tx, &after).await?;
+        let kind = EventType::BookingReviewed;
+        let event = Event::of_booking(kind, &after, told.clone(), review.created_at);
+        insert_history(&mut tx, &event, &told, Some(&before), &after, &Value::Null).await?;
+        event::append(&mut tx, &event).await?;
+        if let Some(key) = key {
+            idempotency::made(&mut tx, key, id.uuid()).await?;
+        }
+        tx.commit().await?;
+        Ok(Ok(after))
+    }
+}
+
+async fn lock(tx: &mut Tx, id: BookingId) -> Result<Option<Booking>, StoreError> {
+    on_tx!(tx, |c| {
+        // The row is locked alone: the outer-joined review cannot be.
+        sqlx::query::<DB>(formatcp!(
+            "SELECT id FROM bookings WHERE id = $1 {}",
+            <DB as Dialect>::FOR_UPDATE
+        ))
+        .bind(id.uuid())
+        .fetch_optional(&mut *c)
+        .await?;
+        sqlx::query_as::<DB, BookingRow>(formatcp!("{SELECT} WHERE b.id = $1"))
+            .bind(id.uuid())
+            .fetch_optional(&mut *c)
+            .await?
+            .map(Booking::try_from)
+            .transpose()
+    })
+}
+
+/// Takes the expert's and the client's time, or says whose was gone.
+async fn take_both(
+    tx: &mut Tx,
+    booking: &Booking,
+    stretch: (Instant, Instant),
+    now: Instant,
+) -> Result<Option<BookingError>, StoreError> {
+    let source = booking.id.uuid();
+    if !occupancy::take(tx, booking.expert.id, source, stretch, None, now).await? {
+        return Ok(Some(BookingError::SlotTaken));
+    }
+    let span = (booking.starts_at, booking.ends_at);
+    if !occupancy::take(tx, booking.client.id, source, span, None, now).await? {
+        return Ok(Some(BookingError::ClientBusy));
+    }
+    Ok(None)
+}
+
+/// Checks caps under the expert's lock, so that two bookings cannot both be the last.
+async fn exceeded(
+    tx: &mut Tx,
+    expert: UserId,
+    caps: &[Cap],
+    moved: Option<BookingId>,
+) -> Result<Option<BookingError>, StoreError> {
+    if caps.is_empty() {
+        return Ok(None);
+    }
+    on_tx!(tx, |c| {
+        sqlx::query::<DB>(formatcp!(
+            "SELECT user_id FROM experts WHERE user_id = $1 {}",
+            <DB as Dialect>::FOR_UPDATE
+        ))
+        .bind(expert.uuid())
+        .fetch_optional(&mut *c)
+        .await?;
+        for cap in caps {
+            let (count,): (i64,) = sqlx::query_as::<DB, _>(
+                "SELECT COUNT(*) FROM bookings WHERE expert_id = $1 AND starts_at >= $2 AND starts_at < $3 \
+                   AND status NOT IN ('cancelled', 'rejected') AND ($4 IS NULL OR id <> $4)",
+            )
+            .bind(expert.uuid())
+            .bind(cap.from)
+            .bind(cap.until)
+            .bind(moved.map(BookingId::uuid))
+            .fetch_one(&mut *c)
+            .await?;
+            if count >= cap.most {
+                return Ok(Some(BookingError::NotOffered(cap.reason)));
+            }
+        }
+    });
+    Ok(None)
+}
+
+async fn insert_row(tx: &mut Tx, booking: &mut Booking) -> Result<(), StoreError> {
+    let wall_start = booking
+        .starts_at
+        .with_timezone(&booking.time_zone)
+        .format("%Y-%m-%dT%H:%M");
+    let wall_start = wall_start.to_string();
+    for _ in 0..CODE_DRAWS {
+        booking.code = format!("{:06}", rand::rng().random_range(0..1_000_000));
+        let inserted = on_tx!(tx, |c| {
+            sqlx::query::<DB>(
+                "INSERT INTO bookings (id, code, status, expert_id, client_id, starts_at, ends_at, time_zone, \
+                 wall_start, mode, place, link, note, reason, sequence, version, created_at, updated_at, confirmed_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
+                 ON CONFLICT (code) WHERE archived_at IS NULL DO NOTHING",
+            )
+            .bind(booking.id.uuid())
+            .bind(&booking.code)
+            .bind(booking.status.as_str())
+            .bind(booking.expert.id.uuid())
+            .bind(booking.client.id.uuid())
+            .bind(booking.starts_at)
+            .bind(booking.ends_at)
+            .bind(booking.time_zone.name())
+            .bind(&wall_start)
+            .bind(booking.mode.as_str())
+            .bind(&booking.place)
+            .bind(&booking.link)
+            .bind(&booking.note)
+            .bind(&booking.reason)
+            .bind(booking.sequence)
+            .bind(booking.version)
+            .bind(booking.created_at)
+            .bind(booking.updated_at)
+            .bind(booking.confirmed_at)
+            .execute(&mut *c)
+            .await?
+            .rows_affected()
+                == 1
+        });
+        if inserted {
+            return Ok(());
+        }
+    }
+    Err(StoreError::unreadable("no free booking code was found"))
+}
+
+async fn update_row(tx: &mut Tx, booking: &Booking) -> Result<(), StoreError> {
+    let wall_start = booking
+        .starts_at
+        .with_timezone(&booking.time_zone)
+        .format("%Y-%m-%dT%H:%M");
+    let wall_start = wall_start.to_string();
+    on_tx!(tx, |c| {
+        sqlx::query::<DB>(
+            "UPDATE bookings SET status = $2, starts_at = $3, ends_at = $4, wall_start = $5, mode = $6, \
+             place = $7, link = $8, note = $9, reason = $10, sequence = $11, version = $12, updated_at = $13, \
+             confirmed_at = $14 WHERE id = $1",
+        )
+        .bind(booking.id.uuid())
+        .bind(booking.status.as_str())
+        .bind(booking.starts_at)
+        .bind(booking.ends_at)
+        .bind(&wall_start)
+        .bind(booking.mode.as_str())
+        .bind(&booking.place)
+        .bind(&booking.link)
+        .bind(&booking.note)
+        .bind(&booking.reason)
+        .bind(booking.sequence)
+        .bind(booking.version)
+        .bind(booking.updated_at)
+        .bind(booking.confirmed_at)
+        .execute(&mut *c)
+        .await?;
+    });
+    Ok(())
+}
+
+async fn insert_history(
+    tx: &mut Tx,
+    event: &Event,
+    told: &Told,
+    before: Option<&Booking>,
+    after: &Booking,
+    changes: &Value,
+) -> Result<(), StoreError> {
+    on_tx!(tx, |c| {
+        sqlx::query::<DB>(
+            "INSERT INTO booking_history (id, booking_id, version, at, actor_id, actor_name, actor_role, event, \
+             from_status, to_status, reason, changes) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        )
+        .bind(uuid_at(event.time))
+        .bind(after.id.uuid())
+        .bind(after.version)
+        .bind(event.time)
+        .bind(told.actor.id.map(UserId::uuid))
+        .bind(&told.actor.name)
+        .bind(&told.actor.role)
+        .bind(event.kind.as_str())
+        .bind(before.map(|booking| booking.status.as_str()))
+        .bind(after.status.as_str())
+        .bind(&told.reason)
+        .bind(Json(changes))
+        .execute(&mut *c)
+        .await?;
+    });
+    Ok(())
+}
