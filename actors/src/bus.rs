@@ -14,8 +14,9 @@ pub trait Bus: Send + Sync {
     /// Sends without waiting. A message that cannot be sent is dropped and counted.
     fn publish(&self, channel: &str, payload: Bytes);
 
-    /// Starts hearing a channel. Repeating it changes nothing.
-    fn subscribe(&self, channel: &str);
+    /// Starts hearing a channel; repeating it only asks for the confirmation again. `true`: it is heard from
+    /// now on. `false`: it will be, and [`BusSink::subscribed`] tells when. Never calls the sink itself.
+    fn subscribe(&self, channel: &str) -> bool;
 
     /// Stops hearing a channel.
     fn unsubscribe(&self, channel: &str);
@@ -32,6 +33,9 @@ pub trait BusSink: Send + Sync {
     /// A message arrived.
     fn message(&self, channel: &str, payload: Bytes);
 
-    /// Messages may have been missed; everything built from them must be read again.
+    /// From now on the messages of this channel arrive; earlier ones may have been missed.
+    fn subscribed(&self, channel: &str);
+
+    /// Messages may have been missed on any channel; everything built from them must be read again.
     fn gap(&self);
 }

@@ -4,11 +4,24 @@
 pub mod bus;
 /// The only reader of the time of day.
 pub mod clock;
+/// The messages of a live connection, each serialised once.
+pub mod frame;
+/// A live connection as the registry sees it.
+pub mod session;
+/// The node's directory: who is here, and which bus message goes to whom.
+pub mod supervisor;
+/// Who on this node listens to which topic, and who may.
+pub mod topic;
+/// One person's live connections on this node.
+mod user;
 /// What every actor is given: store, clock, bus and the node's name.
 pub mod world;
 
 pub use bus::{Bus, BusSink};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use frame::Frame;
+pub use session::{Close, Push, Session};
+pub use supervisor::{Connection, Supervisor};
 pub use world::World;
 
 /// The house cannot take the request right now; the same request may succeed in a moment.

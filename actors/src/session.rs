@@ -1,0 +1,159 @@
+//! A live connection as the registry sees it: somewhere to push frames to, never a transport.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use actix::{Message, Recipient};
+use belfry_domain::id::UserId;
+use uuid::Uuid;
+
+use crate::frame::Frame;
+
+/// Bytes that may wait for a reader before it counts as too slow.
+const QUEUE_LIMIT: usize = 1024 * 1024;
+/// A replay goes on only while fewer bytes than this wait.
+const REPLAY_LIMIT: usize = 128 * 1024;
+
+/// Why a connection is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Close {
+    /// The client said goodbye.
+    Normal,
+    /// A message larger than allowed.
+    TooLarge,
+    /// The server cannot go on with this connection; a new one may work.
+    Failed,
+    /// The server is going down.
+    GoingDown,
+    /// What the client sent is no frame of the contract.
+    BadFrame,
+    /// The token ran out.
+    Expired,
+    /// The account is disabled or gone.
+    Disabled,
+    /// The client answered no heartbeat.
+    Silent,
+    /// The client reads too slowly; it may resume.
+    Slow,
+}
+
+impl Close {
+    /// The WebSocket close code.
+    pub fn code(self) -> u16 {
+        match self {
+            Self::Normal => 1000,
+            Self::TooLarge => 1009,
+            Self::Failed => 1011,
+            Self::GoingDown => 1012,
+            Self::BadFrame => 4400,
+            Self::Expired => 4401,
+            Self::Disabled => 4403,
+            Self::Silent => 4408,
+            Self::Slow => 4409,
+        }
+    }
+
+    /// The code in words.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Normal => "",
+            Self::TooLarge => "message too large",
+            Self::Failed => "internal error",
+            Self::GoingDown => "server going down",
+            Self::BadFrame => "bad frame",
+            Self::Expired => "token ran out",
+            Self::Disabled => "account disabled",
+            Self::Silent => "no heartbeat",
+            Self::Slow => "reader too slow",
+        }
+    }
+}
+
+/// What a transport is told.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "()")]
+pub enum Push {
+    /// Send this.
+    Frame(Frame),
+    /// Say why and end.
+    Close(Close),
+}
+
+/// One live connection.
+pub struct Session {
+    id: Uuid,
+    user: UserId,
+    to: Recipient<Push>,
+    queued: AtomicUsize,
+    welcomed: AtomicBool,
+    closing: AtomicBool,
+}
+
+impl Session {
+    pub(crate) fn new(id: Uuid, user: UserId, to: Recipient<Push>) -> Self {
+        Self {
+            id,
+            user,
+            to,
+            queued: AtomicUsize::new(0),
+            welcomed: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// Unique among all connections of all nodes.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Whose connection it is.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// Hands a frame to the transport without waiting. A connection on which more than 1 MiB already waits
+    /// is closed as too slow instead; its client resumes from where it was.
+    pub fn push(&self, frame: &Frame) {
+        if self.closing.load(Ordering::Relaxed) {
+            return;
+        }
+        let length = frame.wire().len();
+        if self.queued.fetch_add(length, Ordering::Relaxed) + length > QUEUE_LIMIT {
+            self.close(Close::Slow);
+            return;
+        }
+        self.to.do_send(Push::Frame(frame.clone()));
+    }
+
+    /// Ends the connection, once.
+    pub fn close(&self, why: Close) {
+        if !self.closing.swap(true, Ordering::Relaxed) {
+            self.to.do_send(Push::Close(why));
+        }
+    }
+
+    /// The transport has gone: nothing is pushed any more.
+    pub(crate) fn end(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Told by the transport when bytes of pushed frames have left.
+    pub fn left(&self, bytes: usize) {
+        self.queued.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether the reader keeps up well enough for more of a replay.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queued.load(Ordering::Relaxed) < REPLAY_LIMIT
+    }
+
+    /// Whether momentary frames may be pushed: not before the welcome, which is always first.
+    pub(crate) fn is_welcomed(&self) -> bool {
+        self.welcomed.load(Ordering::Acquire)
+    }
+
+    /// Pushes the welcome and lets everything else follow.
+    pub(crate) fn welcome(&self, frame: &Frame) {
+        self.push(frame);
+        self.welcomed.store(true, Ordering::Release);
+    }
+}

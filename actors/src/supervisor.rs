@@ -1,0 +1,434 @@
+//! The node's directory: who is here, and which bus message goes to whom.
+//!
+//! Everything hot goes straight through the handle: a bus message finds a person's connections with one
+//! look into a concurrent map, on the thread that read it. The [`SupervisorActor`] behind it does what
+//! nobody waits for: it compares now and then what people were sent with what the database has.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use actix::{
+    Actor, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, Handler, Message, Recipient,
+    WrapFuture,
+};
+use belfry_domain::event::SOURCE;
+use belfry_domain::id::{EventId, UserId, uuid_at};
+use belfry_domain::inbox::{Notification, Offset, Read};
+use belfry_domain::topic::Topic;
+use belfry_store::Store;
+use bytes::Bytes;
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use metrics::{Counter, Gauge, counter, gauge};
+use serde_json::{Value, json};
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::bus::BusSink;
+use crate::frame::{Frame, Heard};
+use crate::session::{Close, Push, Session};
+use crate::topic::{self, Topics};
+use crate::user::{ToUser, UserActor};
+use crate::world::World;
+
+/// A person's frames, for every node that holds a connection of theirs.
+const USER_CHANNEL: &str = "user:";
+/// Ids of people whose connections must end, for every node.
+const DISABLED_CHANNEL: &str = "disabled";
+/// Topics one connection may listen to.
+const TOPICS_PER_SESSION: usize = 64;
+/// How often what was sent is compared with the database, in case a node could not publish.
+const SWEEP: Duration = Duration::from_secs(30);
+/// People asked for in one query of a sweep.
+const SWEEP_CHUNK: usize = 500;
+/// How often a drain looks whether everybody has gone.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
+
+/// The handle of the directory. Cloning shares it.
+#[derive(Clone)]
+pub struct Supervisor(Arc<Directory>);
+
+struct Directory {
+    world: World,
+    heartbeat: Duration,
+    users: DashMap<UserId, UserEntry>,
+    topics: Topics,
+    /// One per core; where an actor lives follows from its id.
+    arbiters: Vec<ArbiterHandle>,
+    actor: OnceLock<Addr<SupervisorActor>>,
+    connected: AtomicUsize,
+    counts: Counts,
+}
+
+/// A person with at least one connection here.
+struct UserEntry {
+    actor: Addr<UserActor>,
+    sessions: Vec<Arc<Session>>,
+}
+
+/// Metrics looked up once: finding them costs more than counting.
+struct Counts {
+    connected: Gauge,
+    heard: Counter,
+    unusable: Counter,
+}
+
+impl Supervisor {
+    /// Starts the directory and makes it the receiving end of the world's bus. Must be called inside a
+    /// running actix system. Clients are told to expect a ping every `heartbeat`.
+    pub fn start(world: World, heartbeat: Duration) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let directory = Arc::new(Directory {
+            world,
+            heartbeat,
+            users: DashMap::new(),
+            topics: Topics::default(),
+            arbiters: (0..cores).map(|_| Arbiter::new().handle()).collect(),
+            actor: OnceLock::new(),
+            connected: AtomicUsize::new(0),
+            counts: Counts {
+                connected: gauge!("belfry_live_connections"),
+                heard: counter!("belfry_bus_messages_total"),
+                unusable: counter!("belfry_bus_unusable_messages_total"),
+            },
+        });
+        let supervisor = Self(directory.clone());
+        let actor = SupervisorActor(supervisor.clone());
+        let address = SupervisorActor::start_in_arbiter(&directory.arbiters[0], |_| actor);
+        directory.actor.get_or_init(|| address);
+        directory.world.bus.attach(directory.clone());
+        directory.world.bus.subscribe(DISABLED_CHANNEL);
+        supervisor
+    }
+
+    /// Begins a live connection of `user`: everything after the offset `after` follows the welcome, or
+    /// everything new when there is none. Ends when the answer is dropped.
+    pub fn connect(&self, user: UserId, after: Option<Offset>, to: Recipient<Push>) -> Connection {
+        let directory = &*self.0;
+        let id = uuid_at(directory.world.clock.now());
+        let session = Arc::new(Session::new(id, user, to));
+        let connected = directory.connected.fetch_add(1, Ordering::Relaxed) + 1;
+        directory.counts.connected.set(connected as f64);
+        // The bus is told under the entry's lock, so that coming and going cannot swap.
+        match directory.users.entry(user) {
+            Entry::Occupied(mut entry) if entry.get().actor.connected() => {
+                let entry = entry.get_mut();
+                entry.sessions.reserve_exact(1);
+                entry.sessions.push(session.clone());
+                entry.actor.do_send(ToUser::Join(session.clone(), after));
+            }
+            other => {
+                // Either nobody was here, or the actor died and took its connections with it.
+                let actor = self.start_user(user);
+                if directory.world.bus.subscribe(&user_channel(user)) {
+                    actor.do_send(ToUser::Heard);
+                }
+                actor.do_send(ToUser::Join(session.clone(), after));
+                let sessions = vec![session.clone()];
+                other.insert(UserEntry { actor, sessions });
+            }
+        }
+        Connection {
+            supervisor: self.clone(),
+            session,
+            topics: Vec::new(),
+        }
+    }
+
+    fn start_user(&self, user: UserId) -> Addr<UserActor> {
+        let actor = UserActor::new(user, self.clone());
+        UserActor::start_in_arbiter(self.arbiter(user.uuid()), |_| actor)
+    }
+
+    fn disconnect(&self, session: &Session, topics: &[Topic]) {
+        let directory = &*self.0;
+        session.end();
+        for topic in topics {
+            directory
+                .topics
+                .leave(*topic, session, &*directory.world.bus);
+        }
+        if let Entry::Occupied(mut entry) = directory.users.entry(session.user()) {
+            let user = entry.get_mut();
+            user.sessions.retain(|other| other.id() != session.id());
+            if user.sessions.is_empty() {
+                user.actor.do_send(ToUser::Stop);
+                entry.remove();
+                directory
+                    .world
+                    .bus
+                    .unsubscribe(&user_channel(session.user()));
+            } else {
+                user.actor.do_send(ToUser::Leave(session.id()));
+            }
+        }
+        let connected = directory.connected.fetch_sub(1, Ordering::Relaxed) - 1;
+        directory.counts.connected.set(connected as f64);
+    }
+
+    /// Tells of inbox entries that were just committed: to the connections here at once, to other nodes by
+    /// the bus.
+    pub fn announce(&self, user: UserId, notifications: &[Notification]) {
+        for notification in notifications {
+            let frame = Frame::notification(notification);
+            let json = frame.json();
+            self.0
+                .tell(user, ToUser::Durable(notification.offset, frame));
+            self.0.world.bus.publish(&user_channel(user), json);
+        }
+    }
+
+    /// Tells all connections of `user`, on every node, what was read.
+    pub fn read(&self, user: UserId, read: Read) {
+        self.0
+            .world
+            .bus
+            .publish(&user_channel(user), Frame::read(read).json());
+    }
+
+    /// Sends a momentary CloudEvents object to all who listen to the topic, on every node.
+    pub fn topic(&self, topic: Topic, event: &Value) {
+        let frame = Frame::event(&topic.to_string(), event);
+        self.0
+            .world
+            .bus
+            .publish(&topic::channel(topic), frame.json());
+    }
+
+    /// Ends every connection of a disabled account, on every node.
+    pub fn disable(&self, user: UserId) {
+        self.0.close_user(user, Close::Disabled);
+        self.0
+            .world
+            .bus
+            .publish(DISABLED_CHANNEL, Bytes::from(user.to_string()));
+    }
+
+    /// Ends every connection on this node and waits until they have gone, at most `patience`. Answers how
+    /// many stayed.
+    pub async fn close_all(&self, why: Close, patience: Duration) -> usize {
+        for entry in self.0.users.iter() {
+            for session in &entry.sessions {
+                session.close(why);
+            }
+        }
+        let all_gone = async {
+            while self.connected() > 0 {
+                tokio::time::sleep(DRAIN_LOOK).await;
+            }
+        };
+        // Whether in time or not is told by the count.
+        let _ = tokio::time::timeout(patience, all_gone).await;
+        self.connected()
+    }
+
+    /// Live connections on this node.
+    pub fn connected(&self) -> usize {
+        self.0.connected.load(Ordering::Relaxed)
+    }
+
+    /// How often clients are pinged.
+    pub fn heartbeat(&self) -> Duration {
+        self.0.heartbeat
+    }
+
+    /// The surroundings of every actor.
+    pub fn world(&self) -> &World {
+        &self.0.world
+    }
+
+    /// Where the actor of this id lives.
+    pub fn arbiter(&self, id: Uuid) -> &ArbiterHandle {
+        // The last bytes of a UUIDv7 are random; its first ones are the time.
+        let place = usize::from(id.as_bytes()[15]) % self.0.arbiters.len();
+        &self.0.arbiters[place]
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.world.store
+    }
+
+    /// Tells every person here how far their inbox goes in the database.
+    async fn sweep(self) {
+        let users: Vec<UserId> = self.0.users.iter().map(|entry| *entry.key()).collect();
+        for chunk in users.chunks(SWEEP_CHUNK) {
+            match self.store().inbox_offsets(chunk).await {
+                Ok(offsets) => {
+                    for (user, offset) in offsets {
+                        self.0.tell(user, ToUser::Newest(offset));
+                    }
+                }
+                Err(error) => return warn!(%error, "inboxes could not be compared"),
+            }
+        }
+    }
+
+    /// Tells listeners that events of their topic may have been missed.
+    fn resync_topics(&self) {
+        let now = self.0.world.clock.now();
+        for topic in self.0.topics.all() {
+            let event = json!({
+                "specversion": "1.0",
+                "id": EventId::at(now),
+                "source": SOURCE,
+                "type": "topic.resync",
+                "subject": topic.to_string(),
+                "time": now,
+            });
+            let frame = Frame::event(&topic.to_string(), &event);
+            self.0.topics.push(topic, &frame);
+        }
+    }
+}
+
+impl Directory {
+    fn tell(&self, user: UserId, message: ToUser) {
+        if let Some(entry) = self.users.get(&user) {
+            entry.actor.do_send(message);
+        }
+    }
+
+    fn close_user(&self, user: UserId, why: Close) {
+        if let Some(entry) = self.users.get(&user) {
+            for session in &entry.sessions {
+                session.close(why);
+            }
+        }
+    }
+
+    fn user_message(&self, user: UserId, payload: &[u8]) {
+        let Some(entry) = self.users.get(&user) else {
+            return;
+        };
+        match Heard::parse(payload) {
+            Heard::Momentary(frame) | Heard::Foreign(frame) => {
+                for session in &entry.sessions {
+                    if session.is_welcomed() {
+                        session.push(&frame);
+                    }
+                }
+            }
+            Heard::Durable(offset, frame) => entry.actor.do_send(ToUser::Durable(offset, frame)),
+            Heard::Ordered(frame) => entry.actor.do_send(ToUser::Ordered(frame)),
+            Heard::Unusable => self.counts.unusable.increment(1),
+        }
+    }
+
+    fn topic_message(&self, topic: Topic, payload: &[u8]) {
+        match Heard::parse(payload) {
+            Heard::Momentary(frame) => self.topics.push(topic, &frame),
+            _ => self.counts.unusable.increment(1),
+        }
+    }
+}
+
+impl BusSink for Directory {
+    fn message(&self, channel: &str, payload: Bytes) {
+        self.counts.heard.increment(1);
+        if let Some(user) = user_of(channel) {
+            self.user_message(user, &payload);
+        } else if let Some(Ok(topic)) = channel.strip_prefix(topic::CHANNEL).map(str::parse) {
+            self.topic_message(topic, &payload);
+        } else if channel == DISABLED_CHANNEL {
+            match std::str::from_utf8(&payload).map(str::parse) {
+                Ok(Ok(user)) => self.close_user(user, Close::Disabled),
+                _ => self.counts.unusable.increment(1),
+            }
+        }
+    }
+
+    fn subscribed(&self, channel: &str) {
+        if let Some(user) = user_of(channel) {
+            self.tell(user, ToUser::Heard);
+        }
+    }
+
+    fn gap(&self) {
+        if let Some(actor) = self.actor.get() {
+            actor.do_send(Gap);
+        }
+    }
+}
+
+fn user_channel(user: UserId) -> String {
+    format!("{USER_CHANNEL}{user}")
+}
+
+fn user_of(channel: &str) -> Option<UserId> {
+    channel.strip_prefix(USER_CHANNEL)?.parse().ok()
+}
+
+/// Looks after what may have been missed.
+pub struct SupervisorActor(Supervisor);
+
+/// The bus may have lost messages.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Gap;
+
+impl Actor for SupervisorActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(SWEEP, |actor, ctx| {
+            ctx.spawn(actor.0.clone().sweep().into_actor(actor));
+        });
+    }
+}
+
+impl Handler<Gap> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Gap, ctx: &mut Self::Context) {
+        self.0.resync_topics();
+        ctx.spawn(self.0.clone().sweep().into_actor(self));
+    }
+}
+
+/// A live connection's place in the directory, held by its transport. Dropping it leaves everything.
+pub struct Connection {
+    supervisor: Supervisor,
+    session: Arc<Session>,
+    topics: Vec<Topic>,
+}
+
+impl Connection {
+    /// The connection as the registry sees it.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Starts listening; whether there was room for one more topic.
+    pub fn listen(&mut self, topic: Topic) -> bool {
+        if self.topics.contains(&topic) {
+            return true;
+        }
+        if self.topics.len() == TOPICS_PER_SESSION {
+            return false;
+        }
+        let directory = &*self.supervisor.0;
+        directory
+            .topics
+            .listen(topic, &self.session, &*directory.world.bus);
+        self.topics.push(topic);
+        true
+    }
+
+    /// Stops listening.
+    pub fn leave(&mut self, topic: Topic) {
+        if let Some(place) = self.topics.iter().position(|other| *other == topic) {
+            self.topics.swap_remove(place);
+            let directory = &*self.supervisor.0;
+            directory
+                .topics
+                .leave(topic, &self.session, &*directory.world.bus);
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.supervisor.disconnect(&self.session, &self.topics);
+    }
+}
