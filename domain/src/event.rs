@@ -90,33 +90,7 @@ pub struct Event {
 impl Event {
     /// The event that tells of a booking's change; `booking` is its state after the change.
     pub fn of_booking(kind: EventType, booking: &Booking, told: Told, now: Instant) -> Self {
-        let facts = BookingFacts {
-            booking_id: booking.id,
-            code: booking.code.clone(),
-            status: booking.status,
-            starts_at: booking.starts_at,
-            ends_at: booking.ends_at,
-            time_zone: booking.time_zone.name().to_owned(),
-            expert: Person {
-                id: booking.expert.id,
-                name: booking.expert.name.clone(),
-            },
-            client: Person {
-                id: booking.client.id,
-                name: booking.client.name.clone(),
-            },
-            mode: booking.mode,
-            place: booking.place.clone(),
-            link: booking.link.clone(),
-            note: booking.note.clone(),
-            reason: told.reason,
-            sequence: booking.sequence,
-            offset_minutes: told.offset_minutes,
-            previous_starts_at: told.previous_starts_at,
-            actor_id: told.actor.id,
-            actor_name: told.actor.name,
-            actor_role: told.actor.role,
-        };
+        let facts = BookingFacts::of(booking, told);
         Self {
             id: EventId::at(now),
             kind,
@@ -211,6 +185,39 @@ pub struct BookingFacts {
     pub actor_id: Option<UserId>,
     pub actor_name: String,
     pub actor_role: String,
+}
+
+impl BookingFacts {
+    /// The facts of a booking as it stands.
+    pub fn of(booking: &Booking, told: Told) -> Self {
+        Self {
+            booking_id: booking.id,
+            code: booking.code.clone(),
+            status: booking.status,
+            starts_at: booking.starts_at,
+            ends_at: booking.ends_at,
+            time_zone: booking.time_zone.name().to_owned(),
+            expert: Person {
+                id: booking.expert.id,
+                name: booking.expert.name.clone(),
+            },
+            client: Person {
+                id: booking.client.id,
+                name: booking.client.name.clone(),
+            },
+            mode: booking.mode,
+            place: booking.place.clone(),
+            link: booking.link.clone(),
+            note: booking.note.clone(),
+            reason: told.reason,
+            sequence: booking.sequence,
+            offset_minutes: told.offset_minutes,
+            previous_starts_at: told.previous_starts_at,
+            actor_id: told.actor.id,
+            actor_name: told.actor.name,
+            actor_role: told.actor.role,
+        }
+    }
 }
 
 /// A person named in an event.

@@ -7,6 +7,10 @@ pub mod account;
 pub mod booking;
 /// How an expert lets their time be booked: lengths, grid, buffers, notice, horizon, caps.
 pub mod booking_rules;
+/// Calendar files and the invitations made of them.
+pub mod calendar;
+/// Deliveries: one message to one address by one channel, from planned to sent or given up.
+pub mod delivery;
 /// What happened: the events that carry every change to those concerned.
 pub mod event;
 /// Experts as the public sees them.
@@ -19,6 +23,10 @@ pub mod id;
 pub mod inbox;
 /// Half-open stretches of whole seconds.
 mod interval;
+/// One reader's words about one event.
+mod letter;
+/// Who is told what, and how.
+pub mod notification;
 /// The UTC offsets of a zone over a stretch of time.
 mod offsets;
 /// When people are told that their booking is near.
@@ -29,12 +37,16 @@ pub mod retention;
 pub mod schedule;
 /// Which times of an expert are free.
 pub mod slot;
+/// The texts people receive, per language.
+pub mod template;
 /// Text that people type, made safe to keep and show.
 pub mod text;
 /// What a live connection can listen to besides its own inbox.
 pub mod topic;
 /// Between the clock on the wall of a zone and instants.
 pub mod wall;
+/// Instants and lengths as people read them, in their language and zone.
+pub mod when;
 
 use chrono::{DateTime, SubsecRound, Utc};
 
