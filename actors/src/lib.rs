@@ -6,10 +6,14 @@ pub mod bus;
 pub mod clock;
 /// The messages of a live connection, each serialised once.
 pub mod frame;
+/// The house's own clockwork: sweeps by cron, reminders at their minute.
+pub mod scheduler;
 /// A live connection as the registry sees it.
 pub mod session;
 /// The node's directory: who is here, and which bus message goes to whom.
 pub mod supervisor;
+/// What the scheduler does in a round.
+pub mod sweep;
 /// Who on this node listens to which topic, and who may.
 pub mod topic;
 /// One person's live connections on this node.
@@ -20,8 +24,10 @@ pub mod world;
 pub use bus::{Bus, BusSink};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use frame::Frame;
+pub use scheduler::Scheduler;
 pub use session::{Close, Push, Session};
 pub use supervisor::{Connection, Supervisor};
+pub use sweep::{Sweep, TickReport};
 pub use world::World;
 
 /// The house cannot take the request right now; the same request may succeed in a moment.

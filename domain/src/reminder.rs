@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::Instant;
+use crate::booking::{Booking, Status};
 
 /// A reminder that a booking will give.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +34,14 @@ pub fn plan(starts_at: Instant, offsets_minutes: &[i64], now: Instant) -> Vec<Pl
     planned.sort_by_key(|reminder| reminder.due_at);
     planned.dedup();
     planned
+}
+
+/// Whether a reminder promised for a booking at `starts_at` still says something true at `now`: the booking
+/// stands, was not moved, and has not begun.
+pub fn still_holds(booking: &Booking, starts_at: Instant, now: Instant) -> bool {
+    matches!(booking.status, Status::Pending | Status::Confirmed)
+        && booking.starts_at == starts_at
+        && now < starts_at
 }
 
 #[cfg(test)]

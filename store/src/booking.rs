@@ -10,8 +10,8 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::db::Dialect;
-use crate::{Store, StoreError};
+use crate::db::{Dialect, IdList};
+use crate::{Store, StoreError, Tx};
 
 /// Changing bookings.
 mod write;
@@ -385,4 +385,20 @@ impl Store {
                 .collect())
         })
     }
+}
+
+/// The bookings with these ids, inside a transaction; ids that do not exist are left out.
+pub(crate) async fn by_ids(tx: &mut Tx, ids: Vec<Uuid>) -> Result<Vec<Booking>, StoreError> {
+    on_tx!(tx, |c| {
+        sqlx::query_as::<DB, BookingRow>(formatcp!(
+            "{SELECT} WHERE b.id {}",
+            <DB as Dialect>::ID_IN_1
+        ))
+        .bind(IdList(ids))
+        .fetch_all(&mut *c)
+        .await?
+        .into_iter()
+        .map(Booking::try_from)
+        .collect()
+    })
 }

@@ -13,9 +13,7 @@ use crate::{Store, StoreError};
 /// What is deleted for its age.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stale {
-    /// Notifications, by when they were read.
-    ReadNotifications,
-    /// Notifications, by when they were made.
+    /// Notifications, read or not, by when they were made.
     Notifications,
     /// Planned events, by when they happened.
     Events,
@@ -31,7 +29,6 @@ impl Stale {
     /// The name in reports and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::ReadNotifications => "read_notifications",
             Self::Notifications => "notifications",
             Self::Events => "events",
             Self::Deliveries => "deliveries",
@@ -43,11 +40,6 @@ impl Stale {
     /// The delete; `$2` is the size of the batch.
     fn statement(self) -> Statement {
         match self {
-            Self::ReadNotifications => Statement::ByTime(
-                "DELETE FROM notifications WHERE id IN
-                   (SELECT id FROM notifications WHERE read_at IS NOT NULL AND read_at < $1
-                    ORDER BY read_at LIMIT $2)",
-            ),
             // There is no index on their age, but their ids rise with it.
             Self::Notifications => Statement::ById(
                 "DELETE FROM notifications WHERE id IN

@@ -1,0 +1,304 @@
+//! What the scheduler does in a round: reminders, missed bookings, expired holds, archive and pruning
+//! (C4.4, C4.6, C5.1, C5.4).
+//!
+//! Every step may be repeated, cut off in the middle or done by two nodes at once without harm: the row
+//! that a step changes decides whether it was done. The lease only saves the nodes from doing each other's
+//! work.
+
+use std::sync::Arc;
+
+use belfry_domain::Instant;
+use belfry_domain::booking::{Actor, Booking, BookingError, Side, Status, Step};
+use belfry_domain::event::{EventType, Told};
+use belfry_domain::retention::Retention;
+use belfry_store::StoreError;
+use belfry_store::booking::Change;
+use belfry_store::retention::Stale;
+use chrono::TimeDelta;
+use metrics::{counter, gauge};
+use serde_json::Value;
+
+use crate::World;
+
+/// Rows per statement.
+const BATCH: i64 = 200;
+/// Batches per step and round; what is left waits for the next round.
+const MOST_BATCHES: u32 = 500;
+/// The name of the lease that the sweeping node holds.
+const LEASE: &str = "scheduler";
+/// How long a silent sweeper keeps the lease. The nodes' clocks must agree much better than this.
+const LEASE_LENGTH: TimeDelta = TimeDelta::seconds(50);
+
+/// Tells the planner that events were appended. Must return at once.
+pub type Appended = Arc<dyn Fn() + Send + Sync>;
+
+/// What one full sweep did.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TickReport {
+    /// Whether this node swept at all; otherwise another one holds the lease.
+    pub swept: bool,
+    /// Reminders announced.
+    pub reminders: u64,
+    /// Pending bookings past their start that became missed.
+    pub missed: u64,
+    /// Holds that had run out.
+    pub holds: u64,
+    /// Bookings archived.
+    pub archived: u64,
+    /// Rows deleted for their age: notifications, events, deliveries, keys and tokens.
+    pub pruned: u64,
+    /// Steps that the database refused; the next sweep does them.
+    pub failed: Vec<&'static str>,
+}
+
+/// What one look at the reminders found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Beat {
+    /// Whether this node holds the lease.
+    pub leading: bool,
+    /// Reminders announced.
+    pub reminders: u64,
+    /// When the next reminder is due.
+    pub next_due: Option<Instant>,
+}
+
+/// The rounds of one node.
+#[derive(Clone)]
+pub struct Sweep {
+    world: World,
+    retention: Retention,
+    appended: Appended,
+}
+
+impl Sweep {
+    /// Rounds over the store of `world`; `appended` is called after events were committed.
+    pub fn new(world: World, retention: Retention, appended: Appended) -> Self {
+        Self {
+            world,
+            retention,
+            appended,
+        }
+    }
+
+    /// A full sweep at `now`: every step of the house's clockwork, each on its own. A step that fails is
+    /// named in the report and does not keep the others from being done.
+    pub async fn tick(&self, now: Instant) -> TickReport {
+        let mut report = TickReport::default();
+        match self.lead(now).await {
+            Ok(true) => report.swept = true,
+            Ok(false) => return report,
+            Err(error) => {
+                tracing::warn!(%error, "the sweep could not ask for its lease");
+                report.failed.push("lease");
+                return report;
+            }
+        }
+        let cuts = self.retention.cuts(now);
+        report.reminders = settle(self.remind(now).await, "reminders", &mut report.failed);
+        report.missed = settle(self.miss(now).await, "missed", &mut report.failed);
+        report.holds = settle(
+            self.in_batches(now, async || self.world.store.sweep_holds(now, BATCH).await)
+                .await,
+            "holds",
+            &mut report.failed,
+        );
+        report.archived = settle(
+            self.in_batches(now, async || {
+                self.world
+                    .store
+                    .archive_bookings(cuts.bookings, now, BATCH)
+                    .await
+            })
+            .await,
+            "archive",
+            &mut report.failed,
+        );
+        let read = self
+            .in_batches(now, async || {
+                let before = cuts.read_notifications;
+                self.world
+                    .store
+                    .prune_read_notifications(before, BATCH)
+                    .await
+            })
+            .await;
+        report.pruned = settle(read, "read_notifications", &mut report.failed);
+        for (stale, before) in [
+            (Stale::Notifications, cuts.logs),
+            (Stale::Events, cuts.logs),
+            (Stale::Deliveries, cuts.logs),
+            (Stale::IdempotencyKeys, cuts.idempotency_keys),
+            (Stale::RefreshTokens, now),
+        ] {
+            let pruned = self
+                .in_batches(now, async || {
+                    self.world.store.prune(stale, before, BATCH).await
+                })
+                .await;
+            report.pruned += settle(pruned, stale.as_str(), &mut report.failed);
+        }
+        counter!("belfry_sweeps_total").increment(1);
+        report
+    }
+
+    /// A look at the reminders at `now`, between sweeps: announces those due and tells when the next is.
+    ///
+    /// # Errors
+    /// When the database fails; the next look does what this one could not.
+    pub async fn beat(&self, now: Instant) -> Result<Beat, StoreError> {
+        if !self.lead(now).await? {
+            return Ok(Beat::default());
+        }
+        let reminders = self.remind(now).await?;
+        let next_due = self.world.store.next_reminder().await?;
+        Ok(Beat {
+            leading: true,
+            reminders,
+            next_due,
+        })
+    }
+
+    /// Gives the lease back, so that another node takes over at its next look.
+    pub async fn retire(&self) {
+        let node = &self.world.node;
+        if let Err(error) = self.world.store.release_lease(LEASE, node).await {
+            tracing::warn!(%error, "the sweeper's lease could not be given back; it will run out");
+        }
+    }
+
+    /// Takes or keeps the lease; whether this node has it.
+    async fn lead(&self, now: Instant) -> Result<bool, StoreError> {
+        let until = now + LEASE_LENGTH;
+        let leading = self
+            .world
+            .store
+            .take_lease(LEASE, &self.world.node, until, now)
+            .await?;
+        gauge!("belfry_scheduler_leading").set(if leading { 1.0 } else { 0.0 });
+        Ok(leading)
+    }
+
+    /// Announces every reminder due at `now`, once.
+    async fn remind(&self, now: Instant) -> Result<u64, StoreError> {
+        if let Some(due) = self.world.store.next_reminder().await? {
+            let age = (now - due).num_milliseconds().max(0);
+            #[expect(clippy::cast_precision_loss, reason = "milliseconds of an age fit")]
+            gauge!("belfry_reminder_oldest_due_seconds").set(age as f64 / 1000.0);
+        }
+        let mut announced = 0;
+        let outcome = self
+            .in_batches(now, async || {
+                let issued = self.world.store.issue_reminders(now, BATCH).await?;
+                if issued.announced > 0 {
+                    (self.appended)();
+                }
+                announced += issued.announced;
+                Ok(issued.settled)
+            })
+            .await;
+        counter!("belfry_reminders_issued_total").increment(announced);
+        outcome.map(|_| announced)
+    }
+
+    /// Lets every pending booking past its start become missed, each as one change like any other: with its
+    /// history, its event and its time given back.
+    async fn miss(&self, now: Instant) -> Result<u64, StoreError> {
+        let mut missed = 0;
+        let outcome = self
+            .in_batches(now, async || {
+                let before = missed;
+                let overdue = self.world.store.unanswered_bookings(now, BATCH).await?;
+                for (id, _) in &overdue {
+                    let decide = |booking: &Booking| unanswered(booking, now);
+                    match self
+                        .world
+                        .store
+                        .change_booking(*id, None, decide, now)
+                        .await
+                    {
+                        Ok(Ok(_)) => missed += 1,
+                        // Somebody answered it meanwhile.
+                        Ok(Err(refused)) => tracing::debug!(booking = %id, %refused, "not missed"),
+                        Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                        // One bad row must not keep all others waiting.
+                        Err(error) => tracing::error!(booking = %id, %error, "cannot be missed"),
+                    }
+                }
+                if missed > before {
+                    (self.appended)();
+                }
+                // Without progress the same rows would come again and again.
+                Ok(if missed > before {
+                    overdue.len() as u64
+                } else {
+                    0
+                })
+            })
+            .await;
+        counter!("belfry_bookings_missed_total").increment(missed);
+        outcome.map(|_| missed)
+    }
+
+    /// Repeats a step until a batch comes back short; answers how many rows there were in all.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn in_batches(
+        &self,
+        started: Instant,
+        mut step: impl AsyncFnMut() -> Result<u64, StoreError>,
+    ) -> Result<u64, StoreError> {
+        let mut kept_until = started + LEASE_LENGTH;
+        let mut rows = 0;
+        for _ in 0..MOST_BATCHES {
+            let taken = step().await?;
+            rows += taken;
+            if taken < BATCH.unsigned_abs() {
+                break;
+            }
+            let now = self.world.clock.now();
+            if kept_until - now < LEASE_LENGTH / 2 {
+                if !self.lead(now).await? {
+                    break;
+                }
+                kept_until = now + LEASE_LENGTH;
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// The count of a step, or 0 and its name among the failed ones.
+fn settle(
+    outcome: Result<u64, StoreError>,
+    step: &'static str,
+    failed: &mut Vec<&'static str>,
+) -> u64 {
+    outcome.unwrap_or_else(|error| {
+        tracing::warn!(step, %error, "a step of the sweep failed; the next sweep repeats it");
+        failed.push(step);
+        0
+    })
+}
+
+/// What the passing of its start does to a booking that nobody confirmed.
+fn unanswered(booking: &Booking, now: Instant) -> Result<Change, BookingError> {
+    if booking.status != Status::Pending {
+        return Err(BookingError::WrongStatus {
+            status: booking.status,
+        });
+    }
+    let status = booking.step(Step::Miss, Side::Staff, None, TimeDelta::zero(), now)?;
+    Ok(Change {
+        after: Booking {
+            status,
+            ..booking.clone()
+        },
+        event: EventType::BookingMissed,
+        told: Told::by(Actor::system()),
+        changes: Value::Null,
+        stretch: None,
+        caps: Vec::new(),
+        reminder_offsets: Vec::new(),
+    })
+}
