@@ -4,6 +4,8 @@
 pub mod bus;
 /// The only reader of the time of day.
 pub mod clock;
+/// One actor per expert: the turnstile in front of the expert's time.
+pub mod expert;
 /// The messages of a live connection, each serialised once.
 pub mod frame;
 /// The house's own clockwork: sweeps by cron, reminders at their minute.
@@ -23,6 +25,7 @@ pub mod world;
 
 pub use bus::{Bus, BusSink};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use expert::Experts;
 pub use frame::Frame;
 pub use scheduler::Scheduler;
 pub use session::{Close, Push, Session};

@@ -80,7 +80,7 @@ impl Reason {
     pub fn code(self) -> &'static str {
         match self {
             Reason::LengthNotOffered => "length_not_offered",
-            Reason::Past => "past",
+            Reason::Past => "in_the_past",
             Reason::Notice => "notice",
             Reason::Horizon => "horizon",
             Reason::OutsideHours => "outside_hours",

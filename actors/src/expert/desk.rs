@@ -1,0 +1,421 @@
+//! What experts do for callers: the handle to all expert actors of this node.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use belfry_domain::Instant;
+use belfry_domain::account::Caller;
+use belfry_domain::booking::{
+    Actor as Doer, Booking, BookingError, Edit, Hold, Review, Side, Status, Step,
+};
+use belfry_domain::event::{EventType, Told};
+use belfry_domain::id::{BookingId, HoldId, UserId};
+use belfry_store::booking::Change;
+use belfry_store::idempotency::IdempotencyKey;
+use chrono::TimeDelta;
+use dashmap::DashMap;
+use serde_json::{Map, Value, json};
+
+use super::flight::{BookRequest, Command, Done, HoldRequest, MoveRequest};
+use super::slots::{SlotQuery, SlotsAnswer};
+use super::{Ask, Busy, ExpertActor, GetSlots, NextFree, Notice, Refused, World};
+
+/// Longest a caller waits in line.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Rules of the house about bookings.
+#[derive(Clone, Debug)]
+pub struct BookingRules {
+    /// Minutes before the start at which both sides are reminded.
+    pub reminder_offsets: Vec<i64>,
+    /// How long a slot is held.
+    pub hold: TimeDelta,
+    /// Slots one person may hold at once.
+    pub holds_per_person: i64,
+}
+
+/// Called when an expert's free slots are different now.
+pub type SlotsChanged = Arc<dyn Fn(UserId) + Send + Sync>;
+
+/// All experts, as callers see them. Cloning shares the actors.
+#[derive(Clone)]
+pub struct Experts {
+    world: World,
+    rules: BookingRules,
+    changed: SlotsChanged,
+    /// Nudged after each commit, so that its event is planned at once.
+    committed: Arc<dyn Fn() + Send + Sync>,
+    arbiters: Arc<Vec<ArbiterHandle>>,
+    directory: Arc<DashMap<UserId, Addr<ExpertActor>>>,
+}
+
+impl Experts {
+    /// Actors live on `arbiters`, placed by id.
+    pub fn new(
+        world: World,
+        rules: BookingRules,
+        arbiters: Arc<Vec<ArbiterHandle>>,
+        changed: SlotsChanged,
+        committed: Arc<dyn Fn() + Send + Sync>,
+    ) -> Self {
+        Self {
+            world,
+            rules,
+            changed,
+            committed,
+            arbiters,
+            directory: Arc::default(),
+        }
+    }
+
+    /// Free slots, from the actor's memory.
+    ///
+    /// # Errors
+    /// `NoExpert`, `Busy`.
+    pub async fn slots(
+        &self,
+        expert: UserId,
+        query: SlotQuery,
+    ) -> Result<Arc<SlotsAnswer>, Refused> {
+        self.ask(expert, || GetSlots(query.clone())).await?
+    }
+
+    /// When the expert is free next, for the default length.
+    ///
+    /// # Errors
+    /// `Busy`.
+    pub async fn next_free(&self, expert: UserId) -> Result<Option<Instant>, Refused> {
+        self.ask(expert, || NextFree).await
+    }
+
+    /// Makes a booking.
+    ///
+    /// # Errors
+    /// `SlotTaken` with alternatives, `ClientBusy`, `NotOffered`, and what [`Refused`] lists.
+    pub async fn book(&self, expert: UserId, request: BookRequest) -> Result<Booking, Refused> {
+        match self.command(expert, Command::Book(request)).await? {
+            Done::Booking(booking) => Ok(*booking),
+            Done::Hold(_) => Err(Busy("expert").into()),
+        }
+    }
+
+    /// Moves a booking to another time.
+    ///
+    /// # Errors
+    /// As [`Experts::book`], and what [`Booking::reschedule`] refuses.
+    pub async fn reschedule(&self, request: MoveRequest) -> Result<Booking, Refused> {
+        let expert = request.booking.expert.id;
+        match self
+            .command(expert, Command::Move(Box::new(request)))
+            .await?
+        {
+            Done::Booking(booking) => Ok(*booking),
+            Done::Hold(_) => Err(Busy("expert").into()),
+        }
+    }
+
+    /// Holds a slot.
+    ///
+    /// # Errors
+    /// As [`Experts::book`], and `TooManyHolds`.
+    pub async fn hold(&self, expert: UserId, request: HoldRequest) -> Result<Hold, Refused> {
+        match self.command(expert, Command::Hold(request)).await? {
+            Done::Hold(hold) => Ok(hold),
+            Done::Booking(_) => Err(Busy("expert").into()),
+        }
+    }
+
+    /// Lets go of a hold; `false` when the caller has none with that id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn release(&self, id: HoldId, client: UserId) -> Result<bool, Refused> {
+        let Some(hold) = self.world.store.hold(id).await? else {
+            return Ok(false);
+        };
+        let released = self.world.store.release_hold(id, client).await?;
+        if released {
+            self.freed(hold.expert_id, id.uuid(), false);
+        }
+        Ok(released)
+    }
+
+    /// Takes a step: confirm, reject, cancel, complete or miss.
+    ///
+    /// # Errors
+    /// What [`Booking::step`] refuses, `Stale`, `NotFound`.
+    pub async fn step(
+        &self,
+        id: BookingId,
+        step: Step,
+        side: Side,
+        doer: Doer,
+        reason: Option<String>,
+        expected: Option<i64>,
+    ) -> Result<Booking, Refused> {
+        let now = self.world.clock.now();
+        let Some(booking) = self.world.store.booking(id).await? else {
+            return Err(BookingError::NotFound.into());
+        };
+        let notice = self.cancel_notice(booking.expert.id).await?;
+        let decide = |before: &Booking| {
+            let status = before.step(step, side, reason.as_deref(), notice, now)?;
+            let mut after = before.clone();
+            after.status = status;
+            after.reason = reason.clone().or(after.reason);
+            match status {
+                Status::Confirmed => {
+                    after.confirmed_at = Some(now);
+                    after.sequence += 1;
+                }
+                Status::Rejected | Status::Cancelled => after.sequence += 1,
+                _ => {}
+            }
+            Ok(Change {
+                after,
+                event: event_of(step),
+                told: Told {
+                    reason: reason.clone(),
+                    ..Told::by(doer.clone())
+                },
+                changes: Value::Null,
+                stretch: None,
+                caps: Vec::new(),
+                reminder_offsets: Vec::new(),
+            })
+        };
+        let after = self
+            .world
+            .store
+            .change_booking(id, expected, decide, now)
+            .await??;
+        if !after.status.is_open() {
+            let counts = matches!(after.status, Status::Completed | Status::Missed);
+            self.freed(after.expert.id, id.uuid(), counts);
+        }
+        (self.committed)();
+        Ok(after)
+    }
+
+    /// Changes note, mode, place or link.
+    ///
+    /// # Errors
+    /// What [`Booking::edit`] refuses, `Stale`, `NotFound`.
+    pub async fn edit(
+        &self,
+        id: BookingId,
+        edit: Edit,
+        side: Side,
+        doer: Doer,
+        expected: Option<i64>,
+    ) -> Result<Booking, Refused> {
+        let now = self.world.clock.now();
+        let decide = |before: &Booking| {
+            before.edit(&edit, side, now)?;
+            let mut after = before.clone();
+            let mut changes = Map::new();
+            let mut note = |name: &str, from: Value, to: Value| {
+                if from != to {
+                    changes.insert(name.to_owned(), json!({ "from": from, "to": to }));
+                }
+            };
+            if let Some(text) = &edit.note {
+                note("note", json!(before.note), json!(text));
+                after.note.clone_from(text);
+            }
+            if let Some(mode) = edit.mode {
+                note("mode", json!(before.mode), json!(mode));
+                after.mode = mode;
+            }
+            if let Some(place) = &edit.place {
+                note("place", json!(before.place), json!(place));
+                after.place.clone_from(place);
+            }
+            if let Some(link) = &edit.link {
+                note("link", json!(before.link), json!(link));
+                after.link.clone_from(link);
+            }
+            // Calendars hear of a new place or link with the next invitation.
+            after.sequence += 1;
+            Ok(Change {
+                after,
+                event: EventType::BookingEdited,
+                told: Told::by(doer.clone()),
+                changes: Value::Object(changes),
+                stretch: None,
+                caps: Vec::new(),
+                reminder_offsets: Vec::new(),
+            })
+        };
+        let after = self
+            .world
+            .store
+            .change_booking(id, expected, decide, now)
+            .await??;
+        (self.committed)();
+        Ok(after)
+    }
+
+    /// Adds the client's review.
+    ///
+    /// # Errors
+    /// What [`Booking::reviewable_by`] refuses, `NotFound`.
+    pub async fn review(
+        &self,
+        id: BookingId,
+        review: Review,
+        caller: Caller,
+        doer: Doer,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Booking, Refused> {
+        let decide = |before: &Booking| {
+            before.reviewable_by(&caller)?;
+            Ok(Told::by(doer.clone()))
+        };
+        let after = self
+            .world
+            .store
+            .review_booking(id, &review, decide, key.as_ref())
+            .await??;
+        (self.committed)();
+        Ok(after)
+    }
+
+    /// Marks bookings missed that nobody answered before their start; answers how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn miss_unanswered(&self, limit: i64) -> Result<u64, Refused> {
+        let now = self.world.clock.now();
+        let mut missed = 0;
+        for (id, _) in self.world.store.unanswered_bookings(now, limit).await? {
+            let reason = "Nobody confirmed it before its start.".to_owned();
+            match self
+                .step(
+                    id,
+                    Step::Miss,
+                    Side::Staff,
+                    Doer::system(),
+                    Some(reason),
+                    None,
+                )
+                .await
+            {
+                Ok(_) => missed += 1,
+                // Somebody answered meanwhile.
+                Err(Refused::Rule { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(missed)
+    }
+
+    /// How long before the start a client of this expert may still cancel or move.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn cancel_notice(&self, expert: UserId) -> Result<TimeDelta, Refused> {
+        let rules = self
+            .world
+            .store
+            .schedule(expert, self.world.clock.now())
+            .await?;
+        let minutes = rules.map_or(60, |(schedule, _)| schedule.rules.cancel_notice_minutes);
+        Ok(TimeDelta::minutes(i64::from(minutes)))
+    }
+
+    /// The schedule was changed here: slots follow at once, on every node.
+    pub fn rescheduled(&self, expert: UserId) {
+        self.notify(expert, Notice::Rescheduled);
+    }
+
+    /// A bus message on `expert:{id}`; the node's own echo is nothing new.
+    pub fn heard(&self, expert: UserId, payload: &[u8]) {
+        let from: Option<Value> = serde_json::from_slice(payload).ok();
+        let own =
+            from.is_some_and(|m| m.get("node").and_then(Value::as_str) == Some(&*self.world.node));
+        if !own && let Some(actor) = self.directory.get(&expert) {
+            actor.do_send(Notice::Stale);
+        }
+    }
+
+    /// Words from other nodes may have been missed: every actor reads again.
+    pub fn gap(&self) {
+        for entry in self.directory.iter() {
+            entry.value().do_send(Notice::Stale);
+        }
+    }
+
+    fn freed(&self, expert: UserId, source: uuid::Uuid, counts: bool) {
+        self.notify(expert, Notice::Freed { source, counts });
+    }
+
+    fn notify(&self, expert: UserId, notice: Notice) {
+        // Started if need be: other nodes must hear of it too.
+        self.actor(expert).do_send(notice);
+    }
+
+    async fn command(&self, expert: UserId, command: Command) -> Result<Done, Refused> {
+        let done = self.ask(expert, || Ask(command.clone())).await??;
+        (self.committed)();
+        Ok(done)
+    }
+
+    /// Asks the expert's actor; one that has just gone to sleep is woken once.
+    async fn ask<M>(&self, expert: UserId, message: impl Fn() -> M) -> Result<M::Result, Refused>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        ExpertActor: Handler<M>,
+    {
+        for _ in 0..2 {
+            match self.actor(expert).send(message()).timeout(PATIENCE).await {
+                Ok(answer) => return Ok(answer),
+                Err(MailboxError::Closed) => {}
+                Err(MailboxError::Timeout) => break,
+            }
+        }
+        Err(Busy("expert").into())
+    }
+
+    fn actor(&self, expert: UserId) -> Addr<ExpertActor> {
+        if let Some(actor) = self
+            .directory
+            .get(&expert)
+            .filter(|actor| actor.connected())
+        {
+            return actor.clone();
+        }
+        let start = || {
+            let mut hasher = DefaultHasher::new();
+            expert.hash(&mut hasher);
+            let place = hasher.finish() as usize % self.arbiters.len();
+            let (world, rules, changed) =
+                (self.world.clone(), self.rules.clone(), self.changed.clone());
+            ExpertActor::start_in_arbiter(&self.arbiters[place], move |_| {
+                ExpertActor::new(expert, world, rules, changed)
+            })
+        };
+        self.directory
+            .entry(expert)
+            .and_modify(|actor| {
+                if !actor.connected() {
+                    *actor = start();
+                }
+            })
+            .or_insert_with(start)
+            .clone()
+    }
+}
+
+fn event_of(step: Step) -> EventType {
+    match step {
+        Step::Confirm => EventType::BookingConfirmed,
+        Step::Reject => EventType::BookingRejected,
+        Step::Cancel => EventType::BookingCancelled,
+        Step::Complete => EventType::BookingCompleted,
+        Step::Miss => EventType::BookingMissed,
+    }
+}

@@ -1,0 +1,325 @@
+//! Bookings, moves and holds on their way through the turnstile.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use belfry_domain::Instant;
+use belfry_domain::booking::{Actor, Booking, BookingError, Hold, Mode, Party, Side, Status};
+use belfry_domain::event::{EventType, Told};
+use belfry_domain::id::{BookingId, HoldId, UserId};
+use belfry_domain::slot::Counted;
+use belfry_domain::wall;
+use belfry_store::booking::{Cap, Change, Decided, NewBooking};
+use belfry_store::idempotency::IdempotencyKey;
+use chrono::TimeDelta;
+use futures::channel::oneshot;
+use futures::future::LocalBoxFuture;
+use serde_json::json;
+
+use super::desk::BookingRules;
+use super::memory::Memory;
+use super::{Refused, World};
+
+/// A wish for a new booking.
+#[derive(Clone, Debug)]
+pub struct BookRequest {
+    pub client: Party,
+    pub starts_at: Instant,
+    /// The expert's first length when left out.
+    pub minutes: Option<u16>,
+    pub mode: Mode,
+    pub note: Option<String>,
+    pub actor: Actor,
+    pub key: Option<IdempotencyKey>,
+}
+
+/// A wish to move a booking to another time.
+#[derive(Clone, Debug)]
+pub struct MoveRequest {
+    /// As the caller has just read it.
+    pub booking: Booking,
+    pub starts_at: Instant,
+    /// As long as before when left out.
+    pub minutes: Option<u16>,
+    pub side: Side,
+    pub actor: Actor,
+    /// The version the caller has seen, if the caller cares.
+    pub expected: Option<i64>,
+}
+
+/// A wish to hold a slot while a form is filled.
+#[derive(Clone, Debug)]
+pub struct HoldRequest {
+    pub client: UserId,
+    pub starts_at: Instant,
+    pub minutes: Option<u16>,
+    pub key: Option<IdempotencyKey>,
+}
+
+/// What the turnstile lets through.
+#[derive(Clone, Debug)]
+pub(super) enum Command {
+    Book(BookRequest),
+    Move(Box<MoveRequest>),
+    Hold(HoldRequest),
+}
+
+/// What became of it.
+#[derive(Clone, Debug)]
+pub enum Done {
+    Booking(Box<Booking>),
+    Hold(Hold),
+}
+
+/// The time a command wants.
+#[derive(Clone, Debug)]
+pub(super) struct Want {
+    pub starts_at: Instant,
+    pub minutes: u16,
+    pub client: UserId,
+    pub moved: Option<BookingId>,
+    /// Not bound to the expert's hours and rules.
+    pub any_time: bool,
+    counts: bool,
+}
+
+/// A command, the time it wants, and who waits for the answer.
+pub(super) struct Job {
+    pub command: Command,
+    pub want: Want,
+    pub reply: oneshot::Sender<Result<Done, Refused>>,
+}
+
+impl Job {
+    /// Answers the caller, who may have left.
+    pub fn answer(self, answer: Result<Done, Refused>) {
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// A command that the database is judging.
+pub(super) struct Flight {
+    pub number: u64,
+    pub stretch: (Instant, Instant),
+    pub counted: Option<Counted>,
+}
+
+impl Flight {
+    pub fn of(want: &Want, memory: &Memory) -> Self {
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        Self {
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            stretch: memory.stretch(want.starts_at, want.minutes),
+            counted: want.counts.then_some(Counted {
+                starts_at: want.starts_at,
+            }),
+        }
+    }
+}
+
+impl Command {
+    /// The time it wants.
+    ///
+    /// # Errors
+    /// `NotOffered` when the expert offers no length at all, or an expert wants to book themself.
+    pub fn want(&self, memory: &Memory) -> Result<Want, BookingError> {
+        let default = memory.schedule.rules.default_minutes();
+        let no_length = BookingError::NotOffered("length_not_offered");
+        Ok(match self {
+            Self::Book(request) => Want {
+                starts_at: request.starts_at,
+                minutes: request.minutes.or(default).ok_or(no_length)?,
+                client: request.client.id,
+                moved: None,
+                any_time: false,
+                counts: true,
+            },
+            Self::Move(request) => Want {
+                starts_at: request.starts_at,
+                minutes: match request.minutes {
+                    Some(minutes) => minutes,
+                    None => u16::try_from(request.booking.minutes()).map_err(|_| no_length)?,
+                },
+                client: request.booking.client.id,
+                moved: Some(request.booking.id),
+                any_time: request.side == Side::Staff,
+                counts: true,
+            },
+            Self::Hold(request) => Want {
+                starts_at: request.starts_at,
+                minutes: request.minutes.or(default).ok_or(no_length)?,
+                client: request.client,
+                moved: None,
+                any_time: false,
+                counts: false,
+            },
+        })
+    }
+}
+
+/// Brings a job before the database.
+pub(super) fn run(
+    job: &Job,
+    memory: &Memory,
+    rules: &BookingRules,
+    world: World,
+    now: Instant,
+) -> LocalBoxFuture<'static, Decided<Done>> {
+    let want = &job.want;
+    let stretch = memory.stretch(want.starts_at, want.minutes);
+    let ends_at = want.starts_at + TimeDelta::minutes(i64::from(want.minutes));
+    match &job.command {
+        Command::Book(request) => {
+            let new = NewBooking {
+                booking: new_booking(request, memory, ends_at, now),
+                stretch,
+                holds: memory
+                    .own_holds(want)
+                    .into_iter()
+                    .map(HoldId::from)
+                    .collect(),
+                caps: caps(memory, want.starts_at),
+                reminder_offsets: rules.reminder_offsets.clone(),
+                told: Told::by(request.actor.clone()),
+                key: request.key.clone(),
+            };
+            Box::pin(async move {
+                let made = world.store.insert_booking(&new).await?;
+                Ok(made.map(|booking| Done::Booking(Box::new(booking))))
+            })
+        }
+        Command::Move(request) => {
+            let request = request.clone();
+            let caps = if want.any_time {
+                Vec::new()
+            } else {
+                caps(memory, want.starts_at)
+            };
+            let offsets = rules.reminder_offsets.clone();
+            let auto_confirm = memory.schedule.rules.auto_confirm;
+            let notice = cancel_notice(memory);
+            let starts_at = want.starts_at;
+            Box::pin(async move {
+                let decide = |before: &Booking| {
+                    let status = before.reschedule(request.side, auto_confirm, notice, now)?;
+                    let mut after = before.clone();
+                    after.status = status;
+                    after.starts_at = starts_at;
+                    after.ends_at = ends_at;
+                    after.sequence += 1;
+                    after.confirmed_at =
+                        (status == Status::Confirmed).then_some(before.confirmed_at.unwrap_or(now));
+                    let told = Told {
+                        previous_starts_at: Some(before.starts_at),
+                        ..Told::by(request.actor.clone())
+                    };
+                    Ok(Change {
+                        changes: json!({
+                            "starts_at": { "from": before.starts_at, "to": starts_at },
+                            "ends_at": { "from": before.ends_at, "to": ends_at },
+                        }),
+                        after,
+                        event: EventType::BookingRescheduled,
+                        told,
+                        stretch: Some(stretch),
+                        caps: caps.clone(),
+                        reminder_offsets: offsets.clone(),
+                    })
+                };
+                let id = request.booking.id;
+                let moved = world
+                    .store
+                    .change_booking(id, request.expected, decide, now)
+                    .await?;
+                Ok(moved.map(|booking| Done::Booking(Box::new(booking))))
+            })
+        }
+        Command::Hold(request) => {
+            let hold = Hold {
+                id: HoldId::at(now),
+                expert_id: memory.expert.id,
+                client_id: request.client,
+                starts_at: want.starts_at,
+                ends_at,
+                expires_at: now + rules.hold,
+            };
+            let replaced = memory.own_holds(want);
+            let (key, most) = (request.key.clone(), rules.holds_per_person);
+            Box::pin(async move {
+                for id in replaced {
+                    world.store.release_hold(id.into(), hold.client_id).await?;
+                }
+                if world.store.count_holds(hold.client_id, now).await? >= most {
+                    return Ok(Err(BookingError::TooManyHolds));
+                }
+                let held = world
+                    .store
+                    .insert_hold(&hold, stretch, key.as_ref(), now)
+                    .await?;
+                Ok(if held {
+                    Ok(Done::Hold(hold))
+                } else {
+                    Err(BookingError::SlotTaken)
+                })
+            })
+        }
+    }
+}
+
+/// How long before the start a client may still cancel or move.
+pub(super) fn cancel_notice(memory: &Memory) -> TimeDelta {
+    TimeDelta::minutes(i64::from(memory.schedule.rules.cancel_notice_minutes))
+}
+
+fn new_booking(request: &BookRequest, memory: &Memory, ends_at: Instant, now: Instant) -> Booking {
+    let auto_confirm = memory.schedule.rules.auto_confirm;
+    Booking {
+        id: BookingId::at(now),
+        code: String::new(),
+        status: if auto_confirm {
+            Status::Confirmed
+        } else {
+            Status::Pending
+        },
+        expert: Party {
+            id: memory.expert.id,
+            name: memory.expert.name.clone(),
+        },
+        expert_branch: memory.expert.branch_id,
+        client: request.client.clone(),
+        starts_at: request.starts_at,
+        ends_at,
+        time_zone: memory.schedule.time_zone,
+        mode: request.mode,
+        place: None,
+        link: None,
+        note: request.note.clone(),
+        reason: None,
+        sequence: 0,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+        confirmed_at: auto_confirm.then_some(now),
+        review: None,
+    }
+}
+
+/// The caps that a booking at `starts_at` falls under, by the expert's calendar.
+fn caps(memory: &Memory, starts_at: Instant) -> Vec<Cap> {
+    let (zone, rules) = (memory.schedule.time_zone, &memory.schedule.rules);
+    let date = wall::local_date(zone, starts_at);
+    let cap = |most: Option<u16>, (from, until), reason| {
+        most.map(|most| Cap {
+            from,
+            until,
+            most: i64::from(most),
+            reason,
+        })
+    };
+    let day = cap(rules.max_per_day, wall::day_bounds(zone, date), "day_cap");
+    let week = cap(
+        rules.max_per_week,
+        wall::week_bounds(zone, date),
+        "week_cap",
+    );
+    day.into_iter().chain(week).collect()
+}

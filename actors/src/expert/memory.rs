@@ -1,0 +1,188 @@
+//! What the actor remembers of its expert: the schedule, the time that is gone, and what counts
+//! towards the caps.
+
+use std::collections::BTreeMap;
+
+use belfry_domain::Instant;
+use belfry_domain::expert::Expert;
+use belfry_domain::id::{BookingId, UserId};
+use belfry_domain::schedule::Schedule;
+use belfry_domain::slot::{Availability, Counted, Taken};
+use belfry_store::StoreError;
+use belfry_store::occupancy::Occupancy;
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::flight::{Done, Want};
+use crate::World;
+
+/// Everything needed to answer without the database.
+pub(super) struct Memory {
+    pub expert: Expert,
+    pub schedule: Schedule,
+    /// In order of start; never overlapping, since the database does not let them.
+    occupied: Vec<Occupancy>,
+    /// The same stretches as the slot engine takes them.
+    taken: Vec<Taken>,
+    counted_by: BTreeMap<BookingId, Instant>,
+    counted: Vec<Counted>,
+}
+
+impl Memory {
+    /// Reads it from the store; `None` when there is no such expert.
+    pub async fn read(world: World, id: UserId) -> Result<Option<Self>, StoreError> {
+        let now = world.clock.now();
+        let Some(expert) = world.store.expert(id).await? else {
+            return Ok(None);
+        };
+        let Some((schedule, _)) = world.store.schedule(id, now).await? else {
+            return Ok(None);
+        };
+        // Eight days back covers the week that caps count in.
+        let week_ago = now - TimeDelta::days(8);
+        let occupied = world
+            .store
+            .occupancies(id, now - TimeDelta::days(1), now)
+            .await?;
+        let counted_by = world
+            .store
+            .counted_starts(id, week_ago)
+            .await?
+            .into_iter()
+            .collect();
+        let mut memory = Self {
+            expert,
+            schedule,
+            occupied,
+            taken: Vec::new(),
+            counted_by,
+            counted: Vec::new(),
+        };
+        memory.derive();
+        Ok(Some(memory))
+    }
+
+    fn derive(&mut self) {
+        self.occupied.sort_by_key(|occupancy| occupancy.starts_at);
+        self.taken = self.occupied.iter().map(taken).collect();
+        self.counted = self
+            .counted_by
+            .values()
+            .map(|starts_at| counted(*starts_at))
+            .collect();
+    }
+
+    /// The expert's time as it stands at `now`.
+    pub fn availability(&self, now: Instant) -> Availability<'_> {
+        Availability {
+            schedule: &self.schedule,
+            taken: &self.taken,
+            counted: &self.counted,
+            now,
+        }
+    }
+
+    /// What a booking takes of the expert's time: itself and its buffers.
+    pub fn stretch(&self, starts_at: Instant, minutes: u16) -> (Instant, Instant) {
+        let rules = &self.schedule.rules;
+        let span = |minutes: u16| TimeDelta::minutes(i64::from(minutes));
+        (
+            starts_at - span(rules.buffer_before_minutes),
+            starts_at + span(minutes) + span(rules.buffer_after_minutes),
+        )
+    }
+
+    /// The client's own holds in the way of what is wanted; a booking replaces them.
+    pub fn own_holds(&self, want: &Want) -> Vec<Uuid> {
+        let stretch = self.stretch(want.starts_at, want.minutes);
+        self.occupied
+            .iter()
+            .filter(|o| {
+                o.holder == Some(want.client) && o.starts_at < stretch.1 && stretch.0 < o.ends_at
+            })
+            .map(|o| o.source_id)
+            .collect()
+    }
+
+    /// What is taken, without what the wish itself would give back.
+    pub fn taken_but(&self, want: &Want) -> Vec<Taken> {
+        let holds = self.own_holds(want);
+        if holds.is_empty() && want.moved.is_none() {
+            return self.taken.clone();
+        }
+        let moved = want.moved.map(BookingId::uuid);
+        self.occupied
+            .iter()
+            .filter(|o| Some(o.source_id) != moved && !holds.contains(&o.source_id))
+            .map(taken)
+            .collect()
+    }
+
+    /// What counts, without the booking that is being moved.
+    pub fn counted_but(&self, want: &Want) -> Vec<Counted> {
+        match want.moved {
+            None => self.counted.clone(),
+            Some(moved) => self
+                .counted_by
+                .iter()
+                .filter(|(id, _)| **id != moved)
+                .map(|(_, starts_at)| counted(*starts_at))
+                .collect(),
+        }
+    }
+
+    /// Keeps what has just been committed.
+    pub fn settle(&mut self, want: &Want, done: &Done) {
+        let replaced = self.own_holds(want);
+        let (starts_at, ends_at) = self.stretch(want.starts_at, want.minutes);
+        let (source_id, expires_at, holder) = match done {
+            Done::Booking(booking) => (booking.id.uuid(), None, None),
+            Done::Hold(hold) => (hold.id.uuid(), Some(hold.expires_at), Some(hold.client_id)),
+        };
+        self.occupied
+            .retain(|o| o.source_id != source_id && !replaced.contains(&o.source_id));
+        self.occupied.push(Occupancy {
+            source_id,
+            starts_at,
+            ends_at,
+            expires_at,
+            holder,
+        });
+        if let Done::Booking(booking) = done {
+            self.counted_by.insert(booking.id, booking.starts_at);
+        }
+        self.derive();
+    }
+
+    /// Gives back what `source` took; unless it still `counts`, the caps forget it too.
+    pub fn free(&mut self, source: Uuid, counts: bool) {
+        self.occupied.retain(|o| o.source_id != source);
+        if !counts {
+            self.counted_by.remove(&source.into());
+        }
+        self.derive();
+    }
+
+    /// Drops holds that have expired; `true` if there were any.
+    pub fn drop_expired(&mut self, now: Instant) -> bool {
+        let before = self.occupied.len();
+        self.occupied
+            .retain(|o| o.expires_at.is_none_or(|end| end > now));
+        let dropped = self.occupied.len() < before;
+        if dropped {
+            self.derive();
+        }
+        dropped
+    }
+}
+
+fn taken(occupancy: &Occupancy) -> Taken {
+    Taken {
+        starts_at: occupancy.starts_at,
+        ends_at: occupancy.ends_at,
+    }
+}
+
+fn counted(starts_at: Instant) -> Counted {
+    Counted { starts_at }
+}
