@@ -10,12 +10,14 @@ use std::time::Duration;
 use actix::prelude::*;
 use belfry_domain::Instant;
 use belfry_domain::booking::BookingError;
-use belfry_domain::id::UserId;
+use belfry_domain::event::SOURCE;
+use belfry_domain::id::{EventId, UserId};
 use belfry_domain::slot::{Availability, Counted, Reason, Refusal, Slot};
+use belfry_domain::topic::Topic;
 use belfry_store::StoreError;
 use futures::channel::oneshot;
 
-use crate::{Busy, World};
+use crate::{Busy, Supervisor, World};
 
 /// What experts do for callers: the handle to all expert actors of this node.
 mod desk;
@@ -26,7 +28,7 @@ mod memory;
 /// Free slots as they are answered.
 mod slots;
 
-pub use desk::{BookingRules, Experts, SlotsChanged};
+pub use desk::{BookingRules, Committed, Experts};
 pub use flight::{BookRequest, Done, HoldRequest, MoveRequest};
 pub use slots::{SlotQuery, SlotsAnswer};
 
@@ -75,8 +77,8 @@ impl From<BookingError> for Refused {
 pub struct ExpertActor {
     id: UserId,
     world: World,
+    supervisor: Supervisor,
     rules: BookingRules,
-    changed: SlotsChanged,
     memory: Option<Memory>,
     flights: Vec<Flight>,
     /// Jobs that want time which a flight may or may not take.
@@ -95,12 +97,12 @@ enum Verdict {
 }
 
 impl ExpertActor {
-    fn new(id: UserId, world: World, rules: BookingRules, changed: SlotsChanged) -> Self {
+    fn new(id: UserId, supervisor: Supervisor, rules: BookingRules) -> Self {
         Self {
             id,
-            world,
+            world: supervisor.world().clone(),
+            supervisor,
             rules,
-            changed,
             memory: None,
             flights: Vec::new(),
             waiting: Vec::new(),
@@ -141,7 +143,21 @@ impl ExpertActor {
         self.world
             .bus
             .publish(&format!("expert:{}", self.id), payload.into());
-        (self.changed)(self.id);
+        self.tell_listeners();
+    }
+
+    /// Tells open pages that free slots are different now.
+    fn tell_listeners(&self) {
+        let now = self.world.clock.now();
+        let event = serde_json::json!({
+            "specversion": "1.0",
+            "id": EventId::at(now),
+            "source": SOURCE,
+            "type": "slots.changed",
+            "subject": format!("expert/{}", self.id),
+            "time": now,
+        });
+        self.supervisor.topic(Topic::ExpertSlots(self.id), &event);
     }
 
     /// Drops holds that have expired, since nobody else tells.
@@ -289,7 +305,7 @@ impl ExpertActor {
             let now = actor.world.clock.now();
             let refused = actor.refuse(BookingError::SlotTaken, &job.want, now);
             job.answer(Err(refused));
-            (actor.changed)(actor.id);
+            actor.tell_listeners();
             actor.wake(ctx);
         });
         ctx.spawn(refuse);
@@ -438,7 +454,7 @@ impl Handler<Notice> for ExpertActor {
                 ctx.spawn(
                     async {}
                         .into_actor(self)
-                        .map(|(), actor, _| (actor.changed)(actor.id)),
+                        .map(|(), actor, _| actor.tell_listeners()),
                 );
             }
         }

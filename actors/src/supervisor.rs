@@ -26,6 +26,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use crate::bus::BusSink;
+use crate::expert::Experts;
 use crate::frame::{Frame, Heard};
 use crate::session::{Close, Push, Session};
 use crate::topic::{self, Topics};
@@ -34,6 +35,8 @@ use crate::world::World;
 
 /// A person's frames, for every node that holds a connection of theirs.
 const USER_CHANNEL: &str = "user:";
+/// Changes of an expert's time, for every node that remembers it.
+const EXPERT_CHANNEL: &str = "expert:";
 /// Ids of people whose connections must end, for every node.
 const DISABLED_CHANNEL: &str = "disabled";
 /// Topics one connection may listen to.
@@ -57,6 +60,7 @@ struct Directory {
     /// One per core; where an actor lives follows from its id.
     arbiters: Vec<ArbiterHandle>,
     actor: OnceLock<Addr<SupervisorActor>>,
+    experts: OnceLock<Experts>,
     connected: AtomicUsize,
     counts: Counts,
 }
@@ -86,6 +90,7 @@ impl Supervisor {
             topics: Topics::default(),
             arbiters: (0..cores).map(|_| Arbiter::new().handle()).collect(),
             actor: OnceLock::new(),
+            experts: OnceLock::new(),
             connected: AtomicUsize::new(0),
             counts: Counts {
                 connected: gauge!("belfry_live_connections"),
@@ -228,6 +233,11 @@ impl Supervisor {
         self.0.connected.load(Ordering::Relaxed)
     }
 
+    /// Hands on what other nodes say about experts' time.
+    pub(crate) fn serve_experts(&self, experts: Experts) {
+        self.0.experts.get_or_init(|| experts);
+    }
+
     /// How often clients are pinged.
     pub fn heartbeat(&self) -> Duration {
         self.0.heartbeat
@@ -330,6 +340,10 @@ impl BusSink for Directory {
             self.user_message(user, &payload);
         } else if let Some(Ok(topic)) = channel.strip_prefix(topic::CHANNEL).map(str::parse) {
             self.topic_message(topic, &payload);
+        } else if let Some(Ok(expert)) = channel.strip_prefix(EXPERT_CHANNEL).map(str::parse) {
+            if let Some(experts) = self.experts.get() {
+                experts.heard(expert, &payload);
+            }
         } else if channel == DISABLED_CHANNEL {
             match std::str::from_utf8(&payload).map(str::parse) {
                 Ok(Ok(user)) => self.close_user(user, Close::Disabled),
@@ -347,6 +361,9 @@ impl BusSink for Directory {
     fn gap(&self) {
         if let Some(actor) = self.actor.get() {
             actor.do_send(Gap);
+        }
+        if let Some(experts) = self.experts.get() {
+            experts.gap();
         }
     }
 }

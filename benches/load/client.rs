@@ -34,7 +34,9 @@ impl Client {
             .context("only http:// addresses")?
             .trim_end_matches('/')
             .to_owned();
-        let stream = TcpStream::connect(&host).await.with_context(|| host.clone())?;
+        let stream = TcpStream::connect(&host)
+            .await
+            .with_context(|| host.clone())?;
         stream.set_nodelay(true)?;
         Ok(Self {
             host,

@@ -34,7 +34,10 @@ fn pick(of: &[String], number: u64) -> &str {
 /// Registers everybody and opens the experts' days from midnight to midnight, confirmed at once.
 pub async fn invite(options: &Options) -> Result<People> {
     let mut client = Client::connect(&options.url).await?;
-    let (email, password) = options.admin.split_once(':').context("--admin EMAIL:PASSWORD")?;
+    let (email, password) = options
+        .admin
+        .split_once(':')
+        .context("--admin EMAIL:PASSWORD")?;
     let credentials = json!({"email": email, "password": password});
     let admin = call(&mut client, "POST", "/auth/login", None, Some(&credentials)).await?;
     let admin = text(&admin, "/access_token")?;
@@ -47,9 +50,23 @@ pub async fn invite(options: &Options) -> Result<People> {
         let session = register(&mut client, &format!("expert{number}-{run}")).await?;
         let id = text(&session, "/user/id")?;
         let role = json!({"role": "expert"});
-        call(&mut client, "PATCH", &format!("/admin/users/{id}"), Some(&admin), Some(&role)).await?;
+        call(
+            &mut client,
+            "PATCH",
+            &format!("/admin/users/{id}"),
+            Some(&admin),
+            Some(&role),
+        )
+        .await?;
         let schedule = format!("/experts/{id}/schedule");
-        call(&mut client, "PUT", &schedule, Some(&admin), Some(&always_open())).await?;
+        call(
+            &mut client,
+            "PUT",
+            &schedule,
+            Some(&admin),
+            Some(&always_open()),
+        )
+        .await?;
         people.experts.push(id);
     }
     for number in 0..options.clients {
@@ -65,7 +82,15 @@ async fn register(client: &mut Client, name: &str) -> Result<Value> {
 }
 
 fn always_open() -> Value {
-    let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    let days = [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ];
     let weekly: Vec<Value> = days
         .iter()
         .map(|day| json!({"weekday": day, "from": "00:00", "until": "24:00"}))
@@ -95,7 +120,9 @@ async fn call(
     token: Option<&str>,
     body: Option<&Value>,
 ) -> Result<Value> {
-    let answer = client.send(method, &format!("/api/v1{path}"), token, None, body).await?;
+    let answer = client
+        .send(method, &format!("/api/v1{path}"), token, None, body)
+        .await?;
     ensure!(
         (200..300).contains(&answer.status),
         "{method} {path}: {} {}",
@@ -107,5 +134,7 @@ async fn call(
 
 fn text(value: &Value, pointer: &str) -> Result<String> {
     let found = value.pointer(pointer).and_then(Value::as_str);
-    found.map(str::to_owned).with_context(|| format!("{pointer} is missing in {value}"))
+    found
+        .map(str::to_owned)
+        .with_context(|| format!("{pointer} is missing in {value}"))
 }

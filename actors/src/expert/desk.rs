@@ -1,6 +1,5 @@
 //! What experts do for callers: the handle to all expert actors of this node.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use serde_json::{Map, Value, json};
 use super::flight::{BookRequest, Command, Done, HoldRequest, MoveRequest};
 use super::slots::{SlotQuery, SlotsAnswer};
 use super::{Ask, Busy, ExpertActor, GetSlots, NextFree, Notice, Refused, World};
+use crate::Supervisor;
 
 /// Longest a caller waits in line.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,38 +36,31 @@ pub struct BookingRules {
     pub holds_per_person: i64,
 }
 
-/// Called when an expert's free slots are different now.
-pub type SlotsChanged = Arc<dyn Fn(UserId) + Send + Sync>;
+/// Called after each commit, so that its event is planned at once. Must return at once.
+pub type Committed = Arc<dyn Fn() + Send + Sync>;
 
 /// All experts, as callers see them. Cloning shares the actors.
 #[derive(Clone)]
 pub struct Experts {
     world: World,
+    supervisor: Supervisor,
     rules: BookingRules,
-    changed: SlotsChanged,
-    /// Nudged after each commit, so that its event is planned at once.
-    committed: Arc<dyn Fn() + Send + Sync>,
-    arbiters: Arc<Vec<ArbiterHandle>>,
+    committed: Committed,
     directory: Arc<DashMap<UserId, Addr<ExpertActor>>>,
 }
 
 impl Experts {
-    /// Actors live on `arbiters`, placed by id.
-    pub fn new(
-        world: World,
-        rules: BookingRules,
-        arbiters: Arc<Vec<ArbiterHandle>>,
-        changed: SlotsChanged,
-        committed: Arc<dyn Fn() + Send + Sync>,
-    ) -> Self {
-        Self {
-            world,
+    /// Experts of the supervisor's world; the supervisor hears other nodes for them.
+    pub fn new(supervisor: Supervisor, rules: BookingRules, committed: Committed) -> Self {
+        let experts = Self {
+            world: supervisor.world().clone(),
+            supervisor: supervisor.clone(),
             rules,
-            changed,
             committed,
-            arbiters,
             directory: Arc::default(),
-        }
+        };
+        supervisor.serve_experts(experts.clone());
+        experts
     }
 
     /// Free slots, from the actor's memory.
@@ -283,35 +276,6 @@ impl Experts {
         Ok(after)
     }
 
-    /// Marks bookings missed that nobody answered before their start; answers how many.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn miss_unanswered(&self, limit: i64) -> Result<u64, Refused> {
-        let now = self.world.clock.now();
-        let mut missed = 0;
-        for (id, _) in self.world.store.unanswered_bookings(now, limit).await? {
-            let reason = "Nobody confirmed it before its start.".to_owned();
-            match self
-                .step(
-                    id,
-                    Step::Miss,
-                    Side::Staff,
-                    Doer::system(),
-                    Some(reason),
-                    None,
-                )
-                .await
-            {
-                Ok(_) => missed += 1,
-                // Somebody answered meanwhile.
-                Err(Refused::Rule { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(missed)
-    }
-
     /// How long before the start a client of this expert may still cancel or move.
     ///
     /// # Errors
@@ -389,13 +353,9 @@ impl Experts {
             return actor.clone();
         }
         let start = || {
-            let mut hasher = DefaultHasher::new();
-            expert.hash(&mut hasher);
-            let place = hasher.finish() as usize % self.arbiters.len();
-            let (world, rules, changed) =
-                (self.world.clone(), self.rules.clone(), self.changed.clone());
-            ExpertActor::start_in_arbiter(&self.arbiters[place], move |_| {
-                ExpertActor::new(expert, world, rules, changed)
+            let (supervisor, rules) = (self.supervisor.clone(), self.rules.clone());
+            ExpertActor::start_in_arbiter(self.supervisor.arbiter(expert.uuid()), move |_| {
+                ExpertActor::new(expert, supervisor, rules)
             })
         };
         self.directory
