@@ -135,3 +135,83 @@ impl BookingRules {
         errors
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(change: impl FnOnce(&mut BookingRules)) -> Vec<(String, &'static str)> {
+        let mut rules = BookingRules::default();
+        change(&mut rules);
+        let faults = rules.validate().into_iter();
+        faults.map(|fault| (fault.pointer, fault.code)).collect()
+    }
+
+    #[test]
+    fn the_defaults_are_sound_and_stand_in_for_what_is_left_out() {
+        assert_eq!(faults(|_| ()), []);
+        let read: BookingRules = serde_json::from_str(r#"{"minutes": [30, 60]}"#).unwrap();
+        assert_eq!(read.minutes, [30, 60]);
+        assert_eq!(read.default_minutes(), Some(30));
+        assert_eq!(
+            read.interval_minutes,
+            BookingRules::default().interval_minutes
+        );
+    }
+
+    #[test]
+    fn every_limit_holds_on_both_sides() {
+        let widest = |rules: &mut BookingRules| {
+            *rules = BookingRules {
+                minutes: vec![1, 2, 3, 4, 5, 6, 7, 1440],
+                interval_minutes: 1440,
+                buffer_before_minutes: 1440,
+                buffer_after_minutes: 1440,
+                min_notice_minutes: 1_051_200,
+                horizon_days: 730,
+                max_per_day: Some(1),
+                max_per_week: Some(u16::MAX),
+                auto_confirm: true,
+                cancel_notice_minutes: 1_051_200,
+            };
+        };
+        assert_eq!(faults(widest), []);
+        let beyond = |rules: &mut BookingRules| {
+            *rules = BookingRules {
+                minutes: vec![0, 1441],
+                interval_minutes: 0,
+                buffer_before_minutes: 1441,
+                buffer_after_minutes: 1441,
+                min_notice_minutes: 1_051_201,
+                horizon_days: 731,
+                max_per_day: Some(0),
+                max_per_week: Some(0),
+                auto_confirm: true,
+                cancel_notice_minutes: 1_051_201,
+            };
+        };
+        let found = faults(beyond);
+        assert_eq!(found.len(), 10, "{found:?}");
+        assert!(
+            found
+                .iter()
+                .all(|(_, code)| *code == FieldError::OUT_OF_RANGE)
+        );
+        let none = faults(|rules| rules.horizon_days = 0);
+        assert_eq!(
+            none,
+            [("/horizon_days".to_owned(), FieldError::OUT_OF_RANGE)]
+        );
+    }
+
+    #[test]
+    fn lengths_are_a_short_list_without_repeats() {
+        let named = |pointer: &str, code| [(pointer.to_owned(), code)];
+        let empty = faults(|rules| rules.minutes.clear());
+        assert_eq!(empty, named("/minutes", FieldError::TOO_SHORT));
+        let long = faults(|rules| rules.minutes = (1..=9).collect());
+        assert_eq!(long, named("/minutes", FieldError::TOO_LONG));
+        let twice = faults(|rules| rules.minutes = vec![30, 60, 30]);
+        assert_eq!(twice, named("/minutes/2", FieldError::DUPLICATE));
+    }
+}

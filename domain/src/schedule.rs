@@ -247,3 +247,135 @@ fn validate_start(pointer: &str, from: WallTime) -> Option<FieldError> {
     (from == WallTime::END_OF_DAY)
         .then(|| FieldError::new(format!("{pointer}/from"), FieldError::INVALID, detail))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(weekday: Weekday, from: &str, until: &str) -> Window {
+        Window {
+            weekday,
+            from: from.parse().unwrap(),
+            until: until.parse().unwrap(),
+            valid_from: None,
+            valid_until: None,
+        }
+    }
+
+    fn faults(weekly: Vec<Window>) -> Vec<(String, &'static str)> {
+        let schedule = Schedule {
+            weekly,
+            ..Schedule::empty(Tz::UTC)
+        };
+        let faults = schedule.validate().into_iter();
+        faults.map(|fault| (fault.pointer, fault.code)).collect()
+    }
+
+    #[test]
+    fn windows_are_written_as_the_contract_shows_them() {
+        let json = r#"{"weekday":"monday","from":"22:00","until":"24:00"}"#;
+        let read: Window = serde_json::from_str(json).unwrap();
+        assert_eq!(read, window(Weekday::Monday, "22:00", "24:00"));
+        assert_eq!(serde_json::to_string(&read).unwrap(), json);
+    }
+
+    #[test]
+    fn an_end_not_after_the_start_lies_on_the_next_date() {
+        let minutes = |from, until| window(Weekday::Monday, from, until).hours().minutes();
+        assert_eq!(minutes("09:00", "17:00"), (540, 1020));
+        assert_eq!(minutes("22:00", "24:00"), (1320, 1440));
+        assert_eq!(minutes("22:00", "00:00"), (1320, 1440));
+        assert_eq!(minutes("22:00", "02:00"), (1320, 1560));
+        assert_eq!(minutes("09:00", "09:00"), (540, 1980));
+    }
+
+    #[test]
+    fn windows_that_touch_or_lie_on_other_weekdays_or_dates_are_sound() {
+        let mut spring = window(Weekday::Friday, "09:00", "12:00");
+        spring.valid_until = NaiveDate::from_ymd_opt(2026, 5, 31);
+        let mut summer = window(Weekday::Friday, "08:00", "12:00");
+        summer.valid_from = NaiveDate::from_ymd_opt(2026, 6, 1);
+        let sound = vec![
+            window(Weekday::Monday, "09:00", "12:00"),
+            window(Weekday::Monday, "12:00", "17:00"),
+            window(Weekday::Tuesday, "09:00", "17:00"),
+            spring,
+            summer,
+        ];
+        assert_eq!(faults(sound), []);
+    }
+
+    #[test]
+    fn windows_that_contradict_each_other_or_themselves_are_named() {
+        let mut backwards = window(Weekday::Friday, "09:00", "12:00");
+        backwards.valid_from = NaiveDate::from_ymd_opt(2026, 6, 2);
+        backwards.valid_until = NaiveDate::from_ymd_opt(2026, 6, 1);
+        let faulty = vec![
+            window(Weekday::Monday, "09:00", "12:00"),
+            window(Weekday::Monday, "11:59", "17:00"),
+            window(Weekday::Tuesday, "24:00", "01:00"),
+            backwards,
+        ];
+        let named = |pointer: &str, code| (pointer.to_owned(), code);
+        assert_eq!(
+            faults(faulty),
+            [
+                named("/weekly/1", FieldError::OVERLAP),
+                named("/weekly/2/from", FieldError::INVALID),
+                named("/weekly/3/valid_until", FieldError::INVALID),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_weekday_takes_so_many_windows_and_no_more() {
+        let hour = |hour: u16| Window {
+            from: WallTime::new(hour, 0).unwrap(),
+            until: WallTime::new(hour + 1, 0).unwrap(),
+            ..window(Weekday::Sunday, "00:00", "01:00")
+        };
+        let mut windows: Vec<Window> = (0..24).map(hour).collect();
+        assert_eq!(faults(windows.clone()), []);
+        windows.push(hour(0));
+        let too_many = ("/weekly".to_owned(), FieldError::TOO_LONG);
+        assert_eq!(faults(windows), [too_many]);
+    }
+
+    #[test]
+    fn overrides_and_time_off_check_themselves() {
+        let hours = |from: &str, until: &str| window(Weekday::Monday, from, until).hours();
+        let on = |intervals| Override {
+            date: NaiveDate::default(),
+            intervals,
+        };
+        assert_eq!(on(Vec::new()).validate(), []);
+        let touching = on(vec![hours("09:00", "12:00"), hours("12:00", "09:00")]);
+        assert_eq!(touching.validate(), []);
+        let overlapping = on(vec![hours("22:00", "02:00"), hours("23:00", "24:00")]);
+        assert_eq!(overlapping.validate()[0].pointer, "/intervals/1");
+        assert_eq!(on(vec![hours("09:00", "10:00"); 25]).validate().len(), 1);
+
+        let now = DateTime::<Utc>::UNIX_EPOCH;
+        let off = |minutes| TimeOff {
+            starts_at: now,
+            ends_at: now + chrono::TimeDelta::minutes(minutes),
+        };
+        assert_eq!(off(1).validate(), []);
+        assert_eq!(off(0).validate()[0].pointer, "/ends_at");
+    }
+
+    #[test]
+    fn the_faults_of_the_rules_are_seen_from_the_schedule() {
+        let mut schedule = Schedule::empty(Tz::UTC);
+        schedule.rules.minutes = vec![30, 0, 30];
+        let pointers: Vec<String> = schedule
+            .validate()
+            .into_iter()
+            .map(|fault| fault.pointer)
+            .collect();
+        assert_eq!(
+            pointers,
+            ["/booking_rules/minutes/1", "/booking_rules/minutes/2"]
+        );
+    }
+}

@@ -333,3 +333,5 @@ fn slot(start: i64, length: i64) -> Slot {
 mod oracle;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod tests;

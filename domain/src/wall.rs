@@ -143,3 +143,61 @@ pub(crate) fn instant(seconds: i64) -> DateTime<Utc> {
         DateTime::<Utc>::MAX_UTC
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn date(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn instant_at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn times_of_day_are_read_and_written_as_hours_and_minutes() {
+        for text in ["00:00", "09:05", "23:59", "24:00"] {
+            let time: WallTime = text.parse().unwrap();
+            assert_eq!(time.to_string(), text);
+            let json = serde_json::to_string(&time).unwrap();
+            assert_eq!(json, format!("\"{text}\""));
+            assert_eq!(serde_json::from_str::<WallTime>(&json).unwrap(), time);
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_a_time_of_day() {
+        let not_times = [
+            "", "9:00", "09:0", "24:01", "25:00", "12:60", "0900", "09:00 ", "+9:00", "09-00",
+            "0９:0",
+        ];
+        for text in not_times {
+            assert_eq!(text.parse::<WallTime>(), Err(NotAWallTime), "{text}");
+        }
+        assert!(serde_json::from_str::<WallTime>("540").is_err());
+    }
+
+    #[test]
+    fn local_days_and_weeks_have_their_real_length() {
+        let hours = |(start, end): (DateTime<Utc>, DateTime<Utc>)| (end - start).num_hours();
+        let berlin = Tz::Europe__Berlin;
+        assert_eq!(hours(day_bounds(berlin, date("2026-03-29"))), 23);
+        assert_eq!(hours(day_bounds(berlin, date("2026-10-25"))), 25);
+        assert_eq!(hours(week_bounds(berlin, date("2026-10-25"))), 7 * 24 + 1);
+        assert_eq!(hours(week_bounds(berlin, date("2026-10-26"))), 7 * 24);
+        assert_eq!(hours(day_bounds(Tz::Pacific__Apia, date("2011-12-30"))), 0);
+        assert_eq!(monday_of(date("2026-01-01")), date("2025-12-29"));
+        assert_eq!(monday_of(date("1969-12-31")), date("1969-12-29"));
+    }
+
+    #[test]
+    fn a_time_may_be_counted_into_the_next_date() {
+        let at = |minutes| at(Tz::Europe__Berlin, date("2026-03-28"), minutes, Edge::Start);
+        assert_eq!(at(1440 + 60), instant_at("2026-03-29T00:00:00Z"));
+        // 02:30 of the 29th does not exist; 03:30 does.
+        assert_eq!(at(1440 + 150), instant_at("2026-03-29T01:30:00Z"));
+        assert_eq!(at(2880), instant_at("2026-03-29T22:00:00Z"));
+    }
+}

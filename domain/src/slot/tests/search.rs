@@ -1,0 +1,76 @@
+//! The nearest and the next free slot, and the explained day.
+
+use chrono_tz::Tz;
+
+use super::{Expert, date, hours, instant, taken};
+use crate::schedule::TimeOff;
+use crate::slot::{Missing, Reason};
+
+#[test]
+fn the_nearest_free_slots_come_nearest_first_and_from_both_sides() {
+    let expert = Expert::in_zone(Tz::UTC, "2026-06-01T00:00:00Z")
+        .daily("09:00", "17:00")
+        .booked(&[("2026-06-10T12:00:00Z", "2026-06-10T13:00:00Z")]);
+    let near = expert
+        .availability()
+        .nearest_free(instant("2026-06-10T12:00:00Z"), 60, 3);
+    assert_eq!(expert.shown(&near, "%H:%M"), "11:00 13:00 10:00");
+}
+
+#[test]
+fn the_nearest_free_slots_may_be_weeks_away_but_not_for_ever() {
+    let mut expert = Expert::in_zone(Tz::UTC, "2026-06-01T00:00:00Z");
+    for on in ["2026-07-20", "2026-12-01"] {
+        expert
+            .schedule
+            .overrides
+            .insert(date(on), vec![hours("09:00", "10:00")]);
+    }
+    let near = expert
+        .availability()
+        .nearest_free(instant("2026-06-10T12:00:00Z"), 60, 3);
+    assert_eq!(expert.shown(&near, "%m-%d %H:%M"), "07-20 09:00");
+    let next = expert
+        .availability()
+        .next_free(instant("2026-07-20T09:00:00.1Z"), 60);
+    assert_eq!(
+        next.map(|slot| slot.starts_at),
+        Some(instant("2026-12-01T09:00:00Z"))
+    );
+}
+
+#[test]
+fn a_day_is_explained_start_by_start() {
+    let mut expert = Expert::in_zone(Tz::UTC, "2026-06-10T09:30:00Z").daily("09:00", "17:00");
+    expert.schedule.rules.min_notice_minutes = 60;
+    expert.schedule.rules.buffer_after_minutes = 30;
+    expert.schedule.time_off = vec![TimeOff {
+        starts_at: instant("2026-06-10T16:00:00Z"),
+        ends_at: instant("2026-06-10T18:00:00Z"),
+    }];
+    let engaged = [taken("2026-06-10T13:00:00Z", "2026-06-10T14:00:00Z")];
+    let expert = expert.booked(&[("2026-06-10T13:00:00Z", "2026-06-10T14:30:00Z")]);
+    assert_eq!(
+        expert.missing("2026-06-10", &engaged),
+        "past notice free buffer taken buffer free time_off"
+    );
+    assert_eq!(expert.starts("2026-06-10"), "11:00 15:00");
+}
+
+#[test]
+fn caps_and_the_horizon_are_explained() {
+    let mut expert = Expert::in_zone(Tz::UTC, "2026-06-08T00:00:00Z").daily("09:00", "11:00");
+    expert.schedule.rules.max_per_day = Some(1);
+    expert.schedule.rules.max_per_week = Some(2);
+    expert.schedule.rules.horizon_days = 7;
+    let expert = expert.counting(&["2026-06-09T09:00:00Z", "2026-06-10T09:00:00Z"]);
+    assert_eq!(expert.missing("2026-06-10", &[]), "day_cap day_cap");
+    assert_eq!(expert.missing("2026-06-11", &[]), "week_cap week_cap");
+    assert_eq!(expert.missing("2026-06-15", &[]), "free free");
+    assert_eq!(expert.missing("2026-06-16", &[]), "horizon horizon");
+    let explained = expert
+        .availability()
+        .explain_day(date("2026-06-15"), 30, &[]);
+    let not_offered = Some(Missing::NotOffered(Reason::LengthNotOffered));
+    assert!(!explained.is_empty() && explained.iter().all(|(_, missing)| *missing == not_offered));
+}
