@@ -56,6 +56,19 @@ fn hours_that_end_in_the_repeated_hour_end_in_its_second_pass() {
 }
 
 #[test]
+fn a_whole_day_of_hours_that_lasts_25_reaches_its_last_slot() {
+    let mut expert = Expert::in_zone(Tz::Europe__Berlin, "2026-10-01T00:00:00Z").lengths(30, 30);
+    let saturday = date("2026-10-24");
+    expert
+        .schedule
+        .overrides
+        .insert(saturday, vec![hours("23:30", "23:30")]);
+    let starts = expert.starts("2026-10-25");
+    assert!(starts.ends_with("22:30 23:00"), "{starts}");
+    assert_eq!(expert.check("2026-10-25T22:00:00Z"), Ok(()));
+}
+
+#[test]
 fn lord_howe_shifts_by_half_an_hour() {
     let expert = Expert::in_zone(Tz::Australia__Lord_Howe, "2026-03-01T00:00:00Z")
         .daily("01:00", "03:00")
@@ -111,6 +124,7 @@ fn hours_at_a_midnight_that_the_clock_is_set_back_over_keep_both_passes() {
         .insert(date("2010-11-07"), vec![hours("00:00", "01:00")]);
     // The 7th opens at its first midnight, so the second pass through the end of the 6th lies inside.
     assert_eq!(expert.starts_with_offset("2010-11-06"), "23:30-03:30");
+    assert_eq!(expert.check("2010-11-07T03:00:00Z"), Ok(()));
     let shown = expert.starts_with_offset("2010-11-07");
     assert_eq!(shown, "00:00-02:30 00:00-03:30 00:30-03:30");
 }
