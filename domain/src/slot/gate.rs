@@ -1,7 +1,7 @@
 //! Whether one start that the hours and the grid allow can be booked.
 
 use crate::interval::{self, Span, Walk, ceil};
-use crate::offsets::{self, SECONDS_PER_DAY};
+use crate::offsets::{self, Offsets, SECONDS_PER_DAY};
 use crate::slot::{Availability, Reason, Refusal};
 
 /// When a booking may start, by the clock alone.
@@ -10,12 +10,13 @@ pub(super) struct Timing {
     /// The first second that has not gone by.
     now: i64,
     /// The first second that leaves the notice the expert asks for.
-    pub earliest: i64,
+    earliest: i64,
     /// The last local day that can be booked.
-    pub last_day: i64,
+    last_day: i64,
 }
 
 impl Timing {
+    /// The limits that the rules set as seen at the present moment.
     pub fn of(asked: &Availability<'_>) -> Timing {
         let rules = &asked.schedule.rules;
         let now = ceil(asked.now);
@@ -27,8 +28,8 @@ impl Timing {
         }
     }
 
-    /// All starts that can be in time: some of the last day's may be none of its own where a clock change at
-    /// midnight makes two days overlap, so [`Timing::refuses`] has the last word.
+    /// A stretch that no bookable start lies outside of. It may reach a little beyond the last day, about which
+    /// [`Timing::refuses`] has the last word.
     pub fn starts(&self) -> Span {
         Span {
             start: self.earliest,
@@ -37,6 +38,7 @@ impl Timing {
         }
     }
 
+    /// The reason against a start (UTC seconds) on its local day (as a day number).
     pub fn refuses(&self, start: i64, day: i64) -> Option<Reason> {
         if start < self.now {
             Some(Reason::Past)
@@ -91,6 +93,7 @@ impl Room {
         }
     }
 
+    /// What stands against a start (UTC seconds) on its local day, which must not be before the one asked last.
     pub fn refuses(&mut self, start: i64, day: i64) -> Option<Refusal> {
         let slot = Span {
             start,
@@ -128,19 +131,18 @@ impl Caps {
         let most = |cap: Option<u16>| cap.map_or(usize::MAX, usize::from);
         let mut days = Vec::new();
         if rules.max_per_day.is_some() || rules.max_per_week.is_some() {
-            // The weeks of the first and last start reach a week beyond them, and clock changes a little further.
-            let margin = 9 * SECONDS_PER_DAY;
-            let near = starts.start - margin..starts.end + margin;
+            // Whole ISO weeks around the starts, wherever the zone is; what else is counted plays no part.
+            let day = |instant: i64| instant.div_euclid(SECONDS_PER_DAY);
+            let first = offsets::monday_of(day(starts.start) - 1) - 1;
+            let end = offsets::monday_of(day(starts.end) + 1) + 8;
+            let near = first * SECONDS_PER_DAY..end * SECONDS_PER_DAY;
+            let calendar = Offsets::of(asked.schedule.time_zone, near.start, near.end);
             let counted = asked
                 .counted
                 .iter()
                 .map(|counted| counted.starts_at.timestamp());
-            let zone = asked.schedule.time_zone;
-            days.extend(
-                counted
-                    .filter(|start| near.contains(start))
-                    .map(|start| offsets::day_at(zone, start)),
-            );
+            let counted = counted.filter(|start| near.contains(start));
+            days.extend(counted.map(|start| calendar.day_at(start)));
             days.sort_unstable();
         }
         Caps {
