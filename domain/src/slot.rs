@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
+use crate::field::FieldError;
 use crate::interval::{Span, ceil};
 use crate::offsets::{self, Offsets, SECONDS_PER_DAY, date_of, day_number};
 use crate::schedule::Schedule;
@@ -80,7 +81,7 @@ impl Reason {
     pub fn code(self) -> &'static str {
         match self {
             Reason::LengthNotOffered => "length_not_offered",
-            Reason::Past => "in_the_past",
+            Reason::Past => FieldError::IN_THE_PAST,
             Reason::Notice => "notice",
             Reason::Horizon => "horizon",
             Reason::OutsideHours => "outside_hours",

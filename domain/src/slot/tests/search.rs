@@ -52,7 +52,7 @@ fn a_day_is_explained_start_by_start() {
     let expert = expert.booked(&[("2026-06-10T13:00:00Z", "2026-06-10T14:30:00Z")]);
     assert_eq!(
         expert.missing("2026-06-10", &engaged),
-        "past notice free buffer taken buffer free time_off"
+        "in_the_past notice free buffer taken buffer free time_off"
     );
     assert_eq!(expert.starts("2026-06-10"), "11:00 15:00");
 }
