@@ -46,7 +46,9 @@ pub struct Scheduler {
     next_sweep: Option<Instant>,
     next_look: Instant,
     beat: Beat,
-    busy: bool,
+    /// The sweep or look under way.
+    work: Option<SpawnHandle>,
+    retiring: bool,
 }
 
 impl Scheduler {
@@ -61,12 +63,13 @@ impl Scheduler {
             schedule,
             nudge,
             beat: Beat::default(),
-            busy: false,
+            work: None,
+            retiring: false,
         }
     }
 
     fn poll(&mut self, ctx: &mut Context<Self>) {
-        if self.busy {
+        if self.work.is_some() || self.retiring {
             return;
         }
         let now = self.clock.now();
@@ -87,23 +90,21 @@ impl Scheduler {
     }
 
     fn start_sweep(&mut self, now: Instant, ctx: &mut Context<Self>) {
-        self.busy = true;
         let sweep = self.sweep.clone();
         let work = async move { sweep.tick(now).await }.into_actor(self);
-        ctx.spawn(work.map(move |report, this, _| {
+        self.work = Some(ctx.spawn(work.map(move |report, this, _| {
             log(&report);
             this.next_sweep = this.schedule.after(&now).next();
             // The sweep may have overlooked what was booked meanwhile.
             this.next_look = now;
-            this.busy = false;
-        }));
+            this.work = None;
+        })));
     }
 
     fn start_look(&mut self, now: Instant, ctx: &mut Context<Self>) {
-        self.busy = true;
         let sweep = self.sweep.clone();
         let work = async move { sweep.beat(now).await }.into_actor(self);
-        ctx.spawn(work.map(move |outcome, this, _| {
+        self.work = Some(ctx.spawn(work.map(move |outcome, this, _| {
             this.beat = outcome.unwrap_or_else(|error| {
                 tracing::warn!(%error, "the look at the reminders failed; the next one repeats it");
                 Beat::default()
@@ -114,8 +115,8 @@ impl Scheduler {
             this.next_look = now + LOOK_EVERY;
             // A clock that was set back must not put off the next sweep.
             this.next_sweep = this.schedule.after(&now).next();
-            this.busy = false;
-        }));
+            this.work = None;
+        })));
     }
 }
 
@@ -151,16 +152,18 @@ impl Handler<Tick> for Scheduler {
 pub struct Retire;
 
 impl Handler<Retire> for Scheduler {
-    type Result = AtomicResponse<Self, ()>;
+    type Result = ResponseActFuture<Self, ()>;
 
-    fn handle(&mut self, _: Retire, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: Retire, ctx: &mut Self::Context) -> Self::Result {
+        self.retiring = true;
+        // What is under way is cut off, not waited for: an open transaction is undone, and whoever sweeps
+        // next does it.
+        if let Some(work) = self.work.take() {
+            ctx.cancel_future(work);
+        }
         let sweep = self.sweep.clone();
-        self.busy = true;
-        AtomicResponse::new(Box::pin(
-            async move { sweep.retire().await }
-                .into_actor(self)
-                .map(|(), _, ctx| ctx.stop()),
-        ))
+        let retired = async move { sweep.retire().await }.into_actor(self);
+        Box::pin(retired.map(|(), _, ctx| ctx.stop()))
     }
 }
 

@@ -1,4 +1,8 @@
 //! Every behaviour from the outside, in one binary.
 
+/// A fresh store for every test, on either engine.
+mod engine;
+/// The clockwork: reminders, missed bookings, holds, archive.
+mod scheduler;
 /// The rules of the house that a test can hold.
 mod tidy;
