@@ -2,12 +2,18 @@
 
 /// Messages between nodes.
 pub mod bus;
+/// A way to reach people outside the house.
+pub mod channel;
 /// The only reader of the time of day.
 pub mod clock;
+/// Takes due deliveries of one channel to their provider.
+pub mod courier;
 /// One actor per expert: the turnstile in front of the expert's time.
 pub mod expert;
 /// The messages of a live connection, each serialised once.
 pub mod frame;
+/// From what happened to who is told.
+pub mod planner;
 /// The house's own clockwork: sweeps by cron, reminders at their minute.
 pub mod scheduler;
 /// A live connection as the registry sees it.
@@ -24,9 +30,12 @@ mod user;
 pub mod world;
 
 pub use bus::{Bus, BusSink};
+pub use channel::{Capabilities, Channel, Outgoing};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use courier::{Courier, CourierSettings};
 pub use expert::Experts;
 pub use frame::Frame;
+pub use planner::{Desk, PlanReport, Planner};
 pub use scheduler::Scheduler;
 pub use session::{Close, Push, Session};
 pub use supervisor::{Connection, Supervisor};

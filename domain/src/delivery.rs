@@ -240,20 +240,24 @@ impl Verdict {
         }
     }
 
-    /// The verdict on an attempt whose courier went silent. Where the provider recognises a repeat it is
-    /// simply tried again; elsewhere it may have been sent, and only a person can say what to do.
-    pub fn lost(repeats_are_recognised: bool, now: Instant) -> Self {
+    /// The verdict on attempt number `attempt` whose courier went silent. Where the provider recognises a
+    /// repeat it is tried again; elsewhere it may have been sent, and only a person can say what to do.
+    pub fn lost(repeats_are_recognised: bool, attempt: i64, now: Instant, jitter: f64) -> Self {
+        let error = "the sender stopped before it reported".to_owned();
+        let fault = if repeats_are_recognised {
+            SendError::Transient(error)
+        } else {
+            SendError::Ambiguous(error)
+        };
         Self {
-            step: if repeats_are_recognised {
-                DeliveryStep::Fail
-            } else {
-                DeliveryStep::Doubt
-            },
             outcome: "lost",
-            next_at: repeats_are_recognised.then_some(now),
-            provider_id: None,
-            error: Some("the sender stopped before it reported".to_owned()),
+            ..Self::of(Err(fault), attempt, now, jitter)
         }
+    }
+
+    /// Whether the message found its end: sent, or kept in place of being sent.
+    pub fn is_done(&self) -> bool {
+        matches!(self.step, DeliveryStep::Send | DeliveryStep::Keep)
     }
 
     /// The status it leads to from `sending`.
@@ -350,11 +354,11 @@ mod tests {
     #[test]
     fn a_silent_sender_leaves_doubt_unless_repeats_are_recognised() {
         assert_eq!(
-            Verdict::lost(false, now()).status(),
+            Verdict::lost(false, 1, now(), 0.5).status(),
             DeliveryStatus::Ambiguous
         );
         assert_eq!(
-            Verdict::lost(true, now()).status(),
+            Verdict::lost(true, 1, now(), 0.5).status(),
             DeliveryStatus::Retrying
         );
     }

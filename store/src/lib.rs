@@ -7,6 +7,8 @@ pub mod db;
 pub mod account;
 /// Bookings: reading and changing them.
 pub mod booking;
+/// Deliveries: claimed under a lease, settled once.
+pub mod delivery;
 /// What can go wrong with a store call.
 pub mod error;
 /// Events: what happened, kept in the transaction in which it happened.
@@ -21,6 +23,8 @@ pub mod inbox;
 pub mod lease;
 /// Taken time, and the holds that take it for a moment.
 pub mod occupancy;
+/// Taking events that nobody was told of yet, and writing what they lead to.
+pub mod planning;
 /// Reminders: planned with their booking, issued once.
 pub mod reminder;
 /// What is let go when its time is over.

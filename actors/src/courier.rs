@@ -1,0 +1,424 @@
+//! Takes due deliveries of one channel to their provider: a bounded number at once, each under a lease
+//! that is kept alive while it lasts, each end written down.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseFuture,
+    SpawnHandle, WrapFuture,
+};
+use belfry_domain::Instant;
+use belfry_domain::delivery::{SendError, Verdict};
+use belfry_domain::id::DeliveryId;
+use belfry_store::StoreError;
+use belfry_store::delivery::{Claimed, Due, Settlement};
+use chrono::TimeDelta;
+use metrics::{counter, gauge, histogram};
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use crate::channel::{Channel, Outgoing};
+use crate::world::World;
+
+/// How a courier works.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CourierSettings {
+    /// Messages under way at once.
+    pub concurrency: usize,
+    /// How long a claim lasts without a sign of life. Extended three times as often.
+    pub lease: Duration,
+    /// How long one attempt may take before its end counts as unknown.
+    pub patience: Duration,
+}
+
+impl Default for CourierSettings {
+    fn default() -> Self {
+        Self {
+            concurrency: 8,
+            lease: Duration::from_secs(60),
+            patience: Duration::from_secs(120),
+        }
+    }
+}
+
+/// How often it looks for what no nudge told of.
+const SWEEP: Duration = Duration::from_secs(5);
+/// Pause after the database failed.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Lost claims taken back at once.
+const REAP: i64 = 100;
+
+/// The handle of a courier. Cloning shares it.
+#[derive(Clone)]
+pub struct Courier {
+    actor: Addr<CourierActor>,
+    woken: Arc<AtomicBool>,
+}
+
+impl Courier {
+    /// Starts taking deliveries of the channel. Must be called inside a running actix system.
+    pub fn start(world: World, channel: Arc<dyn Channel>, settings: CourierSettings) -> Self {
+        let woken = Arc::new(AtomicBool::new(false));
+        let actor = CourierActor {
+            route: Arc::new(Route {
+                world,
+                channel,
+                settings,
+            }),
+            woken: woken.clone(),
+            under_way: BTreeMap::new(),
+            ended: Vec::new(),
+            settling: false,
+            claiming: false,
+            again: false,
+            paused_until: None,
+            timer: None,
+            closed: false,
+            stopping: Vec::new(),
+        };
+        Self {
+            actor: actor.start(),
+            woken,
+        }
+    }
+
+    /// Says that something became due. Returns at once; many nudges in a row are one.
+    pub fn nudge(&self) {
+        if !self.woken.swap(true, Ordering::AcqRel) {
+            self.actor.do_send(Wake);
+        }
+    }
+
+    /// Takes nothing new and waits, at most `patience`, until everything under way has its end written.
+    /// Answers whether it has; what is left then ends when its lease does.
+    pub async fn stop(&self, patience: Duration) -> bool {
+        let stopped = self.actor.send(Stop);
+        matches!(tokio::time::timeout(patience, stopped).await, Ok(Ok(())))
+    }
+}
+
+/// What sending needs apart from the actor's own state.
+struct Route {
+    world: World,
+    channel: Arc<dyn Channel>,
+    settings: CourierSettings,
+}
+
+/// What a look at the database brought.
+struct Haul {
+    claimed: Vec<Claimed>,
+    /// When to look again, unless something ends before.
+    next: Option<Instant>,
+}
+
+impl Route {
+    fn name(&self) -> &'static str {
+        self.channel.name()
+    }
+
+    fn lease_until(&self, now: Instant) -> Instant {
+        now + TimeDelta::from_std(self.settings.lease).unwrap_or(TimeDelta::minutes(1))
+    }
+
+    /// Takes back what was lost, claims what is due, and finds out when there is more.
+    async fn look(&self, free: usize) -> Result<Haul, StoreError> {
+        let (store, now) = (&self.world.store, self.world.clock.now());
+        let due = store.deliveries_due(self.name()).await?;
+        self.measure(&due, now);
+        if due.lease_until.is_some_and(|until| until < now) {
+            self.reap(now).await?;
+        }
+        let claimed = if due.send_at.is_some_and(|at| at <= now) {
+            let until = self.lease_until(now);
+            store
+                .claim_deliveries(self.name(), free as i64, until, now)
+                .await?
+        } else {
+            Vec::new()
+        };
+        let more = claimed.len() == free;
+        let next = if more {
+            None
+        } else if claimed.is_empty() {
+            due.send_at
+        } else {
+            store.deliveries_due(self.name()).await?.send_at
+        };
+        Ok(Haul { claimed, next })
+    }
+
+    async fn reap(&self, now: Instant) -> Result<(), StoreError> {
+        let repeats = self.channel.capabilities().recognises_repeats;
+        let judge = |attempt| Verdict::lost(repeats, attempt, now, rand::random());
+        let reaped = self
+            .world
+            .store
+            .reap_deliveries(self.name(), REAP, now, judge)
+            .await?;
+        for settlement in reaped {
+            self.report(&settlement, None);
+        }
+        Ok(())
+    }
+
+    /// Sends one claimed delivery and judges how that ended.
+    async fn carry(&self, claimed: Claimed) -> Settlement {
+        let now = self.world.clock.now();
+        let (id, attempt) = (claimed.id, claimed.attempt);
+        let started = tokio::time::Instant::now();
+        let expired = |after: Option<Instant>| after.is_some_and(|after| after <= now);
+        let verdict = match claimed.content {
+            Ok(content) if expired(content.not_after) => Verdict::expired(),
+            Ok(content) => {
+                let message = Outgoing {
+                    id,
+                    address: claimed.address,
+                    subject: claimed.subject,
+                    content,
+                    at: now,
+                };
+                let sending = self.channel.send(&message);
+                let result = tokio::time::timeout(self.settings.patience, sending)
+                    .await
+                    .unwrap_or_else(|_| {
+                        Err(SendError::Ambiguous(
+                            "no end within the time set".to_owned(),
+                        ))
+                    });
+                Verdict::of(result, attempt, self.world.clock.now(), rand::random())
+            }
+            Err(fault) => {
+                let refused = SendError::Refused(format!("unreadable content: {fault}"));
+                Verdict::of(Err(refused), attempt, now, 0.0)
+            }
+        };
+        histogram!("belfry_delivery_seconds", "channel" => self.name())
+            .record(started.elapsed().as_secs_f64());
+        Settlement {
+            id,
+            attempt,
+            verdict,
+        }
+    }
+
+    /// One line and one count per attempt. The address stays out of the log.
+    fn report(&self, settlement: &Settlement, late: Option<&str>) {
+        let Settlement {
+            id,
+            attempt,
+            verdict,
+        } = settlement;
+        let outcome = late.unwrap_or(verdict.outcome);
+        let (channel, error) = (self.name(), verdict.error.as_deref());
+        let provider_id = verdict.provider_id.as_deref();
+        counter!("belfry_deliveries_total", "channel" => channel, "outcome" => outcome.to_owned())
+            .increment(1);
+        if error.is_none() && late.is_none() {
+            info!(%id, attempt, channel, outcome, provider_id, "delivery {id} {outcome}");
+        } else {
+            warn!(%id, attempt, channel, outcome, provider_id, error, "delivery {id} {outcome}");
+        }
+    }
+
+    fn measure(&self, due: &Due, now: Instant) {
+        let age = due
+            .send_at
+            .map_or(0.0, |at| (now - at).as_seconds_f64().max(0.0));
+        gauge!("belfry_deliveries_oldest_due_seconds", "channel" => self.name()).set(age);
+    }
+}
+
+struct CourierActor {
+    route: Arc<Route>,
+    woken: Arc<AtomicBool>,
+    /// Claims held, by attempt number, until their end is written.
+    under_way: BTreeMap<DeliveryId, i64>,
+    /// Ends not yet written. They gather while a write is under way, so writes get bigger under load.
+    ended: Vec<Settlement>,
+    settling: bool,
+    claiming: bool,
+    again: bool,
+    /// The provider asked for a pause.
+    paused_until: Option<Instant>,
+    timer: Option<SpawnHandle>,
+    /// Takes nothing new.
+    closed: bool,
+    /// Those who wait until nothing is under way.
+    stopping: Vec<oneshot::Sender<()>>,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Wake;
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Stop;
+
+impl Actor for CourierActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(self.route.settings.lease / 3, Self::keep_leases);
+        ctx.run_interval(SWEEP, Self::look);
+        self.look(ctx);
+    }
+}
+
+impl Handler<Wake> for CourierActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
+        self.look(ctx);
+    }
+}
+
+impl Handler<Stop> for CourierActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
+        let (done, wait) = oneshot::channel();
+        self.closed = true;
+        self.stopping.push(done);
+        self.release_stopped();
+        Box::pin(async move {
+            // A dropped sender means the actor has gone, and with it everything under way.
+            let _ = wait.await;
+        })
+    }
+}
+
+impl CourierActor {
+    /// Looks for due deliveries when there is room for a worthwhile number of them.
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        // Lowered before the database is read: whoever commits after this nudges again.
+        self.woken.store(false, Ordering::Release);
+        let concurrency = self.route.settings.concurrency.max(1);
+        let free = concurrency.saturating_sub(self.under_way.len());
+        if self.closed || free < concurrency.div_ceil(2) {
+            return;
+        }
+        if self.claiming {
+            self.again = true;
+            return;
+        }
+        let now = self.route.world.clock.now();
+        if let Some(until) = self.paused_until.filter(|until| *until > now) {
+            self.look_at(until, ctx);
+            return;
+        }
+        self.claiming = true;
+        let route = self.route.clone();
+        let look = async move { route.look(free).await };
+        ctx.spawn(look.into_actor(self).map(|haul, actor, ctx| {
+            actor.claiming = false;
+            match haul {
+                Ok(haul) => {
+                    for claimed in haul.claimed {
+                        actor.carry(claimed, ctx);
+                    }
+                    if let Some(next) = haul.next {
+                        actor.look_at(next, ctx);
+                    }
+                }
+                Err(error) => warn!(%error, "the courier could not look for deliveries"),
+            }
+            actor.release_stopped();
+            if std::mem::take(&mut actor.again) {
+                actor.look(ctx);
+            }
+        }));
+    }
+
+    /// Looks again at `at`. The sweep comes earlier if that is far away.
+    fn look_at(&mut self, at: Instant, ctx: &mut Context<Self>) {
+        let wait = (at - self.route.world.clock.now())
+            .to_std()
+            .unwrap_or_default();
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        if wait < SWEEP {
+            self.timer = Some(ctx.run_later(wait.max(Duration::from_millis(1)), Self::look));
+        }
+    }
+
+    fn carry(&mut self, claimed: Claimed, ctx: &mut Context<Self>) {
+        self.under_way.insert(claimed.id, claimed.attempt);
+        let route = self.route.clone();
+        let carry = async move { route.carry(claimed).await };
+        ctx.spawn(carry.into_actor(self).map(|settlement, actor, ctx| {
+            if settlement.verdict.outcome == "limited" {
+                actor.paused_until = settlement.verdict.next_at;
+            }
+            actor.ended.push(settlement);
+            actor.settle(ctx);
+        }));
+    }
+
+    /// Writes the ends that have gathered.
+    fn settle(&mut self, ctx: &mut Context<Self>) {
+        if self.settling || self.ended.is_empty() {
+            return;
+        }
+        self.settling = true;
+        let (route, ended) = (self.route.clone(), std::mem::take(&mut self.ended));
+        let settle = async move {
+            let now = route.world.clock.now();
+            let written = route.world.store.settle_deliveries(&ended, now).await;
+            (ended, written)
+        };
+        ctx.spawn(settle.into_actor(self).map(|(ended, written), actor, ctx| {
+            match written {
+                Ok(counted) => {
+                    actor.settling = false;
+                    for (settlement, counted) in ended.iter().zip(counted) {
+                        actor.under_way.remove(&settlement.id);
+                        let late = (!counted).then_some("late");
+                        actor.route.report(settlement, late);
+                    }
+                }
+                Err(error) => {
+                    warn!(%error, "the ends of {} deliveries wait to be written", ended.len());
+                    actor.ended.extend(ended);
+                    ctx.run_later(PAUSE, |actor, ctx| {
+                        actor.settling = false;
+                        actor.settle(ctx);
+                    });
+                    return;
+                }
+            }
+            actor.release_stopped();
+            actor.settle(ctx);
+            actor.look(ctx);
+        }));
+    }
+
+    /// Shows that the claims are still being worked on.
+    fn keep_leases(&mut self, ctx: &mut Context<Self>) {
+        if self.under_way.is_empty() {
+            return;
+        }
+        let claims: Vec<_> = self.under_way.iter().map(|(id, n)| (*id, *n)).collect();
+        let route = self.route.clone();
+        let extend = async move {
+            let until = route.lease_until(route.world.clock.now());
+            if let Err(error) = route.world.store.extend_leases(&claims, until).await {
+                warn!(%error, "leases could not be extended");
+            }
+        };
+        ctx.spawn(extend.into_actor(self));
+    }
+
+    fn release_stopped(&mut self) {
+        if self.under_way.is_empty() && !self.claiming {
+            for waiting in self.stopping.drain(..) {
+                // Nobody waits any more when the patience ran out.
+                let _ = waiting.send(());
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! From what happened to who is told: the planner reads committed events and writes inbox entries and
+//! deliveries, then tells the live connections and wakes the couriers.
+//!
+//! It may run on every node; the database hands each event to one of them. A nudge that is lost costs a
+//! few seconds, never a message.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
+use belfry_domain::event::Event;
+use belfry_domain::id::EventId;
+use belfry_domain::notification::{Facts, Links, People, PlanError, plan};
+use belfry_domain::template::Templates;
+use belfry_domain::topic::Topic;
+use belfry_store::StoreError;
+use belfry_store::planning::{Claimed, Finished, Outcome};
+use metrics::{counter, gauge};
+use tracing::{error, warn};
+
+use crate::courier::Courier;
+use crate::supervisor::Supervisor;
+use crate::world::World;
+
+/// Events planned in one transaction at most.
+const BATCH: i64 = 64;
+/// How often it looks for what no nudge told of.
+const SWEEP: Duration = Duration::from_secs(3);
+/// Tries before an event that cannot be written is set aside, and the pause between them.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// The handle of a node's planner. Cloning shares it.
+#[derive(Clone)]
+pub struct Planner {
+    actor: Addr<PlannerActor>,
+    woken: Arc<AtomicBool>,
+}
+
+impl Planner {
+    /// Starts planning. Must be called inside a running actix system.
+    pub fn start(desk: Desk) -> Self {
+        let woken = Arc::new(AtomicBool::new(false));
+        let actor = PlannerActor {
+            desk: Arc::new(desk),
+            woken: woken.clone(),
+            busy: false,
+            again: false,
+        };
+        Self {
+            actor: actor.start(),
+            woken,
+        }
+    }
+
+    /// Says that events were committed. Returns at once; many nudges in a row are one.
+    pub fn nudge(&self) {
+        if !self.woken.swap(true, Ordering::AcqRel) {
+            self.actor.do_send(Wake);
+        }
+    }
+}
+
+/// What planning needs, and one batch of it.
+pub struct Desk {
+    pub world: World,
+    pub templates: Arc<Templates>,
+    pub links: Arc<dyn Links>,
+    pub supervisor: Supervisor,
+    /// Those to wake when there is something to send.
+    pub couriers: Vec<Courier>,
+}
+
+/// What a run of the planner did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PlanReport {
+    pub events: usize,
+    pub parked: usize,
+    pub notifications: usize,
+    pub deliveries: usize,
+}
+
+/// A batch that could not be written, with the events in it.
+struct Failed {
+    error: StoreError,
+    events: Vec<EventId>,
+}
+
+impl Desk {
+    /// Plans until nothing is left that could be planned.
+    ///
+    /// # Errors
+    /// When the database is out of reach; what was planned before stays planned.
+    pub async fn run(&self) -> Result<PlanReport, StoreError> {
+        let mut report = PlanReport::default();
+        // After a failed batch its events go one by one, so that the faulty one stands alone.
+        let (mut singly, mut tries) = (0, 0);
+        loop {
+            let limit = if singly > 0 { 1 } else { BATCH };
+            match self.batch(limit, &mut report).await {
+                Ok(0) => return Ok(report),
+                Ok(taken) => {
+                    singly = usize::saturating_sub(singly, taken);
+                    tries = 0;
+                }
+                Err(Failed { error, events }) => match events[..] {
+                    _ if matches!(error, StoreError::Unavailable(_)) => return Err(error),
+                    [] => return Err(error),
+                    [event] if tries + 1 >= TRIES => {
+                        self.park(event, &error.to_string()).await?;
+                        (report.parked, tries) = (report.parked + 1, 0);
+                    }
+                    [_] => {
+                        tries += 1;
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                    _ => singly = events.len(),
+                },
+            }
+        }
+    }
+
+    /// Plans one batch and answers how many events were taken.
+    async fn batch(&self, limit: i64, report: &mut PlanReport) -> Result<usize, Failed> {
+        let store = &self.world.store;
+        let failed = |events: &[EventId]| {
+            let events = events.to_vec();
+            move |error| Failed { error, events }
+        };
+        let mut turn = store.begin_planning(limit).await.map_err(failed(&[]))?;
+        if turn.events.is_empty() {
+            return Ok(0);
+        }
+        let ids: Vec<EventId> = turn.events.iter().map(|claimed| claimed.id).collect();
+        let readings: Vec<Reading> = turn.events.drain(..).map(Reading::of).collect();
+        let people: BTreeSet<_> = readings.iter().flat_map(Reading::people).collect();
+        let people: Vec<_> = people.into_iter().collect();
+        let people = store
+            .recipients(&mut turn, &people)
+            .await
+            .map_err(failed(&ids))?;
+
+        let now = self.world.clock.now();
+        let (templates, links) = (self.templates.clone(), self.links.clone());
+        let written = tokio::task::spawn_blocking(move || {
+            let outcomes: Vec<Outcome> = readings
+                .iter()
+                .map(|reading| reading.plan(&people, &templates, &*links, now))
+                .collect();
+            (readings, outcomes)
+        });
+        let (readings, outcomes) = match written.await {
+            Ok(written) => written,
+            Err(panic) => {
+                let error = StoreError::Unreadable(panic.to_string());
+                return Err(failed(&ids)(error));
+            }
+        };
+        let finished = store
+            .finish_planning(turn, outcomes, now)
+            .await
+            .map_err(failed(&ids))?;
+        self.tell(&readings, &finished);
+        report.events += finished.planned.len();
+        report.parked += finished.parked;
+        report.notifications += finished.told.values().map(Vec::len).sum::<usize>();
+        report.deliveries += finished.deliveries;
+        Ok(ids.len())
+    }
+
+    /// Tells of what was committed. Losing this costs immediacy only.
+    fn tell(&self, readings: &[Reading], finished: &Finished) {
+        for (user, notifications) in &finished.told {
+            self.supervisor.announce(*user, notifications);
+        }
+        for reading in readings
+            .iter()
+            .filter(|reading| finished.planned.contains(&reading.id))
+        {
+            match &reading.read {
+                Ok((event, Facts::Booking(facts))) => {
+                    let topic = Topic::Booking(facts.booking_id);
+                    self.supervisor.topic(topic, &event.to_cloud_event());
+                }
+                Ok((_, Facts::Account(_))) => {}
+                Err(fault) => {
+                    error!(event = %reading.id, fault, "event {} was set aside", reading.id)
+                }
+            }
+        }
+        if finished.deliveries > 0 {
+            self.couriers.iter().for_each(Courier::nudge);
+        }
+        let planned = finished.planned.len() - finished.parked;
+        counter!("belfry_events_planned_total").increment(planned as u64);
+        counter!("belfry_events_parked_total").increment(finished.parked as u64);
+    }
+
+    async fn park(&self, event: EventId, fault: &str) -> Result<(), StoreError> {
+        error!(%event, fault, "event {event} was set aside");
+        counter!("belfry_events_parked_total").increment(1);
+        let now = self.world.clock.now();
+        self.world.store.park_event(event, fault, now).await
+    }
+
+    /// Shows how long the oldest event has been waiting.
+    async fn measure(&self) {
+        if let Ok(oldest) = self.world.store.oldest_unplanned().await {
+            let age = oldest.map_or(0.0, |at| (self.world.clock.now() - at).as_seconds_f64());
+            gauge!("belfry_events_oldest_unplanned_seconds").set(age);
+        }
+    }
+}
+
+/// A claimed event, read as far as it can be read.
+struct Reading {
+    id: EventId,
+    read: Result<(Event, Facts), String>,
+}
+
+impl Reading {
+    fn of(claimed: Claimed) -> Self {
+        let read = claimed.event.and_then(|event| {
+            let facts = Facts::of(&event).map_err(|error| error.to_string())?;
+            Ok((event, facts))
+        });
+        Self {
+            id: claimed.id,
+            read,
+        }
+    }
+
+    fn people(&self) -> Vec<belfry_domain::id::UserId> {
+        match &self.read {
+            Ok((_, facts)) => facts.people(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn plan(
+        &self,
+        people: &People,
+        templates: &Templates,
+        links: &dyn Links,
+        now: belfry_domain::Instant,
+    ) -> Outcome {
+        let plan = match &self.read {
+            Ok((event, facts)) => plan(event, facts, people, templates, links, now)
+                .map_err(|error: PlanError| error.to_string()),
+            Err(fault) => Err(fault.clone()),
+        };
+        Outcome { id: self.id, plan }
+    }
+}
+
+/// Takes turns at the desk: one run at a time, and another one if something was committed meanwhile.
+struct PlannerActor {
+    desk: Arc<Desk>,
+    woken: Arc<AtomicBool>,
+    busy: bool,
+    again: bool,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Wake;
+
+impl Actor for PlannerActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(SWEEP, |actor, ctx| {
+            let desk = actor.desk.clone();
+            ctx.spawn(async move { desk.measure().await }.into_actor(actor));
+            actor.work(ctx);
+        });
+        self.work(ctx);
+    }
+}
+
+impl Handler<Wake> for PlannerActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
+        self.work(ctx);
+    }
+}
+
+impl PlannerActor {
+    fn work(&mut self, ctx: &mut Context<Self>) {
+        // Lowered before the database is read: whoever commits after this nudges again.
+        self.woken.store(false, Ordering::Release);
+        if self.busy {
+            self.again = true;
+            return;
+        }
+        self.busy = true;
+        let desk = self.desk.clone();
+        let run = async move { desk.run().await };
+        ctx.spawn(run.into_actor(self).map(|result, actor, ctx| {
+            actor.busy = false;
+            if let Err(error) = result {
+                // The next sweep tries again.
+                warn!(%error, "planning was cut short");
+                actor.again = false;
+            }
+            if std::mem::take(&mut actor.again) {
+                actor.work(ctx);
+            }
+        }));
+    }
+}

@@ -1,0 +1,236 @@
+//! What administrators see of deliveries.
+
+use belfry_domain::Instant;
+use belfry_domain::delivery::{Content, DeliveryStatus};
+use belfry_domain::id::{DeliveryId, UserId};
+use const_format::formatcp;
+use serde_json::Value;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use crate::db::Dialect;
+use crate::{Store, StoreError};
+
+/// One delivery of a list.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Item {
+    pub id: DeliveryId,
+    pub channel: String,
+    pub address: String,
+    pub status: DeliveryStatus,
+    pub subject: String,
+    pub kind: String,
+    pub attempt: i64,
+    pub next_at: Instant,
+    pub created_at: Instant,
+    pub sent_at: Option<Instant>,
+    pub last_error: Option<String>,
+    pub user_id: UserId,
+    pub user_name: String,
+}
+
+/// One delivery with what was sent and how often it was tried.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ItemDetail {
+    pub item: Item,
+    pub content: Content,
+    /// Oldest first.
+    pub attempts: Vec<Attempt>,
+}
+
+/// One try.
+#[derive(Clone, PartialEq, Debug, FromRow)]
+pub struct Attempt {
+    pub number: i64,
+    pub started_at: Instant,
+    /// `None` while it is under way.
+    pub finished_at: Option<Instant>,
+    pub outcome: Option<String>,
+    pub provider_id: Option<String>,
+    pub error: Option<String>,
+}
+
+/// Which deliveries to list; `None` means any.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Filter {
+    pub status: Option<DeliveryStatus>,
+    pub channel: Option<String>,
+    /// Text somewhere in address or subject.
+    pub query: Option<String>,
+}
+
+/// What came of the wish to send something again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Resent {
+    /// It is due now.
+    Due,
+    /// It is neither dead nor in doubt.
+    NotNow(DeliveryStatus),
+    /// There is no such delivery.
+    Missing,
+}
+
+#[derive(FromRow)]
+struct ItemRow {
+    id: Uuid,
+    channel: String,
+    address: String,
+    status: String,
+    subject: String,
+    kind: String,
+    attempt: i64,
+    next_at: Instant,
+    created_at: Instant,
+    sent_at: Option<Instant>,
+    last_error: Option<String>,
+    user_id: Uuid,
+    user_name: String,
+}
+
+impl TryFrom<ItemRow> for Item {
+    type Error = StoreError;
+
+    fn try_from(row: ItemRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id.into(),
+            channel: row.channel,
+            address: row.address,
+            status: row.status.parse().map_err(StoreError::unreadable)?,
+            subject: row.subject,
+            kind: row.kind,
+            attempt: row.attempt,
+            next_at: row.next_at,
+            created_at: row.created_at,
+            sent_at: row.sent_at,
+            last_error: row.last_error,
+            user_id: row.user_id.into(),
+            user_name: row.user_name,
+        })
+    }
+}
+
+const ITEM: &str = "SELECT d.id, d.channel, d.address, d.status, d.subject, d.kind, d.attempt,
+       d.next_at, d.created_at, d.sent_at, d.last_error, d.user_id, u.name AS user_name
+     FROM deliveries d JOIN users u ON u.id = d.user_id";
+
+impl Store {
+    /// A page of deliveries, newest first, after the one made at `after.0` with id `after.1`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn deliveries(
+        &self,
+        filter: &Filter,
+        after: Option<(Instant, DeliveryId)>,
+        limit: i64,
+    ) -> Result<Vec<Item>, StoreError> {
+        let pattern = filter.query.as_deref().map(contains);
+        on_read!(self, |pool| {
+            sqlx::query_as::<DB, ItemRow>(formatcp!(
+                "{ITEM}
+                 WHERE ($1 IS NULL OR d.status = $1) AND ($2 IS NULL OR d.channel = $2)
+                   AND ($3 IS NULL OR d.address {LIKE} $3 ESCAPE '!' OR d.subject {LIKE} $3 ESCAPE '!')
+                   AND ($4 IS NULL OR (d.created_at, d.id) < ($4, $5))
+                 ORDER BY d.created_at DESC, d.id DESC LIMIT $6",
+                LIKE = <DB as Dialect>::ILIKE
+            ))
+            .bind(filter.status.map(DeliveryStatus::as_str))
+            .bind(filter.channel.as_deref())
+            .bind(pattern)
+            .bind(after.map(|(at, _)| at))
+            .bind(after.map(|(_, id)| id.uuid()))
+            .bind(limit)
+            .fetch_all(pool)
+            .await?
+            .into_iter()
+            .map(Item::try_from)
+            .collect()
+        })
+    }
+
+    /// One delivery with its content and attempts.
+    ///
+    /// # Errors
+    /// When the database fails or the row cannot be read.
+    pub async fn delivery(&self, id: DeliveryId) -> Result<Option<ItemDetail>, StoreError> {
+        let found = on_read!(self, |pool| {
+            let item = sqlx::query_as::<DB, ItemRow>(formatcp!("{ITEM} WHERE d.id = $1"))
+                .bind(id.uuid())
+                .fetch_optional(pool)
+                .await?;
+            let content =
+                sqlx::query_scalar::<DB, Value>("SELECT content FROM deliveries WHERE id = $1")
+                    .bind(id.uuid())
+                    .fetch_optional(pool)
+                    .await?;
+            let attempts = sqlx::query_as::<DB, Attempt>(
+                "SELECT number, started_at, finished_at, outcome, provider_id, error
+                 FROM attempts WHERE delivery_id = $1 ORDER BY number",
+            )
+            .bind(id.uuid())
+            .fetch_all(pool)
+            .await?;
+            item.zip(content)
+                .map(|(item, content)| (item, content, attempts))
+        });
+        let Some((item, content, attempts)) = found else {
+            return Ok(None);
+        };
+        Ok(Some(ItemDetail {
+            item: item.try_into()?,
+            content: serde_json::from_value(content).map_err(StoreError::unreadable)?,
+            attempts,
+        }))
+    }
+
+    /// Makes a dead or doubtful delivery due again. Past its last regular attempt it is tried once more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn resend_delivery(
+        &self,
+        id: DeliveryId,
+        now: Instant,
+    ) -> Result<Resent, StoreError> {
+        let mut tx = self.begin().await?;
+        let resent = on_tx!(&mut tx, |c| {
+            let changed = sqlx::query::<DB>(
+                "UPDATE deliveries SET status = 'retrying', next_at = $2, updated_at = $2
+                 WHERE id = $1 AND status IN ('dead', 'ambiguous')",
+            )
+            .bind(id.uuid())
+            .bind(now)
+            .execute(&mut *c)
+            .await?
+            .rows_affected();
+            if changed > 0 {
+                Resent::Due
+            } else {
+                let status: Option<String> =
+                    sqlx::query_scalar::<DB, String>("SELECT status FROM deliveries WHERE id = $1")
+                        .bind(id.uuid())
+                        .fetch_optional(&mut *c)
+                        .await?;
+                match status {
+                    Some(status) => Resent::NotNow(status.parse().map_err(StoreError::unreadable)?),
+                    None => Resent::Missing,
+                }
+            }
+        });
+        tx.commit().await?;
+        Ok(resent)
+    }
+}
+
+/// A `LIKE` pattern for a text anywhere, with `!` as the escape.
+fn contains(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
