@@ -10,5 +10,3 @@ FROM generate_series(0, :experts + :clients - 1) AS n;
 INSERT INTO experts (user_id, headline, tags, time_zone, weekly, booking_rules, presence, presence_since,
                      stars_sum, review_count, version)
 SELECT id, '', '[]', 'UTC', '[]', '{}', 'online', now(), 0, 0, 1 FROM users WHERE role = 'expert';
-
-CREATE SEQUENCE bench_booking MINVALUE 0;
