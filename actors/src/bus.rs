@@ -31,7 +31,7 @@ pub trait Bus: Send + Sync {
 /// The receiving end of a bus on this node. Calls must return at once.
 pub trait BusSink: Send + Sync {
     /// A message arrived.
-    fn message(&self, channel: &str, payload: Bytes);
+    fn message(&self, channel: &str, payload: &[u8]);
 
     /// From now on the messages of this channel arrive; earlier ones may have been missed.
     fn subscribed(&self, channel: &str);

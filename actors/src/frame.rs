@@ -27,6 +27,11 @@ impl Frame {
         &self.wire
     }
 
+    /// The whole WebSocket frame, given up.
+    pub fn into_wire(self) -> Bytes {
+        self.wire
+    }
+
     /// The JSON text alone.
     pub fn json(&self) -> Bytes {
         self.wire.slice(usize::from(self.head)..)

@@ -116,12 +116,11 @@ impl Session {
         if self.closing.load(Ordering::Relaxed) {
             return;
         }
-        let length = frame.wire().len();
-        if self.queued.fetch_add(length, Ordering::Relaxed) + length > QUEUE_LIMIT {
+        if self.hold(frame.wire().len()) {
+            self.to.do_send(Push::Frame(frame.clone()));
+        } else {
             self.close(Close::Slow);
-            return;
         }
-        self.to.do_send(Push::Frame(frame.clone()));
     }
 
     /// Ends the connection, once.
@@ -134,6 +133,11 @@ impl Session {
     /// The transport has gone: nothing is pushed any more.
     pub(crate) fn end(&self) {
         self.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Counts bytes that the transport queues by itself; whether there was room for them.
+    pub fn hold(&self, bytes: usize) -> bool {
+        self.queued.fetch_add(bytes, Ordering::Relaxed) + bytes <= QUEUE_LIMIT
     }
 
     /// Told by the transport when bytes of pushed frames have left.

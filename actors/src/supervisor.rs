@@ -16,7 +16,7 @@ use belfry_domain::event::SOURCE;
 use belfry_domain::id::{EventId, UserId, uuid_at};
 use belfry_domain::inbox::{Notification, Offset, Read};
 use belfry_domain::topic::Topic;
-use belfry_store::Store;
+use belfry_store::{Store, StoreError};
 use bytes::Bytes;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -184,6 +184,30 @@ impl Supervisor {
         }
     }
 
+    /// Marks what `user` has read and tells all their connections, on every node. Answers whether it is
+    /// theirs.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mark_read(&self, user: UserId, read: Read) -> Result<bool, StoreError> {
+        let now = self.0.world.clock.now();
+        let read = match read {
+            Read::One(id) => {
+                if !self.store().read_notification(user, id, now).await? {
+                    return Ok(false);
+                }
+                read
+            }
+            // Never further than the inbox goes: what is yet to come is not read.
+            Read::UpTo(offset) => {
+                let inbox = self.store();
+                Read::UpTo(inbox.read_notifications_up_to(user, offset, now).await?)
+            }
+        };
+        self.read(user, read);
+        Ok(true)
+    }
+
     /// Tells all connections of `user`, on every node, what was read.
     pub fn read(&self, user: UserId, read: Read) {
         self.0
@@ -334,18 +358,18 @@ impl Directory {
 }
 
 impl BusSink for Directory {
-    fn message(&self, channel: &str, payload: Bytes) {
+    fn message(&self, channel: &str, payload: &[u8]) {
         self.counts.heard.increment(1);
         if let Some(user) = user_of(channel) {
-            self.user_message(user, &payload);
+            self.user_message(user, payload);
         } else if let Some(Ok(topic)) = channel.strip_prefix(topic::CHANNEL).map(str::parse) {
-            self.topic_message(topic, &payload);
+            self.topic_message(topic, payload);
         } else if let Some(Ok(expert)) = channel.strip_prefix(EXPERT_CHANNEL).map(str::parse) {
             if let Some(experts) = self.experts.get() {
-                experts.heard(expert, &payload);
+                experts.heard(expert, payload);
             }
         } else if channel == DISABLED_CHANNEL {
-            match std::str::from_utf8(&payload).map(str::parse) {
+            match std::str::from_utf8(payload).map(str::parse) {
                 Ok(Ok(user)) => self.close_user(user, Close::Disabled),
                 _ => self.counts.unusable.increment(1),
             }

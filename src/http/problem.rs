@@ -157,9 +157,15 @@ impl ResponseError for Problem {
     }
 }
 
-/// The language to answer in: the first supported one of `Accept-Language`, in order of its weights.
+/// The language to answer in, by the request's `Accept-Language`.
 pub fn language(request: &HttpRequest) -> &'static str {
-    let Some(header) = request.headers().get("accept-language").and_then(|h| h.to_str().ok()) else {
+    let header = request.headers().get("accept-language");
+    preferred(header.and_then(|header| header.to_str().ok()))
+}
+
+/// The first supported language of an `Accept-Language`, in order of its weights.
+pub fn preferred(header: Option<&str>) -> &'static str {
+    let Some(header) = header else {
         return LANGUAGES[0];
     };
     let mut wanted: Vec<(&str, f32)> = header

@@ -202,7 +202,8 @@ impl Store {
         Ok(found == 1)
     }
 
-    /// Marks everything up to and including `offset` read.
+    /// Marks everything up to and including `offset` read; answers the offset up to which there was
+    /// something to read.
     ///
     /// # Errors
     /// When the database fails.
@@ -211,7 +212,15 @@ impl Store {
         user: UserId,
         offset: Offset,
         now: Instant,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Offset, StoreError> {
+        let newest = on_read!(self, |pool| sqlx::query_scalar::<DB, i64>(
+            "SELECT last_offset FROM inbox_counters WHERE user_id = $1",
+        )
+        .bind(user.uuid())
+        .fetch_optional(pool)
+        .await?)
+        .unwrap_or(0);
+        let offset = offset.clamp(0, newest);
         on_write!(self, |pool| sqlx::query::<DB>(
             r#"UPDATE notifications SET read_at = $3
                WHERE user_id = $1 AND "offset" <= $2 AND read_at IS NULL"#,
@@ -222,27 +231,7 @@ impl Store {
         .execute(pool)
         .await?
         .rows_affected());
-        Ok(())
-    }
-
-    /// Marks everything read that exists now; answers the offset up to which.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn read_all_notifications(
-        &self,
-        user: UserId,
-        now: Instant,
-    ) -> Result<Offset, StoreError> {
-        let newest = on_read!(self, |pool| sqlx::query_scalar::<DB, i64>(
-            "SELECT last_offset FROM inbox_counters WHERE user_id = $1",
-        )
-        .bind(user.uuid())
-        .fetch_optional(pool)
-        .await?)
-        .unwrap_or(0);
-        self.read_notifications_up_to(user, newest, now).await?;
-        Ok(newest)
+        Ok(offset)
     }
 
     /// Deletes one entry. Its offset is never given again.
