@@ -2,5 +2,7 @@
 
 /// The bus between nodes.
 pub mod bus;
+/// The ways out of the house.
+pub mod channel;
 /// Everything over HTTP.
 pub mod http;
