@@ -4,5 +4,7 @@
 pub mod bus;
 /// The ways out of the house.
 pub mod channel;
+/// Whether a running server is ready, for container health checks.
+pub mod health;
 /// Everything over HTTP.
 pub mod http;
