@@ -60,11 +60,11 @@ function View() {
     first.current = false;
   }, [path, loaded]);
 
-  if (phase.value === "unreachable") return html`<${Failed} error=${{ offline: true }} retry=${resume} />`;
-  if (error) return html`<${Failed} error=${error} retry=${() => location.reload()} />`;
+  if (phase.value === "unreachable") return html`<${Failed} page error=${{ offline: true }} retry=${resume} />`;
+  if (error) return html`<${Failed} page error=${error} retry=${() => location.reload()} />`;
   if (!loaded || loaded.route !== route || needsSignIn) return html`<${Skeleton} kind="page" />`;
   if (!allowed(route)) {
-    return html`<${Empty} icon="ban" title=${t("denied.title")} text=${t("denied.text")}><a class="button" href="/">${t("not_found.home")}</a><//>`;
+    return html`<${Empty} page icon="ban" title=${t("denied.title")} text=${t("denied.text")}><a class="button" href="/">${t("not_found.home")}</a><//>`;
   }
   return html`<${loaded.Page} key=${path} params=${params} query=${query} path=${path} />`;
 }

@@ -13,6 +13,7 @@ import { Failed, Skeleton } from "./states.js";
 
 const SLOT_MINUTES = "00:30";
 const LONG_PRESS_MS = 400;
+const AFTER_DRAG_MS = 300;
 
 /** @type {Record<string, string[]>} */
 const views = { day: ["timeGridDay", "timeGridDay"], week: ["timeGridWeek", "listWeek"], month: ["dayGridMonth", "dayGridMonth"] };
@@ -77,6 +78,14 @@ export function AgendaCalendar(props) {
     const offset = offsetNow();
     const wall = (/** @type {Date} */ at) => new Date(at.getTime() + offset * 60_000).toISOString().slice(0, 19);
     const instant = (/** @type {Date} */ at) => instantOf(wall(at), zone.value);
+    let draggedAt = -Infinity;
+    const open = (/** @type {{booking?: Booking, off?: TimeOff}} */ { booking, off }) => {
+      // The press that ends a drag is no press on the event.
+      if (performance.now() - draggedAt < AFTER_DRAG_MS) return;
+      if (booking) handlers.current.onOpen(booking);
+      else if (off) handlers.current.onOff(off);
+    };
+    const stopRoles = target.current ? keepRolesTrue(target.current) : () => {};
     calendarLibrary().then(
       (loaded) => {
         if (!current || !target.current) return;
@@ -104,12 +113,8 @@ export function AgendaCalendar(props) {
           noEventsContent: t("agenda.none"),
           events: [],
           datesSet: (/** @type {any} */ { start, end }) => handlers.current.onRange(wall(start).slice(0, 10), wall(end).slice(0, 10)),
-          eventContent: ({ event }) => ({ domNodes: content(event) }),
-          eventClick: (/** @type {any} */ { event }) => {
-            const { booking, off } = event.extendedProps;
-            if (booking) handlers.current.onOpen(booking);
-            else if (off) handlers.current.onOff(off);
-          },
+          eventContent: ({ event }) => ({ domNodes: [content(event, open)] }),
+          eventDragStop: () => (draggedAt = performance.now()),
           eventDrop: (/** @type {any} */ { event, revert }) => handlers.current.onMove(event.extendedProps.booking, instant(event.start), revert),
           select: (/** @type {any} */ { start, end }) => {
             handlers.current.onBlock(instant(start), instant(end));
@@ -122,6 +127,7 @@ export function AgendaCalendar(props) {
     );
     return () => {
       current = false;
+      stopRoles();
       if (made) library.destroy(made);
       setCalendar(null);
     };
@@ -138,19 +144,43 @@ export function AgendaCalendar(props) {
   return html`<div class="agenda-calendar">${!calendar && html`<${Skeleton} rows=${5} />`}<div ref=${target}></div></div>`;
 }
 
-/** The words inside an event: time, person, status; built as nodes, never as HTML text. @param {any} event */
-function content(event) {
+/**
+ * The inside of an event: one button with time, person and status; built as nodes, never as HTML text.
+ * @param {any} event @param {(what: {booking?: Booking, off?: TimeOff}) => void} open
+ */
+function content(event, open) {
   const { booking, off } = event.extendedProps;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "agenda-open";
+  button.addEventListener("click", () => open({ booking, off }));
   const line = (/** @type {string} */ className, /** @type {string} */ text) => {
     const made = document.createElement("span");
     made.className = className;
     made.textContent = text;
-    return made;
+    button.append(made, " ");
   };
   const at = (booking ?? off)?.starts_at;
-  return [
-    ...(at ? [line("agenda-time", formatTime(at, zone.value))] : []),
-    line("agenda-title", event.title),
-    ...(booking ? [line("agenda-status", t(`status.${booking.status}`))] : []),
-  ];
+  if (at) line("agenda-time", formatTime(at, zone.value));
+  line("agenda-title", event.title);
+  if (booking) line("agenda-status", t(`status.${booking.status}`));
+  return button;
+}
+
+/**
+ * The calendar claims to be a table but leaves rows out, which makes screen readers say nonsense. Without those claims
+ * it reads as what it is: headings and buttons in order.
+ * @param {HTMLElement} target @returns {() => void} stops
+ */
+function keepRolesTrue(target) {
+  const correct = () => {
+    for (const one of target.querySelectorAll('[role]:not([role="button"])')) one.removeAttribute("role");
+    for (const name of ["aria-colindex", "aria-colspan"]) {
+      for (const one of target.querySelectorAll(`[${name}]`)) one.removeAttribute(name);
+    }
+    for (const one of target.querySelectorAll("h4:not([aria-level])")) one.setAttribute("aria-level", "3");
+  };
+  const watcher = new MutationObserver(correct);
+  watcher.observe(target, { childList: true, subtree: true, attributes: true, attributeFilter: ["role"] });
+  return () => watcher.disconnect();
 }

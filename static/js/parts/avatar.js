@@ -11,5 +11,6 @@ const initials = (name) => {
 export function Avatar({ name, url, size = "m" }) {
   if (url) return html`<img class=${`avatar ${size}`} src=${url} alt="" loading="lazy" />`;
   const tint = [...name].reduce((sum, letter) => sum + (letter.codePointAt(0) ?? 0), 0) % 6;
-  return html`<span class=${`avatar ${size} tint${tint}`} aria-hidden="true">${initials(name)}</span>`;
+  // The letters are drawn by the style sheet, so that they are no part of any button's words.
+  return html`<span class=${`avatar ${size} tint${tint}`} data-initials=${initials(name)}></span>`;
 }

@@ -23,6 +23,8 @@ function rebuild(from, into) {
       const value = node.getAttribute(name);
       if (value !== null) made.setAttribute(name, value);
     }
+    // A mail has its own order of headings; here they are only large words.
+    if (/^H[1-4]$/.test(node.tagName)) made.setAttribute("role", "presentation");
     // Through the object model, because a style attribute would be inline code; what loads from elsewhere is dropped.
     const style = node.getAttribute("data-mail-style");
     if (style && !/url\(|position|@import/i.test(style)) made.style.cssText = style;

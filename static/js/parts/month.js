@@ -54,7 +54,7 @@ export function Month({ month, counts, date, first, last, onDate, onMonth }) {
           onClick=${() => count && onDate(day)}
         >
           <span>${dayNumber(day)}</span>
-          <small>${count || ""}</small>
+          <small data-count=${count || undefined}></small>
         </button>`;
       })}
     </div>

@@ -10,11 +10,11 @@ export const Skeleton = ({ rows = 4, kind = "rows" }) => html`
     ${Array.from({ length: rows }, (_, i) => html`<div class="bone" key=${i}><i></i><i></i><i></i></div>`)}
   </div>`;
 
-/** @param {{icon?: string, title: string, text?: string, children?: any}} props */
-export const Empty = ({ icon = "inbox", title, text, children }) => html`
+/** @param {{icon?: string, title: string, text?: string, page?: boolean, children?: any}} props page: it is all the page shows, so its title is the page's heading */
+export const Empty = ({ icon = "inbox", title, text, page, children }) => html`
   <div class="state">
     <span class="state-icon"><${Icon} name=${icon} size=${28} /></span>
-    <p class="state-title">${title}</p>
+    <${page ? "h1" : "p"} class="state-title">${title}<//>
     ${text && html`<p class="soft">${text}</p>`}
     ${children && html`<div class="actions center">${children}</div>`}
   </div>`;
@@ -27,11 +27,11 @@ export function explain(error) {
   return t("state.unexpected");
 }
 
-/** @param {{error: any, retry?: () => void}} props */
-export const Failed = ({ error, retry }) => html`
+/** @param {{error: any, retry?: () => void, page?: boolean}} props page: as for Empty */
+export const Failed = ({ error, retry, page }) => html`
   <div class="state" role="alert">
     <span class="state-icon bad"><${Icon} name=${error?.offline ? "offline" : "cross"} size=${28} /></span>
-    <p class="state-title">${error?.status === 404 ? t("state.gone") : t("state.failed")}</p>
+    <${page ? "h1" : "p"} class="state-title">${error?.status === 404 ? t("state.gone") : t("state.failed")}<//>
     <p class="soft">${explain(error)}</p>
     ${retry && html`<div class="actions center"><button class="button" type="button" onClick=${retry}><${Icon} name="retry" />${t("state.retry")}</button></div>`}
   </div>`;

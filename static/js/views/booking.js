@@ -41,7 +41,7 @@ export default function BookingPage({ params: { id }, query }) {
   }, [page.refresh]);
 
   if (page.loading) return html`<${Skeleton} kind="page" rows=${5} />`;
-  if (page.error || !page.data) return html`<${Failed} error=${page.error} retry=${page.retry} />`;
+  if (page.error || !page.data) return html`<${Failed} page error=${page.error} retry=${page.retry} />`;
   const { booking, history, etag } = page.data;
   const done = () => {
     setDoing(null);

@@ -22,7 +22,7 @@ import { formatLength, zoneCity, zoneOffset } from "../time.js";
 export default function ExpertPage({ params, query, path }) {
   const page = useLoad(() => api.get(`/experts/${params.id}`), [params.id]);
   if (page.loading) return html`<${Skeleton} kind="page" rows=${5} />`;
-  if (page.error) return html`<${Failed} error=${page.error} retry=${page.retry} />`;
+  if (page.error) return html`<${Failed} page error=${page.error} retry=${page.retry} />`;
   /** @type {Expert} */
   const expert = page.data;
   const offered = expert.booking_rules.minutes;

@@ -40,7 +40,7 @@ function Reset({ token }) {
     go("/login", { replace: true });
     say(t("reset.done"), { tone: "good" });
   };
-  if (!token) return html`<${Empty} icon="ban" title=${t("reset.no_token")} text=${t("reset.no_token_text")}><a class="button" href="/forgot">${t("forgot.title")}</a><//>`;
+  if (!token) return html`<${Empty} page icon="ban" title=${t("reset.no_token")} text=${t("reset.no_token_text")}><a class="button" href="/forgot">${t("forgot.title")}</a><//>`;
   return html`<div class="narrow">
     <header class="page-head"><h1>${t("reset.title")}</h1></header>
     <form class="card" onSubmit=${form.submit(save)} novalidate>

@@ -1,0 +1,78 @@
+// The bell: counts live, and what is read in one tab is read in all.
+import assert from "node:assert/strict";
+import test, { after } from "node:test";
+import { call, close, expertOf, freeSlots, live, nothingWrong, open, person, signIn } from "./support/browser.js";
+
+after(close);
+
+const count = async (page) => Number((await page.locator(".bell .count").count()) ? await page.locator(".bell .count").textContent() : 0);
+const counts = (page, wanted) => page.waitForFunction((n) => (document.querySelector(".bell .count")?.textContent ?? "0") === n, String(wanted));
+
+test("news raises the count in every tab, and reading it in one lowers it in the other", async () => {
+  const expert = await expertOf("expert4@belfry.test");
+  const minutes = expert.booking_rules.minutes[0];
+  const desk = await person("expert4@belfry.test");
+  const { access_token: token } = await signIn("client3@belfry.test");
+  await call("POST", "/notifications/read-all", { token: desk.session.access_token });
+
+  const [first, second] = [await desk.tab("/"), await desk.tab("/notifications")];
+  await Promise.all([live(first), live(second)]);
+  assert.equal(await count(first), 0);
+
+  const book = async (slot) => {
+    const { status, body } = await call("POST", "/bookings", { token, body: { expert_id: expert.id, starts_at: slot.starts_at, minutes, mode: "online" } });
+    assert.equal(status, 201, JSON.stringify(body));
+    return body;
+  };
+  const free = await freeSlots(expert.id, { minutes });
+  await book(free[0]);
+  await book(free.at(-1));
+  await Promise.all([counts(first, 2), counts(second, 2)]);
+  assert.match(await first.title(), /^\(2\) /);
+  assert.equal(await second.locator(".news.unread").count(), 2);
+
+  // The drop-down of one tab shows both; the page of the other marks one.
+  await first.locator(".bell > button").click();
+  await first.locator(".bell-list .news.unread").nth(1).waitFor();
+  await second.locator(".news.unread").first().getByRole("button", { name: /^Mark as read/ }).click();
+  await Promise.all([counts(first, 1), counts(second, 1)]);
+  await first.waitForFunction(() => document.querySelectorAll(".bell-list .news.unread").length === 1);
+
+  await first.getByRole("button", { name: "Mark all as read" }).click();
+  await Promise.all([counts(first, 0), counts(second, 0)]);
+  await second.waitForFunction(() => document.querySelectorAll(".news.unread").length === 0);
+
+  await open(second, "/notifications?show=unread");
+  await second.getByText("Everything is read").waitFor();
+  nothingWrong(desk.complaints);
+  await desk.end();
+});
+
+test("after a drop the page catches up by itself", async () => {
+  const expert = await expertOf("expert5@belfry.test");
+  const minutes = expert.booking_rules.minutes[0];
+  const desk = await person("expert5@belfry.test");
+  const { access_token: token } = await signIn("client2@belfry.test");
+  await call("POST", "/notifications/read-all", { token: desk.session.access_token });
+  // The sockets of this page go through a door that the test can shut.
+  const page = await desk.tab();
+  const sockets = [];
+  let shut = false;
+  await page.routeWebSocket(/\/ws\?/, (socket) => {
+    if (shut) return void socket.close({ code: 1012 });
+    socket.connectToServer();
+    sockets.push(socket);
+  });
+  await open(page, "/bookings");
+  await live(page);
+  shut = true;
+  for (const socket of sockets) await socket.close({ code: 1012 });
+  await page.locator(".connection.reconnecting, .connection.polling").waitFor({ state: "attached" });
+  const [slot] = await freeSlots(expert.id, { minutes });
+  const { status, body } = await call("POST", "/bookings", { token, body: { expert_id: expert.id, starts_at: slot.starts_at, minutes, mode: "online" } });
+  assert.equal(status, 201, JSON.stringify(body));
+  shut = false;
+  await counts(page, 1);
+  await page.locator(`a[href="/bookings/${body.id}"]`).waitFor();
+  await desk.end();
+});

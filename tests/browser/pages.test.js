@@ -1,0 +1,170 @@
+// What every page is held to: nothing for axe to say in both themes, no console error, no sideways scroll, on a phone,
+// a tablet and a desk. Leaves screenshots in shots/ to be looked at.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import test, { after } from "node:test";
+import { axe, call, close, expertOf, freeSlots, nothingWrong, open, person, signIn } from "./support/browser.js";
+
+after(close);
+
+const SHOTS = join(import.meta.dirname, "shots");
+mkdirSync(SHOTS, { recursive: true });
+const WIDTHS = [360, 768, 1280];
+
+/** Looks at one page in all its sizes and themes. */
+async function inspect(page, name, path, found) {
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+  await open(page, path);
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: width < 600 ? 780 : 900 });
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      // A frame, so that layout and colours have followed.
+      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+      // Structure does not depend on the theme, so dark is asked for its colours only.
+      for (const violation of await axe(page, colorScheme === "dark" ? ["color-contrast"] : null)) found.push(`${name} ${width} ${colorScheme}: ${violation}`);
+      await page.screenshot({ path: join(SHOTS, `${name}-${width}-${colorScheme}.png`) });
+    }
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    if (wide > 0) found.push(`${name} ${width}: ${wide} px too wide`);
+  }
+}
+
+test("pages of a visitor", async () => {
+  const expert = await expertOf("expert1@belfry.test");
+  const [slot] = await freeSlots(expert.id);
+  const visitor = await person(null, { expect: [422] });
+  const page = await visitor.tab();
+  const found = [];
+  await inspect(page, "experts", "/", found);
+  await inspect(page, "experts-none", "/?query=zzzzzz", found);
+  await inspect(page, "expert", `/experts/${expert.id}`, found);
+  await inspect(page, "expert-sign-in", `/experts/${expert.id}?at=${encodeURIComponent(slot.starts_at)}`, found);
+  await inspect(page, "lookup", "/lookup", found);
+  await inspect(page, "login", "/login", found);
+  await inspect(page, "register", "/register", found);
+  await inspect(page, "forgot", "/forgot", found);
+  await inspect(page, "reset", "/reset?token=x", found);
+  await inspect(page, "verify", "/verify?token=x", found);
+  nothingWrong(found, visitor.complaints);
+  await visitor.end();
+});
+
+test("pages of a client", async () => {
+  const expert = await expertOf("expert9@belfry.test");
+  const [slot] = await freeSlots(expert.id);
+  const { access_token: token } = await signIn("client1@belfry.test");
+  const mine = (await call("GET", "/bookings?limit=100", { token })).body.items;
+  const completed = mine.find((one) => one.status === "completed") ?? mine[0];
+  const coming = mine.find((one) => one.actions.includes("cancel")) ?? mine[0];
+  const client = await person("client1@belfry.test", { expect: [404] });
+  const page = await client.tab();
+  const found = [];
+  await inspect(page, "book", `/experts/${expert.id}?at=${encodeURIComponent(slot.starts_at)}`, found);
+  await inspect(page, "bookings", "/bookings", found);
+  await inspect(page, "bookings-past", "/bookings?when=past", found);
+  await inspect(page, "bookings-none", "/bookings?query=zzzzzz", found);
+  await inspect(page, "booking", `/bookings/${coming.id}`, found);
+  await inspect(page, "booked", `/bookings/${coming.id}?booked=1`, found);
+  await inspect(page, "booking-completed", `/bookings/${completed.id}`, found);
+  await inspect(page, "booking-failed", "/bookings/0192d3a0-0000-7000-8000-000000000000", found);
+  await inspect(page, "notifications", "/notifications", found);
+  await inspect(page, "me", "/me", found);
+  await inspect(page, "denied", "/admin/people", found);
+  nothingWrong(found, client.complaints);
+  await client.end();
+});
+
+test("pages of an expert", async () => {
+  const desk = await person("expert1@belfry.test");
+  const page = await desk.tab();
+  const found = [];
+  await inspect(page, "live", "/live", found);
+  for (const view of ["day", "week", "month"]) await inspect(page, `agenda-${view}`, `/agenda?view=${view}`, found);
+  await inspect(page, "schedule", "/schedule", found);
+  await inspect(page, "me-expert", "/me", found);
+  nothingWrong(found, desk.complaints);
+  await desk.end();
+});
+
+test("pages of an administrator", async () => {
+  const admin = await person("admin@belfry.test");
+  const page = await admin.tab();
+  const found = [];
+  const mails = (await call("GET", "/admin/deliveries?limit=1", { token: admin.session.access_token })).body.items;
+  await inspect(page, "outbox", "/admin/outbox", found);
+  await inspect(page, "outbox-open", `/admin/outbox?open=${mails[0].id}`, found);
+  await inspect(page, "people", "/admin/people", found);
+  await inspect(page, "live-admin", "/live", found);
+  nothingWrong(found, admin.complaints);
+  await admin.end();
+});
+
+test("what floats: bell, menus and dialogs", async () => {
+  const desk = await person("expert1@belfry.test");
+  const page = await desk.tab("/live");
+  const found = [];
+  const look = async (name) => {
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 800 });
+      for (const violation of await axe(page)) found.push(`${name} ${width}: ${violation}`);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      if (wide > 0) found.push(`${name} ${width}: ${wide} px too wide`);
+      await page.screenshot({ path: join(SHOTS, `${name}-${width}.png`) });
+    }
+  };
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await page.locator(".bell > button").click();
+  await page.locator(".bell-list .skeleton").waitFor({ state: "detached" });
+  await look("bell");
+  await page.keyboard.press("Escape");
+  await page.locator(".bell-list").waitFor({ state: "detached" });
+  await page.getByRole("button", { name: /^Menu of/ }).click();
+  await look("menu");
+  await page.keyboard.press("Escape");
+  const { body } = await call("GET", "/bookings?sort=-starts_at&limit=100", { token: desk.session.access_token });
+  const booking = body.items.find((one) => one.actions.includes("reschedule"));
+  await open(page, `/bookings/${booking.id}`);
+  for (const verb of ["edit", "cancel", "reschedule"]) {
+    await page.locator(`[data-verb="${verb}"]`).click();
+    await page.locator("dialog .skeleton").waitFor({ state: "detached" });
+    await look(`dialog-${verb}`);
+    await page.keyboard.press("Escape");
+    await page.locator("dialog").waitFor({ state: "detached" });
+  }
+  nothingWrong(found, desk.complaints);
+  await desk.end();
+});
+
+test("an address that leads nowhere says so, in every language", async () => {
+  const visitor = await person(null, { expect: [404] });
+  const page = await visitor.tab();
+  await open(page, "/experts/none/of/this");
+  await page.getByText("Page not found").first().waitFor();
+  for (const [tag, words] of [["vi", "Không tìm thấy trang"], ["zh", "找不到页面"]]) {
+    await page.evaluate((language) => localStorage.setItem("belfry.locale", language), tag);
+    const other = await visitor.context.newPage();
+    await other.addInitScript((language) => localStorage.setItem("belfry.locale", language), tag);
+    await open(other, "/experts/none/of/this");
+    await other.getByText(words).first().waitFor();
+    assert.equal(await other.evaluate(() => document.documentElement.lang), tag);
+  }
+  await visitor.end();
+});
+
+test("offline is said, and what was typed stays", async () => {
+  const visitor = await person(null);
+  const page = await visitor.tab("/lookup");
+  await page.getByLabel("Booking code").fill("123456");
+  await visitor.context.setOffline(true);
+  await page.locator(".offline-bar").waitFor();
+  await page.getByLabel("E-mail or phone").fill("me@example.org");
+  await page.getByRole("button", { name: "Look it up" }).click();
+  await page.getByRole("alert").waitFor();
+  assert.equal(await page.getByLabel("Booking code").inputValue(), "123456");
+  await visitor.context.setOffline(false);
+  await page.locator(".offline-bar").waitFor({ state: "detached" });
+  await visitor.end();
+});
