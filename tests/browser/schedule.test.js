@@ -7,12 +7,16 @@ after(close);
 
 const addDays = (date, days) => new Date(Date.parse(`${date}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10);
 
-test("hours, rules, an exception and time off all show in the preview and on the client's open page", async () => {
+test("hours, rules, an exception and time off all show in the preview and on the client's open page", async (t) => {
   const expert = await expertOf("expert6@belfry.test");
   const desk = await person("expert6@belfry.test", { expect: [422] });
   const client = await person("client1@belfry.test");
   const token = desk.session.access_token;
   const before = (await call("GET", `/experts/${expert.id}/schedule`, { token })).body;
+  t.after(async () => {
+    await call("PUT", `/experts/${expert.id}/schedule`, { token, body: before });
+    await call("DELETE", `/experts/${expert.id}/overrides/${day}`, { token });
+  });
 
   // A day two weeks ahead in the expert's zone, so that neither notice nor a demo holiday of this week matters.
   const today = new Intl.DateTimeFormat("en-CA", { timeZone: before.time_zone }).format(new Date());
@@ -71,18 +75,16 @@ test("hours, rules, an exception and time off all show in the preview and on the
   await watching.waitForFunction(() => [...document.querySelectorAll(".slots .slot")].map((slot) => slot.textContent.trim().slice(0, 5)).join() === "15:00,16:00");
 
   const off = page.locator('section[aria-labelledby="time-off"]');
-  await off.getByLabel("From").fill(`${day}T16:00`);
-  await off.getByLabel("Until").fill(`${day}T18:00`);
+  await off.getByLabel("From", { exact: true }).fill(`${day}T16:00`);
+  await off.getByLabel("Until", { exact: true }).fill(`${day}T18:00`);
   await off.getByLabel("Reason").fill("Dentist");
   await off.getByRole("button", { name: "Add time off" }).click();
   await off.getByText("Dentist").waitFor();
   await watching.waitForFunction(() => [...document.querySelectorAll(".slots .slot")].map((slot) => slot.textContent.trim().slice(0, 5)).join() === "15:00");
 
-  // Back to what was.
   await off.locator("li", { hasText: "Dentist" }).getByRole("button").click();
   await off.getByText("Dentist").waitFor({ state: "detached" });
   await overrides.locator("li").first().getByRole("button").click();
-  await call("PUT", `/experts/${expert.id}/schedule`, { token, body: before });
   nothingWrong(desk.complaints, client.complaints);
   await Promise.all([desk.end(), client.end()]);
 });

@@ -15,8 +15,8 @@ const SLOT_MINUTES = "00:30";
 const LONG_PRESS_MS = 400;
 const AFTER_DRAG_MS = 300;
 
-/** @type {Record<string, string[]>} */
-const views = { day: ["timeGridDay", "timeGridDay"], week: ["timeGridWeek", "listWeek"], month: ["dayGridMonth", "dayGridMonth"] };
+/** On a desk and on a phone, where seven columns leave no room for words. @type {Record<string, string[]>} */
+const views = { day: ["timeGridDay", "timeGridDay"], week: ["timeGridWeek", "listWeek"], month: ["dayGridMonth", "listMonth"] };
 
 /** Minutes east of UTC, now. */
 const offsetNow = () => Math.round((Date.parse(`${wallClock(now(), zone.value)}Z`) - now()) / 60_000);
@@ -104,6 +104,7 @@ export function AgendaCalendar(props) {
           slotLabelFormat: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
           eventTimeFormat: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
           dayHeaderFormat: { weekday: "short", day: "numeric" },
+          views: { dayGridMonth: { dayHeaderFormat: { weekday: "short" } } },
           dayMaxEvents: true,
           allDaySlot: false,
           nowIndicator: true,

@@ -64,6 +64,7 @@ export function BookForm({ expert, startsAt, minutes, onBack, onPick }) {
   const keeping = useHold(expert.id, startsAt, minutes);
   const form = useForm({ mode: "online", note: sessionStorage.getItem(DRAFT) ?? "" });
   const sent = useRef({ body: "", key: "" });
+  const title = useRef(/** @type {HTMLElement | null} */ (null));
   const endsAt = new Date(Date.parse(startsAt) + minutes * 60_000).toISOString();
 
   const book = async () => {
@@ -84,12 +85,18 @@ export function BookForm({ expert, startsAt, minutes, onBack, onPick }) {
     go(`/bookings/${booking.id}?booked=1`, { replace: true });
   };
 
+  // On a phone the form opens above what was pressed, so it comes into view, and its heading is read.
+  useEffect(() => {
+    title.current?.focus({ preventScroll: true });
+    title.current?.closest(".book")?.scrollIntoView({ block: "nearest" });
+  }, []);
+
   const problem = form.problem ?? keeping.problem;
   const taken = problem instanceof Problem && problem.slug === "slot-taken";
   const note = form.bind("note");
   return html`<section class="book" aria-labelledby="book-title">
     <button class="link-button back" type="button" onClick=${onBack}><${Icon} name="left" size=${18} />${t("book.back")}</button>
-    <h2 id="book-title">${t("book.title")}</h2>
+    <h2 id="book-title" tabindex="-1" ref=${title}>${t("book.title")}</h2>
     <div class="book-slot">
       <p class="book-when"><${When} at=${startsAt} until=${endsAt} other=${expert.time_zone} /></p>
       <p class="soft">${formatLength(minutes)} · ${expert.name}</p>

@@ -13,8 +13,10 @@ import { Icon } from "./icon.js";
 export function Month({ month, counts, date, first, last, onDate, onMonth }) {
   const ref = useRef(/** @type {HTMLElement | null} */ (null));
   const next = monthStart(month, 1);
+  // Weeks that are over only push the free ones down.
+  const begin = first > month && first < next ? addDays(first, -weekday(first)) : month;
   const days = [];
-  for (let day = month; day < next; day = addDays(day, 1)) days.push(day);
+  for (let day = begin < month ? month : begin; day < next; day = addDays(day, 1)) days.push(day);
   const open = (/** @type {string} */ day) => day >= first && day <= last;
   const stop = date && date >= month && date < next ? date : days.find((day) => (counts?.get(day) ?? 0) > 0) ?? days.find(open);
 
@@ -38,7 +40,7 @@ export function Month({ month, counts, date, first, last, onDate, onMonth }) {
       ${[0, 1, 2, 3, 4, 5, 6].map((i) => html`<span class="month-weekday" key=${i}>${weekdayName(i, "short")}</span>`)}
     </div>
     <div class="month-grid" role="group" aria-label=${formatMonth(month)} onKeyDown=${move}>
-      ${Array.from({ length: weekday(month) }, (_, i) => html`<span key=${`pad${i}`}></span>`)}
+      ${Array.from({ length: weekday(days[0]) }, (_, i) => html`<span key=${`pad${i}`}></span>`)}
       ${days.map((day) => {
         const count = counts?.get(day) ?? 0;
         const label = `${formatDate(day, { weekday: "long", day: "numeric", month: "long" })}, ${counts ? t("month.free", { n: count }) : t("state.loading")}`;

@@ -11,7 +11,7 @@ import { Bell } from "./bell.js";
 import { Icon } from "./icon.js";
 import { PersonMenu } from "./person_menu.js";
 
-/** @typedef {{href: string, icon: string, label: string}} Entry */
+/** @typedef {{href: string, icon: string, label: string, short?: string}} Entry short: for the narrow bottom bar */
 
 /** @returns {{main: Entry[], desk: Entry[], admin: Entry[]}} */
 function entries() {
@@ -19,13 +19,13 @@ function entries() {
   const desk = role === "expert" || role === "manager" || role === "admin";
   return {
     main: [
-      { href: "/", icon: "search", label: t("nav.find") },
-      ...(role ? [{ href: "/bookings", icon: "ticket", label: t("nav.bookings") }] : []),
-      ...(role ? [] : [{ href: "/lookup", icon: "ticket", label: t("nav.lookup") }]),
+      { href: "/", icon: "search", label: t("nav.find"), short: t("nav.find_short") },
+      ...(role ? [{ href: "/bookings", icon: "ticket", label: t("nav.bookings"), short: t("nav.bookings_short") }] : []),
+      ...(role ? [] : [{ href: "/lookup", icon: "ticket", label: t("nav.lookup"), short: t("nav.lookup_short") }]),
     ],
     desk: desk
       ? [
-          { href: "/live", icon: "inbox", label: t("nav.live") },
+          { href: "/live", icon: "inbox", label: t("nav.live"), short: t("nav.live_short") },
           { href: "/agenda", icon: "calendar", label: t("nav.agenda") },
           { href: "/schedule", icon: "week", label: t("nav.schedule") },
         ]
@@ -47,9 +47,9 @@ function isCurrent(href) {
   return path === href || path.startsWith(`${href}/`);
 }
 
-/** @param {{entry: Entry}} props */
-const NavLink = ({ entry }) => html`
-  <a href=${entry.href} aria-current=${isCurrent(entry.href) ? "page" : undefined}><${Icon} name=${entry.icon} /><span>${entry.label}</span></a>`;
+/** @param {{entry: Entry, short?: boolean}} props */
+const NavLink = ({ entry, short }) => html`
+  <a href=${entry.href} aria-current=${isCurrent(entry.href) ? "page" : undefined}><${Icon} name=${entry.icon} /><span>${(short && entry.short) || entry.label}</span></a>`;
 
 export function Shell({ children }) {
   const { main, desk, admin } = entries();
@@ -105,7 +105,7 @@ function BottomBar({ entries: all }) {
   useEffect(() => setOpen(false), [place.value.path]);
   return html`
     <nav class="bottom" aria-label=${t("nav.label")} ref=${ref}>
-      ${shown.map((entry) => html`<${NavLink} key=${entry.href} entry=${entry} />`)}
+      ${shown.map((entry) => html`<${NavLink} key=${entry.href} entry=${entry} short />`)}
       ${rest.length > 0 && html`<button type="button" aria-expanded=${open ? "true" : "false"} class=${rest.some((entry) => isCurrent(entry.href)) ? "current" : ""} onClick=${() => setOpen(!open)}><${Icon} name="more" /><span>${t("nav.more")}</span></button>`}
       ${open && html`<div class="popover up">${rest.map((entry) => html`<${NavLink} key=${entry.href} entry=${entry} />`)}</div>`}
     </nav>`;

@@ -114,7 +114,7 @@ const Booked = ({ booking }) => html`
   <header class="page-head booked">
     <span class="booked-mark"><${Icon} name="check" size=${28} /></span>
     <h1>${t(booking.status === "confirmed" ? "booked.confirmed" : "booked.pending")}</h1>
-    <p aria-live="polite"><${Status} status=${booking.status} /></p>
+    <p class="row wrap" aria-live="polite"><strong><${When} at=${booking.starts_at} until=${booking.ends_at} other=${booking.time_zone} /></strong><${Status} status=${booking.status} /></p>
     <p class="booked-code"><span class="soft">${t("booking.code")}</span><strong class="code">${booking.code}</strong></p>
     <div class="actions"><${CalendarFile} id=${booking.id} code=${booking.code} /><a href="/bookings">${t("booked.all")}</a></div>
     <div class="next-steps">
