@@ -12,13 +12,14 @@
  * @property {Role} role
  * @property {string | null} phone
  * @property {string | null} gender
- * @property {string | null} description
+ * @property {string} description
  * @property {string | null} avatar_url
- * @property {string | null} locale
- * @property {string | null} time_zone
+ * @property {string} locale
+ * @property {string} time_zone
  * @property {boolean} email_verified
  * @property {string} created_at
- * @property {boolean} [disabled]
+ * @property {boolean} [disabled] for administrators
+ * @property {string | null} [branch_id] a manager's
  */
 
 /**
@@ -47,8 +48,8 @@
  * @typedef {object} Expert
  * @property {string} id
  * @property {string} name
- * @property {string | null} headline
- * @property {string | null} description
+ * @property {string} headline
+ * @property {string} description
  * @property {string | null} avatar_url
  * @property {string[]} tags
  * @property {string} time_zone
@@ -56,6 +57,7 @@
  * @property {number} review_count
  * @property {"online" | "busy" | "offline"} presence
  * @property {BookingRules} booking_rules
+ * @property {string | null} [branch_id]
  * @property {string | null} [next_free_at]
  */
 

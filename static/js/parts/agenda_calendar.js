@@ -114,7 +114,7 @@ export function AgendaCalendar(props) {
           noEventsContent: t("agenda.none"),
           events: [],
           datesSet: (/** @type {any} */ { start, end }) => handlers.current.onRange(wall(start).slice(0, 10), wall(end).slice(0, 10)),
-          eventContent: ({ event }) => ({ domNodes: [content(event, open)] }),
+          eventContent: (/** @type {any} */ { event }) => ({ domNodes: [content(event, open)] }),
           eventDragStop: () => (draggedAt = performance.now()),
           eventDrop: (/** @type {any} */ { event, revert }) => handlers.current.onMove(event.extendedProps.booking, instant(event.start), revert),
           select: (/** @type {any} */ { start, end }) => {

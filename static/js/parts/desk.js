@@ -16,7 +16,8 @@ import { Empty, Failed, Skeleton } from "./states.js";
  */
 export function Desk({ query, title, children }) {
   const own = user.value?.role === "expert";
-  const experts = useLoad(async () => (own ? [] : (await api.get("/experts", { limit: 100 })).items), [own]);
+  const branch = user.value?.role === "manager" ? user.value.branch_id : undefined;
+  const experts = useLoad(async () => (own ? [] : (await api.get("/experts", { limit: 100, branch_id: branch })).items), [own, branch]);
   const id = own ? user.value?.id : query.get("expert") ?? experts.data?.[0]?.id;
   const page = useLoad(async () => (id ? api.get(`/experts/${id}`) : null), [id]);
   const failed = experts.error ?? page.error;

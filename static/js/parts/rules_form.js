@@ -12,6 +12,9 @@ const NUMBERS = ["interval_minutes", "buffer_before_minutes", "buffer_after_minu
 /** @type {(keyof BookingRules)[]} */
 const CAPS = ["max_per_day", "max_per_week"];
 
+/** What is no whole number is sent as one that the server refuses at this very field. @param {string} text */
+const whole = (text) => (Number.isInteger(Number(text)) && text.trim() !== "" ? Number(text) : -1);
+
 /** @param {BookingRules} rules @returns {RuleText} */
 export function asText(rules) {
   /** @type {any} */
@@ -24,9 +27,9 @@ export function asText(rules) {
 export function asRules(text) {
   /** @type {any} */
   const rules = { ...text };
-  rules.minutes = String(text.minutes).split(/[\s,;]+/).filter(Boolean).map(Number);
-  for (const name of NUMBERS) rules[name] = Number(text[name]);
-  for (const name of CAPS) rules[name] = text[name] === "" ? null : Number(text[name]);
+  rules.minutes = String(text.minutes).split(/[\s,;]+/).filter(Boolean).map(whole);
+  for (const name of NUMBERS) rules[name] = whole(text[name]);
+  for (const name of CAPS) rules[name] = text[name] === "" ? null : whole(text[name]);
   return rules;
 }
 

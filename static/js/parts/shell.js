@@ -51,6 +51,7 @@ function isCurrent(href) {
 const NavLink = ({ entry, short }) => html`
   <a href=${entry.href} aria-current=${isCurrent(entry.href) ? "page" : undefined}><${Icon} name=${entry.icon} /><span>${(short && entry.short) || entry.label}</span></a>`;
 
+/** @param {{children?: any}} props */
 export function Shell({ children }) {
   const { main, desk, admin } = entries();
   const signedOut = !user.value && phase.value !== "starting";

@@ -33,7 +33,9 @@ function following(list) {
  * @param {{weekly: WeeklyInterval[], problem: any, onChange: (weekly: WeeklyInterval[]) => void}} props
  */
 export function WeekHours({ weekly, problem, onChange }) {
-  const error = (/** @type {number} */ index) => ["", "/from", "/until"].map((end) => problem?.at?.(`/weekly/${index}${end}`)).find(Boolean);
+  /** @type {{pointer: string, detail: string}[]} */
+  const errors = problem?.body?.errors ?? [];
+  const error = (/** @type {number} */ index) => errors.find(({ pointer }) => pointer === `/weekly/${index}` || pointer.startsWith(`/weekly/${index}/`))?.detail;
   const change = (/** @type {number} */ index, /** @type {Partial<WeeklyInterval>} */ part) => onChange(weekly.map((one, i) => (i === index ? { ...one, ...part } : one)));
   const copyToWeek = (/** @type {string} */ day) => {
     const hours = weekly.filter((one) => one.weekday === day);

@@ -12,7 +12,6 @@ import { Failed, Skeleton, explain } from "../parts/states.js";
 import { ZoneField } from "../parts/zone.js";
 import { user } from "../session.js";
 import { chooseZone, say } from "../store.js";
-import { deviceZone } from "../time.js";
 
 /** @import { Expert, User } from "../types.js" */
 
@@ -41,9 +40,9 @@ function Profile({ person }) {
     name: person.name,
     phone: person.phone ?? "",
     gender: person.gender ?? "",
-    description: person.description ?? "",
-    locale: person.locale ?? "en",
-    time_zone: person.time_zone ?? deviceZone,
+    description: person.description,
+    locale: person.locale,
+    time_zone: person.time_zone,
   });
   const save = async () => {
     const { name, phone, gender, description, locale, time_zone } = form.values;
@@ -51,7 +50,7 @@ function Profile({ person }) {
       name: name.trim(),
       phone: phone.replace(/[\s().-]/g, "") || null,
       gender: gender || null,
-      description: description.trim() || null,
+      description: description.trim(),
       locale,
       time_zone,
     });
@@ -158,20 +157,20 @@ function PublicProfile({ id }) {
 
 /** @param {{expert: Expert}} props */
 function PublicForm({ expert }) {
-  const form = useForm({ headline: expert.headline ?? "", description: expert.description ?? "", tags: expert.tags.join(", ") });
+  const form = useForm({ headline: expert.headline, description: expert.description, tags: expert.tags.join(", ") });
   const save = async () => {
     const { headline, description, tags } = form.values;
     await api.patch(`/experts/${expert.id}`, {
-      headline: headline.trim() || null,
-      description: description.trim() || null,
+      headline: headline.trim(),
+      description: description.trim(),
       tags: [...new Set(tags.split(",").map((tag) => tag.trim()).filter(Boolean))],
     });
     say(t("me.saved"), { tone: "good" });
   };
   return html`<form class="card" onSubmit=${form.submit(save)} novalidate>
     <h2>${t("me.public")}</h2>
-    <${Field} label=${t("me.headline")} maxlength="160" ...${form.bind("headline")} />
-    <${Field} as="textarea" rows="5" maxlength="4000" label=${t("expert.about")} ...${form.bind("description")} />
+    <${Field} label=${t("me.headline")} maxlength="120" ...${form.bind("headline")} />
+    <${Field} as="textarea" rows="5" maxlength="2000" label=${t("expert.about")} ...${form.bind("description")} />
     <${Field} label=${t("experts.tags")} hint=${t("me.tags_hint")} ...${form.bind("tags")} />
     <${FormError} problem=${form.problem} known=${["/headline", "/description", "/tags"]} />
     <div class="actions"><button class="button primary" disabled=${form.busy}>${t("action.save")}</button><a href=${`/experts/${expert.id}`}>${t("me.see_public")}</a></div>

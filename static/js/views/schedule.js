@@ -65,7 +65,7 @@ function HoursForm({ expert, schedule, onSaved }) {
     addEventListener("beforeunload", warn);
     return () => removeEventListener("beforeunload", warn);
   }, [dirty]);
-  const shownElsewhere = (/** @type {{pointer: string}} */ error) => /^\/(weekly|booking_rules|time_zone)\b/.test(error.pointer);
+  const shownElsewhere = (/** @type {{pointer: string}} */ error) => /^\/(weekly\/\d+|booking_rules\/\w+|time_zone)/.test(error.pointer);
   const known = (form.problem?.body?.errors ?? []).filter(shownElsewhere).map((/** @type {{pointer: string}} */ error) => error.pointer);
   return html`<form onSubmit=${form.submit(save)} novalidate>
     <section class="card" aria-labelledby="hours">
