@@ -23,6 +23,7 @@ use bytes::{Bytes, BytesMut};
 use futures::SinkExt;
 use futures::future::LocalBoxFuture;
 use serde::Deserialize;
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
@@ -214,7 +215,9 @@ async fn refuse(
         let size = BodySize::Sized(body.len() as u64);
         framed.feed(h1::Message::Item((response, size))).await?;
         framed.feed(h1::Message::Chunk(Some(body))).await?;
-        framed.close().await
+        // Closing a `Framed` does not write what it still holds.
+        SinkExt::<h1::Message<(Response<()>, BodySize)>>::flush(&mut framed).await?;
+        framed.into_parts().io.shutdown().await
     };
     timeout(HANDSHAKE, sent).await??;
     Ok(())

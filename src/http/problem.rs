@@ -54,12 +54,21 @@ pub struct Problem {
 impl Problem {
     /// A problem of the catalogue.
     pub fn new(slug: &'static str) -> Self {
-        Self { slug, words: Vec::new(), errors: Vec::new(), extra: Map::new(), headers: Vec::new() }
+        Self {
+            slug,
+            words: Vec::new(),
+            errors: Vec::new(),
+            extra: Map::new(),
+            headers: Vec::new(),
+        }
     }
 
     /// 422 with the faults of the fields.
     pub fn fields(errors: Vec<FieldError>) -> Self {
-        Self { errors, ..Self::new("validation") }
+        Self {
+            errors,
+            ..Self::new("validation")
+        }
     }
 
     /// 422 with one fault.
@@ -115,10 +124,9 @@ impl Problem {
             .get(self.slug)
             .map(|entry| entry.texts(language).clone())
             .unwrap_or_default();
-        let detail = self
-            .words
-            .iter()
-            .fold(detail, |text, (name, word)| text.replace(&format!("{{{name}}}"), word));
+        let detail = self.words.iter().fold(detail, |text, (name, word)| {
+            text.replace(&format!("{{{name}}}"), word)
+        });
         let mut body = self.extra.clone();
         body.insert("type".to_owned(), json!(format!("/problems/{}", self.slug)));
         body.insert("title".to_owned(), json!(title));
@@ -181,7 +189,9 @@ pub fn preferred(header: Option<&str>) -> &'static str {
         })
         .collect();
     wanted.sort_by(|a, b| b.1.total_cmp(&a.1));
-    wanted.first().map_or(LANGUAGES[0], |(tag, _)| language_of(tag))
+    wanted
+        .first()
+        .map_or(LANGUAGES[0], |(tag, _)| language_of(tag))
 }
 
 impl From<StoreError> for Problem {
@@ -257,7 +267,11 @@ mod tests {
     #[test]
     fn the_language_follows_the_weights() {
         let ask = |header: &str| {
-            language(&TestRequest::default().insert_header(("accept-language", header)).to_http_request())
+            language(
+                &TestRequest::default()
+                    .insert_header(("accept-language", header))
+                    .to_http_request(),
+            )
         };
         assert_eq!(ask("fr, vi;q=0.5, zh-CN;q=0.8"), "zh");
         assert_eq!(ask("vi-VN,vi;q=0.9,en;q=0.8"), "vi");
@@ -278,7 +292,9 @@ mod tests {
             BookingError::SlotTaken,
             BookingError::ClientBusy,
             BookingError::NotOffered("notice"),
-            BookingError::WrongStatus { status: belfry_domain::booking::Status::Missed },
+            BookingError::WrongStatus {
+                status: belfry_domain::booking::Status::Missed,
+            },
             BookingError::TooLate,
             BookingError::TooEarly,
             BookingError::ReasonRequired,
@@ -288,7 +304,10 @@ mod tests {
             BookingError::TooManyHolds,
             BookingError::NotFound,
         ];
-        let codes = account.iter().map(AccountError::code).chain(booking.iter().map(BookingError::code));
+        let codes = account
+            .iter()
+            .map(AccountError::code)
+            .chain(booking.iter().map(BookingError::code));
         for code in codes {
             assert!(CATALOGUE.contains_key(code), "{code} is undocumented");
         }

@@ -2,6 +2,8 @@
 
 /// A fresh store for every test, on either engine.
 mod engine;
+/// Live connections.
+mod live;
 /// The clockwork: reminders, missed bookings, holds, archive.
 mod scheduler;
 /// The rules of the house that a test can hold.

@@ -117,7 +117,7 @@ impl Socket {
     fn turn(&mut self, ctx: &mut Context<Self>, task: &mut Task<'_>) {
         let done = match self.read(ctx, task) {
             Poll::Ready(Err(_)) => true,
-            _ => self.write(task).is_err(),
+            _ => self.write(ctx, task).is_err(),
         };
         if done || self.stage == Stage::Over {
             self.stage = Stage::Over;
@@ -158,10 +158,14 @@ impl Socket {
     /// Handles the whole frames that have come, up to one that takes time.
     fn take_frames(&mut self, ctx: &mut Context<Self>) {
         while self.stage == Stage::Open && !self.busy && !self.unread.is_empty() {
+            // The codec judges a frame by its size only once all of it is here.
+            if announced(&self.unread) > LARGEST_MESSAGE as u64 {
+                self.close(Close::TooLarge, ctx);
+                break;
+            }
             match self.codec.decode(&mut self.unread) {
                 Ok(Some(frame)) => self.take(frame, ctx),
                 Ok(None) => return,
-                Err(ws::ProtocolError::Overflow) => self.close(Close::TooLarge, ctx),
                 Err(_) => self.close(Close::BadFrame, ctx),
             }
         }
@@ -307,13 +311,17 @@ impl Socket {
             Close::Slow => SLOW_FAREWELL,
             _ => FAREWELL,
         };
+        self.end_after(patience, ctx);
+    }
+
+    fn end_after(&self, patience: Duration, ctx: &mut Context<Self>) {
         ctx.run_later(patience, |socket, ctx| {
             socket.stage = Stage::Over;
             ctx.stop();
         });
     }
 
-    fn write(&mut self, task: &mut Task<'_>) -> io::Result<()> {
+    fn write(&mut self, ctx: &mut Context<Self>, task: &mut Task<'_>) -> io::Result<()> {
         while !self.outgoing.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let mut count = 0;
@@ -335,7 +343,10 @@ impl Socket {
         if self.stage == Stage::Closing {
             match Pin::new(&mut self.stream).poll_shutdown(task) {
                 Poll::Ready(Err(error)) => return Err(error),
-                Poll::Ready(Ok(())) => self.stage = Stage::Lingering,
+                Poll::Ready(Ok(())) => {
+                    self.stage = Stage::Lingering;
+                    self.end_after(FAREWELL, ctx);
+                }
                 Poll::Pending => {}
             }
         }
@@ -354,6 +365,24 @@ impl Socket {
             self.written -= first.len();
             self.outgoing.pop_front();
         }
+    }
+}
+
+/// The payload's length as the head of a frame announces it (RFC 6455 §5.2); 0 while it is not all here.
+fn announced(bytes: &[u8]) -> u64 {
+    let short = bytes.get(1).map_or(0, |byte| byte & 0x7f);
+    let long = |length: usize| {
+        let digits = bytes.get(2..2 + length)?;
+        Some(
+            digits
+                .iter()
+                .fold(0, |sum, digit| sum << 8 | u64::from(*digit)),
+        )
+    };
+    match short {
+        126 => long(2).unwrap_or(0),
+        127 => long(8).unwrap_or(0),
+        short => u64::from(short),
     }
 }
 
