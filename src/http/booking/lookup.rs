@@ -1,0 +1,87 @@
+//! Looking a booking up by its code, without an account. The code alone opens nothing: the client's address
+//! or phone number must come with it, and tries are limited.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use belfry_domain::account;
+use belfry_domain::booking::{Actor, Booking, Side, Step};
+use belfry_domain::field::FieldError;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{BookingOut, ReasonIn, checked_reason};
+use crate::http::App;
+use crate::http::address;
+use crate::http::input::{Body, Faults};
+use crate::http::limit::Policy;
+use crate::http::problem::Problem;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LookupIn {
+    code: String,
+    email: Option<String>,
+    phone: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LookupCancelIn {
+    code: String,
+    email: Option<String>,
+    phone: Option<String>,
+    reason: Option<String>,
+}
+
+/// Finds a booking by its code and the client's address or phone number.
+#[utoipa::path(post, path = "/api/v1/bookings/lookup", tag = "Bookings", request_body = LookupIn,
+    responses((status = 200, body = BookingOut)), security(()))]
+pub async fn find(
+    app: Data<App>,
+    request: HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    app.limiter.take(Policy::Lookup, &address(&app, &request)).await?;
+    let booking = found(&app, &body.read()?).await?;
+    answer(&app, booking).await
+}
+
+/// Cancels a booking found by its code, as its client.
+#[utoipa::path(post, path = "/api/v1/bookings/lookup/cancel", tag = "Bookings", request_body = LookupCancelIn,
+    responses((status = 200, body = BookingOut)), security(()))]
+pub async fn cancel(
+    app: Data<App>,
+    request: HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    app.limiter.take(Policy::Lookup, &address(&app, &request)).await?;
+    let LookupCancelIn { code, email, phone, reason } = body.read()?;
+    let reason = checked_reason(&ReasonIn { reason })?;
+    let booking = found(&app, &LookupIn { code, email, phone }).await?;
+    let client = Actor::person(booking.client.id, booking.client.name.clone(), account::Role::User);
+    let booking =
+        app.experts.step(booking.id, Step::Cancel, Side::Client, client, reason, None).await?;
+    answer(&app, booking).await
+}
+
+async fn found(app: &App, input: &LookupIn) -> Result<Booking, Problem> {
+    let mut faults = Faults::default();
+    let email = faults.take_some(input.email.as_deref(), |v| account::email("/email", v));
+    let phone = faults.take_some(input.phone.as_deref(), |v| account::phone("/phone", v));
+    if input.email.is_none() && input.phone.is_none() {
+        let detail = "Give the e-mail address or the phone number of the booking.";
+        faults.extend(vec![FieldError::new("/email", FieldError::REQUIRED, detail)]);
+    }
+    faults.check()?;
+    let code = input.code.trim();
+    let store = &app.world.store;
+    // Whatever does not match looks the same, so that codes cannot be told from guesses.
+    let found = store.booking_by_code(code, email.as_deref(), phone.as_deref()).await?;
+    found.ok_or_else(|| Problem::new("not-found"))
+}
+
+async fn answer(app: &App, booking: Booking) -> Result<HttpResponse, Problem> {
+    let notice = app.experts.cancel_notice(booking.expert.id).await?;
+    let now = app.world.clock.now();
+    Ok(HttpResponse::Ok().json(BookingOut::new(booking, None, notice, now)))
+}

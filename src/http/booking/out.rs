@@ -1,0 +1,192 @@
+//! What a booking looks like on the wire.
+
+use belfry_domain::Instant;
+use belfry_domain::account::Caller;
+use belfry_domain::booking::{Booking, Hold, Mode, Party, Review, Status};
+use belfry_domain::booking_rules::BookingRules;
+use belfry_domain::id::{BookingId, HoldId, UserId};
+use belfry_store::booking::HistoryEntry;
+use chrono::TimeDelta;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// One of the two people of a booking.
+#[derive(Serialize, ToSchema)]
+pub struct PartyOut {
+    #[schema(value_type = Uuid)]
+    id: UserId,
+    name: String,
+}
+
+impl From<Party> for PartyOut {
+    fn from(party: Party) -> Self {
+        Self { id: party.id, name: party.name }
+    }
+}
+
+/// What the client said afterwards.
+#[derive(Serialize, ToSchema)]
+pub struct BookingReviewOut {
+    stars: i64,
+    text: Option<String>,
+    created_at: Instant,
+}
+
+impl From<Review> for BookingReviewOut {
+    fn from(review: Review) -> Self {
+        Self { stars: review.stars, text: review.text, created_at: review.created_at }
+    }
+}
+
+/// A booking as the people it concerns see it.
+#[derive(Serialize, ToSchema)]
+pub struct BookingOut {
+    #[schema(value_type = Uuid)]
+    id: BookingId,
+    /// Six digits.
+    code: String,
+    #[schema(value_type = String, example = "pending")]
+    status: Status,
+    expert: PartyOut,
+    client: PartyOut,
+    starts_at: Instant,
+    ends_at: Instant,
+    minutes: i64,
+    /// The expert's zone.
+    time_zone: &'static str,
+    #[schema(value_type = String, example = "online")]
+    mode: Mode,
+    place: Option<String>,
+    link: Option<String>,
+    note: Option<String>,
+    /// Why it was rejected, cancelled or missed.
+    reason: Option<String>,
+    created_at: Instant,
+    updated_at: Instant,
+    confirmed_at: Option<Instant>,
+    version: i64,
+    /// What the caller may do now.
+    actions: Vec<&'static str>,
+    /// The last instant at which the client may cancel or move it; `null` once it has ended.
+    cancel_until: Option<Instant>,
+    review: Option<BookingReviewOut>,
+}
+
+impl BookingOut {
+    /// The booking as `caller` sees it at `now`; a stranger with the code may only cancel.
+    pub fn new(booking: Booking, caller: Option<&Caller>, notice: TimeDelta, now: Instant) -> Self {
+        let as_client = Caller {
+            id: booking.client.id,
+            role: belfry_domain::account::Role::User,
+            branch_id: None,
+        };
+        let mut actions = booking.actions(caller.unwrap_or(&as_client), notice, now);
+        if caller.is_none() {
+            actions.retain(|action| *action == "cancel");
+        }
+        Self {
+            actions,
+            cancel_until: booking.status.is_open().then(|| booking.cancel_until(notice)),
+            minutes: booking.minutes(),
+            id: booking.id,
+            code: booking.code,
+            status: booking.status,
+            expert: booking.expert.into(),
+            client: booking.client.into(),
+            starts_at: booking.starts_at,
+            ends_at: booking.ends_at,
+            time_zone: booking.time_zone.name(),
+            mode: booking.mode,
+            place: booking.place,
+            link: booking.link,
+            note: booking.note,
+            reason: booking.reason,
+            created_at: booking.created_at,
+            updated_at: booking.updated_at,
+            confirmed_at: booking.confirmed_at,
+            version: booking.version,
+            review: booking.review.map(BookingReviewOut::from),
+        }
+    }
+}
+
+/// How long before the start a client may still cancel or move.
+pub fn notice_of(rules: &BookingRules) -> TimeDelta {
+    TimeDelta::minutes(i64::from(rules.cancel_notice_minutes))
+}
+
+/// A held slot.
+#[derive(Serialize, ToSchema)]
+pub struct HoldOut {
+    #[schema(value_type = Uuid)]
+    id: HoldId,
+    #[schema(value_type = Uuid)]
+    expert_id: UserId,
+    starts_at: Instant,
+    ends_at: Instant,
+    expires_at: Instant,
+}
+
+impl From<Hold> for HoldOut {
+    fn from(hold: Hold) -> Self {
+        Self {
+            id: hold.id,
+            expert_id: hold.expert_id,
+            starts_at: hold.starts_at,
+            ends_at: hold.ends_at,
+            expires_at: hold.expires_at,
+        }
+    }
+}
+
+/// A booking's whole life.
+#[derive(Serialize, ToSchema)]
+pub struct HistoryOut {
+    items: Vec<StepOut>,
+}
+
+/// One step of it.
+#[derive(Serialize, ToSchema)]
+pub struct StepOut {
+    at: Instant,
+    actor: ActorOut,
+    event: String,
+    /// `null` for the first step.
+    from_status: Option<String>,
+    to_status: String,
+    reason: Option<String>,
+    /// `{name: {from, to}}`.
+    #[schema(value_type = Object)]
+    changes: Value,
+}
+
+/// Who took it.
+#[derive(Serialize, ToSchema)]
+pub struct ActorOut {
+    /// `null` for the system.
+    id: Option<Uuid>,
+    name: String,
+    /// A role, or `system`.
+    role: String,
+}
+
+impl From<Vec<HistoryEntry>> for HistoryOut {
+    fn from(entries: Vec<HistoryEntry>) -> Self {
+        let items = entries.into_iter().map(|entry| StepOut {
+            at: entry.at,
+            actor: ActorOut {
+                id: entry.actor_id,
+                name: entry.actor_name,
+                role: entry.actor_role,
+            },
+            event: entry.event,
+            from_status: entry.from_status,
+            to_status: entry.to_status,
+            reason: entry.reason,
+            changes: entry.changes.0,
+        });
+        Self { items: items.collect() }
+    }
+}
