@@ -5,10 +5,14 @@
 pub mod db;
 /// Accounts: users and their pictures.
 pub mod account;
+/// The audit log: who changed what.
+pub mod audit;
 /// Bookings: reading and changing them.
 pub mod booking;
 /// Deliveries: claimed under a lease, settled once.
 pub mod delivery;
+/// Branches.
+pub mod branch;
 /// What can go wrong with a store call.
 pub mod error;
 /// Events: what happened, kept in the transaction in which it happened.

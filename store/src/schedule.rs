@@ -1,16 +1,18 @@
 //! Schedules: an expert's week, its exceptions, and time off.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use belfry_domain::Instant;
 use belfry_domain::booking_rules::BookingRules;
 use belfry_domain::id::{TimeOffId, UserId};
 use belfry_domain::schedule::{Hours, Override, Schedule, TimeOff, Window};
 use chrono::{NaiveDate, TimeDelta};
+use const_format::formatcp;
 use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::db::{Dialect, IdList};
 use crate::{Store, StoreError};
 
 /// A stretch off, as it is listed.
@@ -92,6 +94,25 @@ impl Store {
                 rules: rules.0,
             };
             Ok(Some((schedule, version)))
+        })
+    }
+
+    /// Minutes before the start up to which clients of these experts may cancel or move.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn cancel_notices(&self, experts: &[UserId]) -> Result<HashMap<UserId, i64>, StoreError> {
+        let ids = experts.iter().map(|id| id.uuid()).collect();
+        on_read!(self, |pool| {
+            let rows: Vec<(Uuid, Json<BookingRules>)> = sqlx::query_as::<DB, _>(formatcp!(
+                "SELECT user_id, booking_rules FROM experts WHERE user_id {}",
+                <DB as Dialect>::ID_IN_1
+            ))
+            .bind(IdList(ids))
+            .fetch_all(pool)
+            .await?;
+            let notice = |rules: BookingRules| i64::from(rules.cancel_notice_minutes);
+            Ok(rows.into_iter().map(|(id, rules)| (id.into(), notice(rules.0))).collect())
         })
     }
 

@@ -281,13 +281,9 @@ impl Experts {
     /// # Errors
     /// When the database fails.
     pub async fn cancel_notice(&self, expert: UserId) -> Result<TimeDelta, Refused> {
-        let rules = self
-            .world
-            .store
-            .schedule(expert, self.world.clock.now())
-            .await?;
-        let minutes = rules.map_or(60, |(schedule, _)| schedule.rules.cancel_notice_minutes);
-        Ok(TimeDelta::minutes(i64::from(minutes)))
+        let notices = self.world.store.cancel_notices(&[expert]).await?;
+        let minutes = notices.get(&expert).copied().unwrap_or_default();
+        Ok(TimeDelta::minutes(minutes))
     }
 
     /// The schedule was changed here: slots follow at once, on every node.

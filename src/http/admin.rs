@@ -1,0 +1,217 @@
+//! What administrators decide about people and branches.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use belfry_domain::account::{Account, Role};
+use belfry_domain::field::FieldError;
+use belfry_domain::id::{BranchId, UserId};
+use belfry_domain::{account, text};
+use belfry_store::audit::AuditEntry;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::http::App;
+use crate::http::account::UserOut;
+use crate::http::auth::Signed;
+use crate::http::etag::{IfMatch, versioned};
+use crate::http::input::{Body, Faults, Id, Query, nullable};
+use crate::http::page::{Page, cursor, limit, page};
+use crate::http::problem::Problem;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PeopleQuery {
+    /// Text in name or address.
+    query: Option<String>,
+    role: Option<String>,
+    limit: Option<i64>,
+    after: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GovernIn {
+    #[schema(value_type = Option<String>, example = "expert")]
+    role: Option<Role>,
+    disabled: Option<bool>,
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<Uuid>)]
+    branch_id: Option<Option<Uuid>>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BranchIn {
+    name: String,
+    time_zone: String,
+}
+
+/// A branch.
+#[derive(Serialize, ToSchema)]
+pub struct BranchOut {
+    #[schema(value_type = Uuid)]
+    id: BranchId,
+    name: String,
+    time_zone: String,
+}
+
+/// A person as administrators see them.
+#[derive(Serialize, ToSchema)]
+pub struct PersonOut {
+    #[serde(flatten)]
+    user: UserOut,
+    disabled: bool,
+    #[schema(value_type = Option<Uuid>)]
+    branch_id: Option<BranchId>,
+}
+
+impl From<&Account> for PersonOut {
+    fn from(account: &Account) -> Self {
+        Self { user: account.into(), disabled: account.disabled, branch_id: account.branch_id }
+    }
+}
+
+/// Lists people, newest first; admins.
+#[utoipa::path(get, path = "/api/v1/admin/users", tag = "Administration", params(PeopleQuery),
+    responses((status = 200, body = Page<PersonOut>)))]
+pub async fn list_people(
+    app: Data<App>,
+    signed: Signed,
+    query: Query<PeopleQuery>,
+) -> Result<HttpResponse, Problem> {
+    signed.admin()?;
+    let query = query.0;
+    let limit = limit(query.limit)?;
+    let after = cursor::<UserId>(query.after.as_deref())?;
+    let mut faults = Faults::default();
+    let text = faults.take_some(query.query.as_deref(), |v| text::checked("/query", v, 0, 100, false));
+    let role = faults.take_some(query.role.as_deref(), |name| {
+        let unknown = |_| FieldError::new("/role", FieldError::INVALID, "This is not a role.");
+        name.parse::<Role>().map_err(unknown)
+    });
+    faults.check()?;
+    let found = app.world.store.list_accounts(text.as_deref(), role, after, limit + 1).await?;
+    Ok(HttpResponse::Ok().json(page(found, limit, |a| a.id, |a| PersonOut::from(&a))))
+}
+
+/// One person; admins.
+#[utoipa::path(get, path = "/api/v1/admin/users/{id}", tag = "Administration", params(("id" = Uuid, Path)),
+    responses((status = 200, body = PersonOut)))]
+pub async fn get_person(
+    app: Data<App>,
+    signed: Signed,
+    id: Id<UserId>,
+) -> Result<HttpResponse, Problem> {
+    signed.admin()?;
+    let account = person(&app, id.0).await?;
+    Ok(versioned(account.version, &PersonOut::from(&account)))
+}
+
+async fn person(app: &App, id: UserId) -> Result<Account, Problem> {
+    app.world.store.account(id).await?.ok_or_else(|| Problem::new("not-found"))
+}
+
+/// Changes a person's role or branch, or disables the account; admins. A new expert starts with an empty
+/// week.
+#[utoipa::path(patch, path = "/api/v1/admin/users/{id}", tag = "Administration", params(("id" = Uuid, Path)),
+    request_body = GovernIn, responses((status = 200, body = PersonOut)))]
+pub async fn govern_person(
+    app: Data<App>,
+    signed: Signed,
+    id: Id<UserId>,
+    if_match: IfMatch,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    signed.admin()?;
+    let before = person(&app, id.0).await?;
+    let input: GovernIn = body.read()?;
+    if_match.check(before.version)?;
+    if before.id == signed.0.id && (input.disabled == Some(true) || input.role.is_some_and(|r| r != Role::Admin)) {
+        let detail = "Nobody can take the own administration away; ask another administrator.";
+        return Err(Problem::field("/role", FieldError::INVALID, detail));
+    }
+    let branch = input.branch_id.map(|branch| branch.map(BranchId::from));
+    if let Some(Some(id)) = branch
+        && app.world.store.branch(id).await?.is_none()
+    {
+        let detail = "There is no such branch.";
+        return Err(Problem::field("/branch_id", FieldError::INVALID, detail));
+    }
+    let now = app.world.clock.now();
+    let store = &app.world.store;
+    let mut tx = store.begin().await?;
+    belfry_store::account::govern(&mut tx, id.0, input.role, input.disabled, branch, now).await?;
+    if input.role == Some(Role::Expert) {
+        let rules = &app.settings.booking.rules;
+        belfry_store::expert::insert(&mut tx, id.0, before.time_zone, rules, now).await?;
+    }
+    let entry = AuditEntry {
+        at: now,
+        actor_id: Some(signed.0.id),
+        action: "user.governed".to_owned(),
+        subject: format!("user/{}", id.0),
+        before: json!({ "role": before.role, "disabled": before.disabled, "branch_id": before.branch_id }),
+        after: json!({ "role": input.role, "disabled": input.disabled, "branch_id": input.branch_id }),
+    };
+    belfry_store::audit::append(&mut tx, &entry).await?;
+    tx.commit().await?;
+    app.gate.forget(id.0);
+    app.experts.rescheduled(id.0);
+    if input.disabled == Some(true) {
+        app.supervisor.disable(id.0);
+    }
+    let account = person(&app, id.0).await?;
+    Ok(versioned(account.version, &PersonOut::from(&account)))
+}
+
+/// Lists branches by name.
+#[utoipa::path(get, path = "/api/v1/branches", tag = "Administration",
+    responses((status = 200, body = Page<BranchOut>)), security(()))]
+pub async fn list_branches(
+    app: Data<App>,
+    query: Query<crate::http::expert::PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let limit = limit(query.0.limit)?;
+    let after = cursor::<(String, BranchId)>(query.0.after.as_deref())?;
+    let found = app.world.store.list_branches(after, limit + 1).await?;
+    let show = |branch: belfry_store::branch::Branch| BranchOut {
+        id: branch.id,
+        name: branch.name,
+        time_zone: branch.time_zone,
+    };
+    Ok(HttpResponse::Ok().json(page(found, limit, |b| (b.name.clone(), b.id), show)))
+}
+
+/// Opens a branch; admins.
+#[utoipa::path(post, path = "/api/v1/branches", tag = "Administration", request_body = BranchIn,
+    responses((status = 201, body = BranchOut)))]
+pub async fn create_branch(
+    app: Data<App>,
+    signed: Signed,
+    request: actix_web::HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    signed.admin()?;
+    let make = async |_key| {
+        let input: BranchIn = body.read()?;
+        let mut faults = Faults::default();
+        let name = faults.take(text::checked("/name", &input.name, 1, 100, false));
+        let zone = faults.take(account::time_zone("/time_zone", &input.time_zone));
+        faults.check()?;
+        let now = app.world.clock.now();
+        let branch = belfry_store::branch::Branch {
+            id: BranchId::at(now),
+            name: name.unwrap_or_default(),
+            time_zone: zone.map(|zone| zone.name().to_owned()).unwrap_or_default(),
+        };
+        app.world.store.insert_branch(&branch, now).await?;
+        let out = BranchOut { id: branch.id, name: branch.name, time_zone: branch.time_zone };
+        Ok(crate::http::idempotency::Created::new(&out))
+    };
+    let lost = async |_| Err(Problem::new("conflict"));
+    let caller = signed.0.id.to_string();
+    crate::http::idempotency::once(&app, &request, caller, &body, make, lost).await
+}
