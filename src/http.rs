@@ -1,0 +1,181 @@
+//! Everything over HTTP: the application's state and, on one screen, all of its routes.
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use actix_web::web::{self, ServiceConfig};
+use belfry_actors::expert::Committed;
+use belfry_actors::scheduler::Nudge;
+use belfry_actors::{Experts, Supervisor, World};
+
+use crate::config::Settings;
+use crate::http::auth::Gate;
+use crate::http::limit::Limiter;
+use crate::password::Passwords;
+use crate::token::Tokens;
+
+/// Accounts and sessions.
+pub mod account;
+/// What administrators decide about people and branches.
+pub mod admin;
+/// The socket's own document.
+pub mod asyncapi;
+/// Who is calling.
+pub mod auth;
+/// Bookings.
+pub mod booking;
+/// The outbox: what was sent, and how it went.
+pub mod delivery;
+/// Versions of single resources.
+pub mod etag;
+/// Experts.
+pub mod expert;
+/// Repeated creating calls.
+pub mod idempotency;
+/// The inbox.
+pub mod inbox;
+/// Reading what callers send.
+pub mod input;
+/// What every answer has.
+pub mod layer;
+/// Rate limits.
+pub mod limit;
+/// Live connections: WebSocket and its fallback.
+pub mod live;
+/// The contract as a document.
+pub mod openapi;
+/// Health, readiness, figures.
+pub mod operation;
+/// Lists.
+pub mod page;
+/// The web app.
+pub mod pages;
+/// Every error answer.
+pub mod problem;
+/// Schedules.
+pub mod schedule;
+/// The listening server, with the sockets taken over after their upgrade.
+pub mod server;
+/// Short-lived admission to a live connection.
+pub mod ticket;
+
+/// What every handler may use.
+pub struct App {
+    pub world: World,
+    pub settings: Arc<Settings>,
+    pub supervisor: Supervisor,
+    pub experts: Experts,
+    /// Wakes the planner after a commit.
+    pub committed: Committed,
+    /// Wakes the scheduler when a reminder was planned.
+    pub scheduler: Nudge,
+    pub gate: Gate,
+    pub tokens: Tokens,
+    pub passwords: Passwords,
+    pub limiter: Limiter,
+    pub content_security_policy: String,
+}
+
+/// The address a request comes from, as rate limits know it.
+pub fn address(app: &App, request: &HttpRequest) -> String {
+    let forwarded = app
+        .settings
+        .http
+        .trust_forwarded_for
+        .then(|| request.headers().get("x-forwarded-for"))
+        .flatten()
+        .and_then(|value| value.to_str().ok())
+        .and_then(|list| list.rsplit(',').next())
+        .map(|last| last.trim().to_owned());
+    forwarded
+        .or_else(|| request.peer_addr().map(|peer| peer.ip().to_string()))
+        .unwrap_or_default()
+}
+
+/// All routes.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .service(web::scope("/api/v1").configure(api))
+        .route("/healthz", web::get().to(operation::health))
+        .route("/readyz", web::get().to(operation::ready))
+        .route("/metrics", web::get().to(operation::figures))
+        .route("/openapi.json", web::get().to(openapi::get))
+        .route("/asyncapi.json", web::get().to(asyncapi::get))
+        .route("/docs", web::get().to(openapi::docs))
+        .service(openapi::viewer())
+        .route("/problems/{slug}", web::get().to(pages::problem))
+        .route("/static/{path:.*}", web::get().to(pages::file))
+        .default_service(web::to(pages::app));
+}
+
+fn api(config: &mut ServiceConfig) {
+    // Accounts.
+    config
+        .service(web::resource("/auth/register").post(account::register))
+        .service(web::resource("/auth/login").post(account::login))
+        .service(web::resource("/auth/refresh").post(account::refresh))
+        .service(web::resource("/auth/logout").post(account::logout))
+        .service(web::resource("/auth/password/forgot").post(account::forgot_password))
+        .service(web::resource("/auth/password/reset").post(account::reset_password))
+        .service(web::resource("/auth/email/verify").post(account::verify_email))
+        .service(web::resource("/me").get(account::get_me).patch(account::update_me))
+        .service(web::resource("/me/avatar").put(account::set_avatar).delete(account::delete_avatar))
+        .service(web::resource("/users/{id}/avatar").get(account::get_avatar));
+    // Experts.
+    config
+        .service(web::resource("/experts").get(expert::list))
+        .service(web::resource("/experts/{id}").get(expert::get).patch(expert::update))
+        .service(web::resource("/experts/{id}/slots").get(expert::slots))
+        .service(web::resource("/experts/{id}/presence").put(expert::set_presence))
+        .service(web::resource("/experts/{id}/reviews").get(expert::reviews))
+        .service(web::resource("/experts/{id}/schedule").get(schedule::get).put(schedule::put))
+        .service(web::resource("/experts/{id}/overrides").get(schedule::list_overrides))
+        .service(
+            web::resource("/experts/{id}/overrides/{date}")
+                .put(schedule::put_override)
+                .delete(schedule::delete_override),
+        )
+        .service(
+            web::resource("/experts/{id}/time-off")
+                .get(schedule::list_time_off)
+                .post(schedule::create_time_off),
+        )
+        .service(
+            web::resource("/experts/{id}/time-off/{time_off_id}").delete(schedule::delete_time_off),
+        )
+        .service(web::resource("/experts/{id}/agenda").get(schedule::agenda));
+    // Bookings.
+    config
+        .service(web::resource("/holds").post(booking::hold))
+        .service(web::resource("/holds/{id}").delete(booking::release))
+        .service(web::resource("/bookings").get(booking::list).post(booking::create))
+        .service(web::resource("/bookings/lookup").post(booking::lookup::find))
+        .service(web::resource("/bookings/lookup/cancel").post(booking::lookup::cancel))
+        .service(web::resource("/bookings/{id}").get(booking::get).patch(booking::edit))
+        .service(web::resource("/bookings/{id}/confirm").post(booking::confirm))
+        .service(web::resource("/bookings/{id}/reject").post(booking::reject))
+        .service(web::resource("/bookings/{id}/cancel").post(booking::cancel))
+        .service(web::resource("/bookings/{id}/complete").post(booking::complete))
+        .service(web::resource("/bookings/{id}/miss").post(booking::miss))
+        .service(web::resource("/bookings/{id}/reschedule").post(booking::reschedule))
+        .service(web::resource("/bookings/{id}/history").get(booking::history))
+        .service(web::resource("/bookings/{id}/calendar.ics").get(booking::calendar))
+        .service(web::resource("/bookings/{id}/review").post(booking::review));
+    // Inbox and live connections.
+    config
+        .service(web::resource("/notifications").get(inbox::list))
+        .service(web::resource("/notifications/unread-count").get(inbox::unread_count))
+        .service(web::resource("/notifications/read-all").post(inbox::read_all))
+        .service(web::resource("/notifications/{id}").delete(inbox::delete))
+        .service(web::resource("/notifications/{id}/read").post(inbox::read))
+        .service(web::resource("/live/ticket").post(live::ticket))
+        .service(web::resource("/live/events").get(live::events::stream));
+    // Administration.
+    config
+        .service(web::resource("/branches").get(admin::list_branches).post(admin::create_branch))
+        .service(web::resource("/admin/users").get(admin::list_people))
+        .service(web::resource("/admin/users/{id}").get(admin::get_person).patch(admin::govern_person))
+        .service(web::resource("/admin/deliveries").get(delivery::list))
+        .service(web::resource("/admin/deliveries/{id}").get(delivery::get))
+        .service(web::resource("/admin/deliveries/{id}/retry").post(delivery::retry));
+}

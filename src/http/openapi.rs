@@ -1,0 +1,119 @@
+//! The contract as a document (OpenAPI 3.1), generated from the handlers, and a page to read it.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, LOCATION};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Object, Ref, RefOr, ResponseBuilder};
+use utoipa::{Modify, OpenApi};
+use utoipa_swagger_ui::SwaggerUi;
+
+use super::{account, admin, booking, delivery, expert, inbox, live, operation, schedule};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Belfry", description = "Books people's time and tells everybody concerned at once.", license(name = "MIT OR Apache-2.0")),
+    paths(
+        account::register, account::login, account::refresh, account::logout, account::forgot_password,
+        account::reset_password, account::verify_email, account::get_me, account::update_me,
+        account::set_avatar, account::delete_avatar, account::get_avatar,
+        expert::list, expert::get, expert::update, expert::slots, expert::set_presence, expert::reviews,
+        schedule::get, schedule::put, schedule::list_overrides, schedule::put_override,
+        schedule::delete_override, schedule::list_time_off, schedule::create_time_off,
+        schedule::delete_time_off, schedule::agenda,
+        booking::hold, booking::release, booking::create, booking::list, booking::lookup::find,
+        booking::lookup::cancel, booking::get, booking::edit, booking::confirm, booking::reject,
+        booking::cancel, booking::complete, booking::miss, booking::reschedule, booking::history,
+        booking::calendar, booking::review,
+        inbox::list, inbox::unread_count, inbox::read_all, inbox::delete, inbox::read,
+        live::ticket, live::events::stream,
+        admin::list_branches, admin::create_branch, admin::list_people, admin::get_person, admin::govern_person,
+        delivery::list, delivery::get, delivery::retry,
+        operation::health, operation::ready, operation::figures,
+    ),
+    security(("bearer" = [])),
+    modifiers(&Shared),
+)]
+struct Document;
+
+/// What every operation has in common: the problem shape and the bearer token.
+struct Shared;
+
+impl Modify for Shared {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let problem: Object = serde_json::from_value(serde_json::json!({
+            "type": "object",
+            "description": "RFC 9457 problem details.",
+            "required": ["type", "title", "status", "detail", "request_id"],
+            "properties": {
+                "type": { "type": "string", "example": "/problems/slot-taken" },
+                "title": { "type": "string" },
+                "status": { "type": "integer" },
+                "detail": { "type": "string" },
+                "request_id": { "type": "string" },
+                "errors": { "type": "array", "items": { "type": "object", "properties": {
+                    "pointer": { "type": "string" }, "code": { "type": "string" }, "detail": { "type": "string" } } } },
+                "alternatives": { "type": "array", "items": { "type": "object", "properties": {
+                    "starts_at": { "type": "string", "format": "date-time" },
+                    "ends_at": { "type": "string", "format": "date-time" } } } }
+            }
+        }))
+        .unwrap_or_default();
+        components.schemas.insert("Problem".to_owned(), RefOr::T(problem.into()));
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let refused = ResponseBuilder::new()
+            .description("Refused or failed; the type tells why.")
+            .content("application/problem+json", content)
+            .build();
+        for item in document.paths.paths.values_mut() {
+            let operations = [
+                &mut item.get,
+                &mut item.put,
+                &mut item.post,
+                &mut item.delete,
+                &mut item.patch,
+            ];
+            for operation in operations.into_iter().flatten() {
+                operation.responses.responses.insert("default".to_owned(), RefOr::T(refused.clone()));
+            }
+        }
+    }
+}
+
+/// The document, with its members in a stable order.
+///
+/// # Errors
+/// Never for the document as it is.
+pub fn document() -> Result<String, serde_json::Error> {
+    let mut document = Document::openapi();
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    let mut text = serde_json::to_string_pretty(&serde_json::to_value(document)?)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// The OpenAPI document.
+pub async fn get() -> HttpResponse {
+    match document() {
+        Ok(text) => HttpResponse::Ok().content_type("application/json").body(text),
+        Err(_) => HttpResponse::InternalServerError().finish(),
+    }
+}
+
+/// Leads to the page that shows the document.
+pub async fn docs() -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, "/docs/")).finish()
+}
+
+/// The page that shows the document; all of its files come from this server.
+pub fn viewer() -> SwaggerUi {
+    SwaggerUi::new("/docs/{_:.*}").config(utoipa_swagger_ui::Config::from("/openapi.json"))
+}
+
+/// The viewer draws with style attributes; its page may do that, and no other.
+pub fn viewer_policy() -> (actix_web::http::header::HeaderName, &'static str) {
+    let policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'";
+    (CONTENT_SECURITY_POLICY, policy)
+}

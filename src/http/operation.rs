@@ -1,0 +1,38 @@
+//! Health, readiness, figures.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::RETRY_AFTER;
+use actix_web::web::Data;
+use serde_json::json;
+
+use crate::http::App;
+use crate::telemetry;
+
+/// Whether the process lives.
+#[utoipa::path(get, path = "/healthz", tag = "Operation", responses((status = 200)), security(()))]
+pub async fn health() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "ok" }))
+}
+
+/// Whether requests can be served; 503 with what is missing.
+#[utoipa::path(get, path = "/readyz", tag = "Operation", responses((status = 200), (status = 503)), security(()))]
+pub async fn ready(app: Data<App>) -> HttpResponse {
+    let database = app.world.store.ping().await.is_ok();
+    let bus = app.world.bus.is_up().await;
+    // The server does not listen before its migrations are done.
+    let parts = json!({ "database": database, "bus": bus, "migrations": true });
+    if database && bus {
+        return HttpResponse::Ok().json(json!({ "status": "ready", "parts": parts }));
+    }
+    HttpResponse::ServiceUnavailable()
+        .insert_header((RETRY_AFTER, "2"))
+        .json(json!({ "status": "unavailable", "parts": parts }))
+}
+
+/// Figures in the Prometheus text format.
+#[utoipa::path(get, path = "/metrics", tag = "Operation", responses((status = 200, content_type = "text/plain")), security(()))]
+pub async fn figures() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(telemetry::render())
+}

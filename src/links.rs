@@ -1,0 +1,40 @@
+//! Addresses that mails lead to.
+
+use belfry_domain::Instant;
+use belfry_domain::id::{BookingId, UserId};
+use belfry_domain::notification::Links;
+
+use crate::token::{Purpose, Tokens};
+
+/// Links below the server's public address, signed where they open something.
+pub struct PublicLinks {
+    base: String,
+    tokens: Tokens,
+}
+
+impl PublicLinks {
+    /// Links that begin with `base`, such as `https://book.example.com`.
+    pub fn new(base: &str, tokens: Tokens) -> Self {
+        Self { base: base.trim_end_matches('/').to_owned(), tokens }
+    }
+}
+
+impl Links for PublicLinks {
+    fn booking(&self, booking: BookingId) -> String {
+        format!("{}/bookings/{booking}", self.base)
+    }
+
+    fn expert(&self, expert: UserId) -> String {
+        format!("{}/experts/{expert}", self.base)
+    }
+
+    fn verify(&self, user: UserId, email: &str, now: Instant) -> String {
+        let token = self.tokens.link(Purpose::Verify, user, Some(email), None, now);
+        format!("{}/verify?token={token}", self.base)
+    }
+
+    fn reset(&self, user: UserId, auth_epoch: i64, now: Instant) -> String {
+        let token = self.tokens.link(Purpose::Reset, user, None, Some(auth_epoch), now);
+        format!("{}/reset?token={token}", self.base)
+    }
+}
