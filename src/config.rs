@@ -120,7 +120,10 @@ impl Settings {
         }
         for (name, text) in environment {
             // Names without a section are command-line options.
-            let Some(path) = name.strip_prefix("BELFRY_").filter(|path| path.contains("__")) else {
+            let Some(path) = name
+                .strip_prefix("BELFRY_")
+                .filter(|path| path.contains("__"))
+            else {
                 continue;
             };
             let key = path.replace("__", ".").to_lowercase();
@@ -147,8 +150,14 @@ impl Settings {
             secret.is_empty() || secret.len() >= 32,
             "[auth] secret must have at least 32 characters"
         );
-        anyhow::ensure!(self.auth.access_minutes > 0, "[auth] access_minutes must be at least 1");
-        anyhow::ensure!(self.live.heartbeat_seconds > 0, "[live] heartbeat_seconds must be at least 1");
+        anyhow::ensure!(
+            self.auth.access_minutes > 0,
+            "[auth] access_minutes must be at least 1"
+        );
+        anyhow::ensure!(
+            self.live.heartbeat_seconds > 0,
+            "[live] heartbeat_seconds must be at least 1"
+        );
         if let Some(fault) = self.booking.rules.validate().into_iter().next() {
             anyhow::bail!("[booking.rules] {}: {}", fault.pointer, fault.detail);
         }
@@ -201,7 +210,9 @@ mod tests {
     use super::*;
 
     fn load(variables: &[(&str, &str)]) -> Result<Settings> {
-        let owned = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let owned = variables
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         Settings::load(None, owned.collect::<Vec<_>>().into_iter())
     }
 
@@ -222,14 +233,20 @@ mod tests {
             ("BELFRY_REMINDERS__OFFSETS_MINUTES", "15"),
             ("BELFRY_LIMITS__ENABLED", "false"),
             ("BELFRY_BOOKING__RULES__MIN_NOTICE_MINUTES", "0"),
-            ("BELFRY_AUTH__SECRET", "01234567890123456789012345678901234567890"),
+            (
+                "BELFRY_AUTH__SECRET",
+                "01234567890123456789012345678901234567890",
+            ),
             ("BELFRY_LISTEN", "127.0.0.1:1"),
         ])
         .unwrap();
         assert_eq!(settings.reminders.offsets_minutes, [15]);
         assert!(!settings.limits.enabled);
         assert_eq!(settings.booking.rules.min_notice_minutes, 0);
-        assert_eq!(settings.auth.secret.expose(), "01234567890123456789012345678901234567890");
+        assert_eq!(
+            settings.auth.secret.expose(),
+            "01234567890123456789012345678901234567890"
+        );
     }
 
     #[test]

@@ -18,22 +18,16 @@ use crate::token::Tokens;
 pub mod account;
 /// What administrators decide about people and branches.
 pub mod admin;
-/// The socket's own document.
-pub mod asyncapi;
 /// Who is calling.
 pub mod auth;
 /// Bookings.
 pub mod booking;
-/// The outbox: what was sent, and how it went.
-pub mod delivery;
 /// Versions of single resources.
 pub mod etag;
 /// Experts.
 pub mod expert;
 /// Repeated creating calls.
 pub mod idempotency;
-/// The inbox.
-pub mod inbox;
 /// Reading what callers send.
 pub mod input;
 /// What every answer has.
@@ -100,7 +94,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/readyz", web::get().to(operation::ready))
         .route("/metrics", web::get().to(operation::figures))
         .route("/openapi.json", web::get().to(openapi::get))
-        .route("/asyncapi.json", web::get().to(asyncapi::get))
+        .route("/ws", web::get().to(live::not_upgraded))
         .route("/docs", web::get().to(openapi::docs))
         .service(openapi::viewer())
         .route("/problems/{slug}", web::get().to(pages::problem))
@@ -118,17 +112,33 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/auth/password/forgot").post(account::forgot_password))
         .service(web::resource("/auth/password/reset").post(account::reset_password))
         .service(web::resource("/auth/email/verify").post(account::verify_email))
-        .service(web::resource("/me").get(account::get_me).patch(account::update_me))
-        .service(web::resource("/me/avatar").put(account::set_avatar).delete(account::delete_avatar))
+        .service(
+            web::resource("/me")
+                .get(account::get_me)
+                .patch(account::update_me),
+        )
+        .service(
+            web::resource("/me/avatar")
+                .put(account::set_avatar)
+                .delete(account::delete_avatar),
+        )
         .service(web::resource("/users/{id}/avatar").get(account::get_avatar));
     // Experts.
     config
         .service(web::resource("/experts").get(expert::list))
-        .service(web::resource("/experts/{id}").get(expert::get).patch(expert::update))
+        .service(
+            web::resource("/experts/{id}")
+                .get(expert::get)
+                .patch(expert::update),
+        )
         .service(web::resource("/experts/{id}/slots").get(expert::slots))
         .service(web::resource("/experts/{id}/presence").put(expert::set_presence))
         .service(web::resource("/experts/{id}/reviews").get(expert::reviews))
-        .service(web::resource("/experts/{id}/schedule").get(schedule::get).put(schedule::put))
+        .service(
+            web::resource("/experts/{id}/schedule")
+                .get(schedule::get)
+                .put(schedule::put),
+        )
         .service(web::resource("/experts/{id}/overrides").get(schedule::list_overrides))
         .service(
             web::resource("/experts/{id}/overrides/{date}")
@@ -148,10 +158,18 @@ fn api(config: &mut ServiceConfig) {
     config
         .service(web::resource("/holds").post(booking::hold))
         .service(web::resource("/holds/{id}").delete(booking::release))
-        .service(web::resource("/bookings").get(booking::list).post(booking::create))
+        .service(
+            web::resource("/bookings")
+                .get(booking::list)
+                .post(booking::create),
+        )
         .service(web::resource("/bookings/lookup").post(booking::lookup::find))
         .service(web::resource("/bookings/lookup/cancel").post(booking::lookup::cancel))
-        .service(web::resource("/bookings/{id}").get(booking::get).patch(booking::edit))
+        .service(
+            web::resource("/bookings/{id}")
+                .get(booking::get)
+                .patch(booking::edit),
+        )
         .service(web::resource("/bookings/{id}/confirm").post(booking::confirm))
         .service(web::resource("/bookings/{id}/reject").post(booking::reject))
         .service(web::resource("/bookings/{id}/cancel").post(booking::cancel))
@@ -162,20 +180,18 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/bookings/{id}/calendar.ics").get(booking::calendar))
         .service(web::resource("/bookings/{id}/review").post(booking::review));
     // Inbox and live connections.
-    config
-        .service(web::resource("/notifications").get(inbox::list))
-        .service(web::resource("/notifications/unread-count").get(inbox::unread_count))
-        .service(web::resource("/notifications/read-all").post(inbox::read_all))
-        .service(web::resource("/notifications/{id}").delete(inbox::delete))
-        .service(web::resource("/notifications/{id}/read").post(inbox::read))
-        .service(web::resource("/live/ticket").post(live::ticket))
-        .service(web::resource("/live/events").get(live::events::stream));
+    config.service(web::resource("/live/events").get(live::events::stream));
     // Administration.
     config
-        .service(web::resource("/branches").get(admin::list_branches).post(admin::create_branch))
+        .service(
+            web::resource("/branches")
+                .get(admin::list_branches)
+                .post(admin::create_branch),
+        )
         .service(web::resource("/admin/users").get(admin::list_people))
-        .service(web::resource("/admin/users/{id}").get(admin::get_person).patch(admin::govern_person))
-        .service(web::resource("/admin/deliveries").get(delivery::list))
-        .service(web::resource("/admin/deliveries/{id}").get(delivery::get))
-        .service(web::resource("/admin/deliveries/{id}/retry").post(delivery::retry));
+        .service(
+            web::resource("/admin/users/{id}")
+                .get(admin::get_person)
+                .patch(admin::govern_person),
+        );
 }

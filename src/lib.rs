@@ -2,9 +2,27 @@
 
 /// The bus between nodes.
 pub mod bus;
-/// The ways out of the house.
+/// Ways to reach people outside the house.
 pub mod channel;
+/// The command line.
+pub mod cli;
+/// Settings.
+pub mod config;
+/// People and bookings to look at.
+pub mod demo;
 /// Whether a running server is ready, for container health checks.
 pub mod health;
+/// The house put together.
+pub mod house;
 /// Everything over HTTP.
 pub mod http;
+/// Addresses that mails lead to.
+mod links;
+/// Passwords.
+mod password;
+/// Text that must never reach a log.
+mod secret;
+/// Logs and figures of the process.
+pub mod telemetry;
+/// Signed tokens.
+mod token;

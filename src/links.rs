@@ -15,7 +15,10 @@ pub struct PublicLinks {
 impl PublicLinks {
     /// Links that begin with `base`, such as `https://book.example.com`.
     pub fn new(base: &str, tokens: Tokens) -> Self {
-        Self { base: base.trim_end_matches('/').to_owned(), tokens }
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+            tokens,
+        }
     }
 }
 
@@ -29,12 +32,16 @@ impl Links for PublicLinks {
     }
 
     fn verify(&self, user: UserId, email: &str, now: Instant) -> String {
-        let token = self.tokens.link(Purpose::Verify, user, Some(email), None, now);
+        let token = self
+            .tokens
+            .link(Purpose::Verify, user, Some(email), None, now);
         format!("{}/verify?token={token}", self.base)
     }
 
     fn reset(&self, user: UserId, auth_epoch: i64, now: Instant) -> String {
-        let token = self.tokens.link(Purpose::Reset, user, None, Some(auth_epoch), now);
+        let token = self
+            .tokens
+            .link(Purpose::Reset, user, None, Some(auth_epoch), now);
         format!("{}/reset?token={token}", self.base)
     }
 }

@@ -26,7 +26,10 @@ impl Passwords {
     /// # Errors
     /// When hashing does not work at all on this machine.
     pub fn new(at_once: usize) -> Result<Self, PasswordFailure> {
-        Ok(Self { seats: Arc::new(Semaphore::new(at_once)), decoy: hash("no such account")?.into() })
+        Ok(Self {
+            seats: Arc::new(Semaphore::new(at_once)),
+            decoy: hash("no such account")?.into(),
+        })
     }
 
     /// A PHC string for the password.
@@ -42,13 +45,19 @@ impl Passwords {
     ///
     /// # Errors
     /// When checking fails for another reason than a wrong password.
-    pub async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool, PasswordFailure> {
+    pub async fn verify(
+        &self,
+        password: &str,
+        stored: Option<&str>,
+    ) -> Result<bool, PasswordFailure> {
         let known = stored.is_some();
         let stored = stored.unwrap_or(&self.decoy).to_owned();
         let password = password.to_owned();
         self.run(move || {
             let parsed = PasswordHash::new(&stored).map_err(|_| PasswordFailure)?;
-            let fits = Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok();
+            let fits = Argon2::default()
+                .verify_password(password.as_bytes(), &parsed)
+                .is_ok();
             Ok(fits && known)
         })
         .await
@@ -59,7 +68,9 @@ impl Passwords {
         work: impl FnOnce() -> Result<T, PasswordFailure> + Send + 'static,
     ) -> Result<T, PasswordFailure> {
         let _seat = self.seats.acquire().await.map_err(|_| PasswordFailure)?;
-        tokio::task::spawn_blocking(work).await.map_err(|_| PasswordFailure)?
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| PasswordFailure)?
     }
 }
 

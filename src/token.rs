@@ -96,7 +96,8 @@ impl Tokens {
 
     /// Checks signature, purpose and time of an access token.
     pub fn read_access(&self, token: &str, now: Instant) -> Option<Access> {
-        self.read::<Access>(token, ACCESS).filter(|access| access.exp > now.timestamp())
+        self.read::<Access>(token, ACCESS)
+            .filter(|access| access.exp > now.timestamp())
     }
 
     /// The token of a link in a mail.
@@ -119,12 +120,14 @@ impl Tokens {
 
     /// Checks signature, purpose and time of a link's token.
     pub fn read_link(&self, purpose: Purpose, token: &str, now: Instant) -> Option<Link> {
-        self.read::<Link>(token, purpose.audience()).filter(|link| link.exp > now.timestamp())
+        self.read::<Link>(token, purpose.audience())
+            .filter(|link| link.exp > now.timestamp())
     }
 
     fn sign<T: Serialize>(&self, claims: &T) -> String {
         // HS256 over a plain struct cannot fail; an empty token would be refused everywhere.
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.encoding).unwrap_or_default()
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.encoding)
+            .unwrap_or_default()
     }
 
     fn read<T: DeserializeOwned + Clone>(&self, token: &str, audience: &str) -> Option<T> {
@@ -133,7 +136,9 @@ impl Tokens {
         rules.set_required_spec_claims(&["exp", "aud", "sub"]);
         // Time is compared with the house's clock by the callers above.
         rules.validate_exp = false;
-        jsonwebtoken::decode::<T>(token, &self.decoding, &rules).ok().map(|data| data.claims)
+        jsonwebtoken::decode::<T>(token, &self.decoding, &rules)
+            .ok()
+            .map(|data| data.claims)
     }
 }
 

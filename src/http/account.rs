@@ -12,12 +12,11 @@ use belfry_domain::id::{UserId, uuid_at};
 use belfry_domain::{Instant, text};
 use belfry_store::account::{Avatar, Profile};
 use belfry_store::session::Refreshed;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::http::App;
 use crate::http::address;
@@ -115,7 +114,7 @@ pub struct UserOut {
     pub locale: String,
     pub time_zone: String,
     pub email_verified: bool,
-    pub created_at: Instant,
+    pub created_at: DateTime<Utc>,
 }
 
 impl From<&Account> for UserOut {
@@ -175,14 +174,14 @@ pub async fn register(
             let account = new_account(&input, now)?;
             let hash = app.passwords.hash(&input.password).await.map_err(failed)?;
             let mut tx = app.world.store.begin().await?;
-            if !app.world.store.insert_account(&mut tx, &account, &hash).await? {
+            if !belfry_store::account::insert(&mut tx, &account, &hash).await? {
                 return Err(AccountError::EmailTaken.into());
             }
             let event = Event::of_account(EventType::AccountRegistered, &account, now);
-            app.world.store.append_event(&mut tx, &event).await?;
+            belfry_store::event::append(&mut tx, &event).await?;
             let refresh = start_session(&app, &mut tx, account.id, now).await?;
             tx.commit().await?;
-            app.planner.nudge();
+            (app.committed)();
             Ok(Created::new(&session(&app, &account, refresh, now)))
         },
         // An answer with tokens is never kept in the transaction: signing in is the way on.
@@ -198,7 +197,9 @@ fn new_account(input: &RegisterIn, now: Instant) -> Result<Account, Problem> {
     let name = faults.take(account::name("/name", &input.name));
     let phone = faults.take_some(input.phone.as_deref(), |v| account::phone("/phone", v));
     let locale = faults.take_some(input.locale.as_deref(), |v| account::locale("/locale", v));
-    let zone = faults.take_some(input.time_zone.as_deref(), |v| account::time_zone("/time_zone", v));
+    let zone = faults.take_some(input.time_zone.as_deref(), |v| {
+        account::time_zone("/time_zone", v)
+    });
     faults.check()?;
     Ok(Account {
         id: UserId::at(now),
@@ -223,14 +224,24 @@ fn new_account(input: &RegisterIn, now: Instant) -> Result<Account, Problem> {
 /// Signs in with address and password.
 #[utoipa::path(post, path = "/api/v1/auth/login", tag = "Accounts", request_body = LoginIn,
     responses((status = 200, body = SessionOut)), security(()))]
-pub async fn login(app: Data<App>, request: HttpRequest, body: Body) -> Result<HttpResponse, Problem> {
-    app.limiter.take(Policy::Login, &address(&app, &request)).await?;
+pub async fn login(
+    app: Data<App>,
+    request: HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    app.limiter
+        .take(Policy::Login, &address(&app, &request))
+        .await?;
     let input: LoginIn = body.read()?;
     let email = input.email.trim().to_lowercase();
     app.limiter.take(Policy::AccountLogin, &email).await?;
     let found = app.world.store.account_by_email(&email).await?;
     let hash = found.as_ref().map(|(_, hash)| hash.as_str());
-    let fits = app.passwords.verify(&input.password, hash).await.map_err(failed)?;
+    let fits = app
+        .passwords
+        .verify(&input.password, hash)
+        .await
+        .map_err(failed)?;
     let Some((account, _)) = found.filter(|_| fits) else {
         return Err(AccountError::BadCredentials.into());
     };
@@ -254,7 +265,12 @@ pub async fn refresh(app: Data<App>, body: Body) -> Result<HttpResponse, Problem
     let done = app
         .world
         .store
-        .refresh_session(&hash_of(&input.refresh_token), &next_hash, refresh_ends(&app, now), now)
+        .refresh_session(
+            &hash_of(&input.refresh_token),
+            &next_hash,
+            refresh_ends(&app, now),
+            now,
+        )
         .await?;
     let Refreshed::Next { user_id, .. } = done else {
         if done == Refreshed::Reused {
@@ -262,7 +278,12 @@ pub async fn refresh(app: Data<App>, body: Body) -> Result<HttpResponse, Problem
         }
         return Err(AccountError::BadRefreshToken.into());
     };
-    let account = app.world.store.account(user_id).await?.filter(|account| !account.disabled);
+    let account = app
+        .world
+        .store
+        .account(user_id)
+        .await?
+        .filter(|account| !account.disabled);
     let account = account.ok_or(AccountError::BadRefreshToken)?;
     Ok(HttpResponse::Ok().json(session(&app, &account, next, now)))
 }
@@ -303,7 +324,9 @@ pub async fn forgot_password(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    app.limiter.take(Policy::Login, &address(&app, &request)).await?;
+    app.limiter
+        .take(Policy::Login, &address(&app, &request))
+        .await?;
     let input: ForgotIn = body.read()?;
     let email = account::email("/email", &input.email)?;
     app.limiter.take(Policy::AccountLogin, &email).await?;
@@ -317,16 +340,18 @@ pub async fn forgot_password(
 }
 
 async fn tell_how_to_reset(app: &App, email: &str) -> Result<(), Problem> {
-    let Some((account, _)) = app.world.store.account_by_email(email).await? else { return Ok(()) };
+    let Some((account, _)) = app.world.store.account_by_email(email).await? else {
+        return Ok(());
+    };
     if account.disabled {
         return Ok(());
     }
     let now = app.world.clock.now();
     let event = Event::of_account(EventType::AccountPasswordForgotten, &account, now);
     let mut tx = app.world.store.begin().await?;
-    app.world.store.append_event(&mut tx, &event).await?;
+    belfry_store::event::append(&mut tx, &event).await?;
     tx.commit().await?;
-    app.planner.nudge();
+    (app.committed)();
     Ok(())
 }
 
@@ -342,7 +367,12 @@ pub async fn reset_password(app: Data<App>, body: Body) -> Result<HttpResponse, 
         .and_then(|link| link.epoch.map(|epoch| (link, epoch)))
         .ok_or(AccountError::BadLink)?;
     let hash = app.passwords.hash(&input.password).await.map_err(failed)?;
-    if !app.world.store.reset_password(link.sub, epoch, &hash, now).await? {
+    if !app
+        .world
+        .store
+        .reset_password(link.sub, epoch, &hash, now)
+        .await?
+    {
         return Err(AccountError::BadLink.into());
     }
     app.gate.forget(link.sub);
@@ -389,19 +419,27 @@ pub async fn update_me(
             v.map(|v| account::phone("/phone", &v)).transpose()
         }),
         gender: faults.take_some(input.gender, |v| {
-            v.map(|v| text::checked("/gender", &v, 1, 40, false)).transpose()
+            v.map(|v| text::checked("/gender", &v, 1, 40, false))
+                .transpose()
         }),
         description: faults.take_some(input.description.as_deref(), |v| {
             text::checked("/description", v, 0, 2000, true)
         }),
         locale: faults.take_some(input.locale.as_deref(), |v| account::locale("/locale", v)),
         time_zone: faults
-            .take_some(input.time_zone.as_deref(), |v| account::time_zone("/time_zone", v))
+            .take_some(input.time_zone.as_deref(), |v| {
+                account::time_zone("/time_zone", v)
+            })
             .map(|zone| zone.name().to_owned()),
     };
     faults.check()?;
     let (id, now) = (signed.0.id, app.world.clock.now());
-    if !app.world.store.update_profile(id, &profile, if_match.0, now).await? {
+    if !app
+        .world
+        .store
+        .update_profile(id, &profile, if_match.0, now)
+        .await?
+    {
         return Err(Problem::new("stale"));
     }
     me_again(&app, id).await
@@ -409,7 +447,12 @@ pub async fn update_me(
 
 async fn me_again(app: &App, id: UserId) -> Result<HttpResponse, Problem> {
     app.gate.forget(id);
-    let account = app.world.store.account(id).await?.ok_or_else(|| Problem::new("not-found"))?;
+    let account = app
+        .world
+        .store
+        .account(id)
+        .await?
+        .ok_or_else(|| Problem::new("not-found"))?;
     Ok(versioned(account.version, &UserOut::from(&account)))
 }
 
@@ -433,19 +476,32 @@ pub async fn set_avatar(
     let size = imagesize::blob_size(&bytes)
         .map_err(|_| Problem::field("", FieldError::INVALID, "This picture is damaged."))?;
     if size.width.max(size.height) > MOST_AVATAR_SIDE {
-        return Err(Problem::field("", FieldError::OUT_OF_RANGE, "At most 4096 pixels to a side."));
+        return Err(Problem::field(
+            "",
+            FieldError::OUT_OF_RANGE,
+            "At most 4096 pixels to a side.",
+        ));
     }
     let tag = URL_SAFE_NO_PAD.encode(&Sha256::digest(&bytes)[..9]);
-    let avatar = Avatar { content_type: content_type.to_owned(), bytes: bytes.to_vec() };
+    let avatar = Avatar {
+        content_type: content_type.to_owned(),
+        bytes: bytes.to_vec(),
+    };
     let now = app.world.clock.now();
-    app.world.store.set_avatar(signed.0.id, Some((&avatar, &tag)), now).await?;
+    app.world
+        .store
+        .set_avatar(signed.0.id, Some((&avatar, &tag)), now)
+        .await?;
     me_again(&app, signed.0.id).await
 }
 
 /// Removes the caller's picture.
 #[utoipa::path(delete, path = "/api/v1/me/avatar", tag = "Accounts", responses((status = 200, body = UserOut)))]
 pub async fn delete_avatar(app: Data<App>, signed: Signed) -> Result<HttpResponse, Problem> {
-    app.world.store.set_avatar(signed.0.id, None, app.world.clock.now()).await?;
+    app.world
+        .store
+        .set_avatar(signed.0.id, None, app.world.clock.now())
+        .await?;
     me_again(&app, signed.0.id).await
 }
 
@@ -457,10 +513,24 @@ pub async fn get_avatar(
     request: HttpRequest,
     id: Id<UserId>,
 ) -> Result<HttpResponse, Problem> {
-    let avatar = app.world.store.avatar(id.0).await?.ok_or_else(|| Problem::new("not-found"))?;
-    let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(&avatar.bytes)[..9]));
-    if request.headers().get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
-        return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
+    let avatar = app
+        .world
+        .store
+        .avatar(id.0)
+        .await?
+        .ok_or_else(|| Problem::new("not-found"))?;
+    let tag = format!(
+        "\"{}\"",
+        URL_SAFE_NO_PAD.encode(&Sha256::digest(&avatar.bytes)[..9])
+    );
+    if request
+        .headers()
+        .get(IF_NONE_MATCH)
+        .is_some_and(|known| known.as_bytes() == tag.as_bytes())
+    {
+        return Ok(HttpResponse::NotModified()
+            .insert_header((ETAG, tag))
+            .finish());
     }
     Ok(HttpResponse::Ok()
         .content_type(avatar.content_type)
@@ -477,11 +547,11 @@ async fn start_session(
     app: &App,
     tx: &mut belfry_store::Tx,
     user: UserId,
-    now: Instant,
+    now: DateTime<Utc>,
 ) -> Result<String, Problem> {
     let (token, hash) = fresh_token();
-    let store = &app.world.store;
-    store.start_session(tx, user, uuid_at(now), &hash, refresh_ends(app, now), now).await?;
+    let ends = refresh_ends(app, now);
+    belfry_store::session::start(tx, user, uuid_at(now), &hash, ends, now).await?;
     Ok(token)
 }
 

@@ -70,7 +70,11 @@ pub struct PersonOut {
 
 impl From<&Account> for PersonOut {
     fn from(account: &Account) -> Self {
-        Self { user: account.into(), disabled: account.disabled, branch_id: account.branch_id }
+        Self {
+            user: account.into(),
+            disabled: account.disabled,
+            branch_id: account.branch_id,
+        }
     }
 }
 
@@ -87,13 +91,19 @@ pub async fn list_people(
     let limit = limit(query.limit)?;
     let after = cursor::<UserId>(query.after.as_deref())?;
     let mut faults = Faults::default();
-    let text = faults.take_some(query.query.as_deref(), |v| text::checked("/query", v, 0, 100, false));
+    let text = faults.take_some(query.query.as_deref(), |v| {
+        text::checked("/query", v, 0, 100, false)
+    });
     let role = faults.take_some(query.role.as_deref(), |name| {
         let unknown = |_| FieldError::new("/role", FieldError::INVALID, "This is not a role.");
         name.parse::<Role>().map_err(unknown)
     });
     faults.check()?;
-    let found = app.world.store.list_accounts(text.as_deref(), role, after, limit + 1).await?;
+    let found = app
+        .world
+        .store
+        .list_accounts(text.as_deref(), role, after, limit + 1)
+        .await?;
     Ok(HttpResponse::Ok().json(page(found, limit, |a| a.id, |a| PersonOut::from(&a))))
 }
 
@@ -111,7 +121,11 @@ pub async fn get_person(
 }
 
 async fn person(app: &App, id: UserId) -> Result<Account, Problem> {
-    app.world.store.account(id).await?.ok_or_else(|| Problem::new("not-found"))
+    app.world
+        .store
+        .account(id)
+        .await?
+        .ok_or_else(|| Problem::new("not-found"))
 }
 
 /// Changes a person's role or branch, or disables the account; admins. A new expert starts with an empty
@@ -129,7 +143,9 @@ pub async fn govern_person(
     let before = person(&app, id.0).await?;
     let input: GovernIn = body.read()?;
     if_match.check(before.version)?;
-    if before.id == signed.0.id && (input.disabled == Some(true) || input.role.is_some_and(|r| r != Role::Admin)) {
+    if before.id == signed.0.id
+        && (input.disabled == Some(true) || input.role.is_some_and(|r| r != Role::Admin))
+    {
         let detail = "Nobody can take the own administration away; ask another administrator.";
         return Err(Problem::field("/role", FieldError::INVALID, detail));
     }
@@ -208,7 +224,11 @@ pub async fn create_branch(
             time_zone: zone.map(|zone| zone.name().to_owned()).unwrap_or_default(),
         };
         app.world.store.insert_branch(&branch, now).await?;
-        let out = BranchOut { id: branch.id, name: branch.name, time_zone: branch.time_zone };
+        let out = BranchOut {
+            id: branch.id,
+            name: branch.name,
+            time_zone: branch.time_zone,
+        };
         Ok(crate::http::idempotency::Created::new(&out))
     };
     let lost = async |_| Err(Problem::new("conflict"));

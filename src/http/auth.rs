@@ -34,7 +34,11 @@ pub struct Gate {
 impl Gate {
     /// Reads accounts from the world's store.
     pub fn new(world: World, tokens: Tokens) -> Self {
-        Self { world, tokens, known: Arc::default() }
+        Self {
+            world,
+            tokens,
+            known: Arc::default(),
+        }
     }
 
     /// The account behind an access token and the instant the token ends.
@@ -62,7 +66,9 @@ impl Gate {
         {
             return Ok(Some(entry.1.clone()));
         }
-        let Some(account) = self.world.store.account(id).await? else { return Ok(None) };
+        let Some(account) = self.world.store.account(id).await? else {
+            return Ok(None);
+        };
         let account = Arc::new(account);
         self.known.insert(id, (now, account.clone()));
         Ok(Some(account))
@@ -76,7 +82,8 @@ impl Gate {
     /// Drops what is no longer believed, so that memory follows the people who are here.
     pub fn sweep(&self) {
         let now = self.world.clock.now();
-        self.known.retain(|_, (read_at, _)| *read_at + BELIEVED > now);
+        self.known
+            .retain(|_, (read_at, _)| *read_at + BELIEVED > now);
     }
 }
 
@@ -87,7 +94,11 @@ pub struct Signed(pub Arc<Account>);
 impl Signed {
     /// Who is asking, as far as rights go.
     pub fn caller(&self) -> Caller {
-        Caller { id: self.0.id, role: self.0.role, branch_id: self.0.branch_id }
+        Caller {
+            id: self.0.id,
+            role: self.0.role,
+            branch_id: self.0.branch_id,
+        }
     }
 
     /// Refuses everybody but administrators.
@@ -95,7 +106,11 @@ impl Signed {
     /// # Errors
     /// `forbidden`.
     pub fn admin(&self) -> Result<(), Problem> {
-        if self.0.role == Role::Admin { Ok(()) } else { Err(Problem::new("forbidden")) }
+        if self.0.role == Role::Admin {
+            Ok(())
+        } else {
+            Err(Problem::new("forbidden"))
+        }
     }
 }
 
@@ -110,7 +125,10 @@ impl FromRequest for Signed {
             let (Some(app), Some(token)) = (app, token) else {
                 return Err(Problem::new("unauthenticated"));
             };
-            app.gate.admit(&token).await.map(|(account, _)| Self(account))
+            app.gate
+                .admit(&token)
+                .await
+                .map(|(account, _)| Self(account))
         })
     }
 }

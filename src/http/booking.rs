@@ -12,7 +12,7 @@ use belfry_domain::field::FieldError;
 use belfry_domain::id::{BookingId, HoldId, UserId};
 use belfry_domain::{Instant, text, to_micros};
 use belfry_store::booking::{BookingFilter, HistoryEntry, Scope};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -38,7 +38,7 @@ pub use out::{BookingOut, HistoryOut, HoldOut, notice_of};
 #[serde(deny_unknown_fields)]
 pub struct HoldIn {
     expert_id: Uuid,
-    starts_at: Instant,
+    starts_at: DateTime<Utc>,
     minutes: Option<i64>,
 }
 
@@ -46,13 +46,13 @@ pub struct HoldIn {
 #[serde(deny_unknown_fields)]
 pub struct BookingIn {
     expert_id: Uuid,
-    starts_at: Instant,
+    starts_at: DateTime<Utc>,
     /// The expert's first length when left out.
     minutes: Option<i64>,
     #[schema(value_type = String, example = "online")]
     mode: Mode,
     note: Option<String>,
-    /// The caller's own hold of this slot.
+    /// The caller's own hold, let go with the booking.
     hold_id: Option<Uuid>,
     /// For whom; managers and admins only.
     client_id: Option<Uuid>,
@@ -102,7 +102,7 @@ pub struct ReasonIn {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RescheduleIn {
-    starts_at: Instant,
+    starts_at: DateTime<Utc>,
     minutes: Option<i64>,
 }
 
@@ -117,7 +117,10 @@ pub struct ReviewIn {
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Rule { error, alternatives } => {
+            Refused::Rule {
+                error,
+                alternatives,
+            } => {
                 let taken = error == BookingError::SlotTaken;
                 let problem = Self::from(error);
                 if !taken {
@@ -148,13 +151,19 @@ pub async fn hold(
     let make = async |key| {
         let input: HoldIn = body.read()?;
         let minutes = checked_minutes(input.minutes)?;
-        let request = HoldRequest { client, starts_at: to_micros(input.starts_at), minutes, key };
+        let request = HoldRequest {
+            client,
+            starts_at: to_micros(input.starts_at),
+            minutes,
+            key,
+        };
         let hold = app.experts.hold(input.expert_id.into(), request).await?;
         Ok(Created::new(&HoldOut::from(hold)))
     };
     let recover = async |id: Uuid| {
         let hold: Option<Hold> = app.world.store.hold(id.into()).await?;
-        hold.map(|hold| Created::new(&HoldOut::from(hold))).ok_or_else(|| Problem::new("not-found"))
+        hold.map(|hold| Created::new(&HoldOut::from(hold)))
+            .ok_or_else(|| Problem::new("not-found"))
     };
     once(&app, &request, client.to_string(), &body, make, recover).await
 }
@@ -162,7 +171,11 @@ pub async fn hold(
 /// Lets go of a held slot.
 #[utoipa::path(delete, path = "/api/v1/holds/{id}", tag = "Bookings", params(("id" = Uuid, Path)),
     responses((status = 204)))]
-pub async fn release(app: Data<App>, signed: Signed, id: Id<HoldId>) -> Result<HttpResponse, Problem> {
+pub async fn release(
+    app: Data<App>,
+    signed: Signed,
+    id: Id<HoldId>,
+) -> Result<HttpResponse, Problem> {
     if !app.experts.release(id.0, signed.0.id).await? {
         return Err(Problem::new("not-found"));
     }
@@ -170,7 +183,9 @@ pub async fn release(app: Data<App>, signed: Signed, id: Id<HoldId>) -> Result<H
 }
 
 fn checked_minutes(minutes: Option<i64>) -> Result<Option<u16>, Problem> {
-    Ok(minutes.map(|value| number("/minutes", value, 1, 1440)).transpose()?)
+    Ok(minutes
+        .map(|value| number("/minutes", value, 1, 1440))
+        .transpose()?)
 }
 
 /// Books an expert's time.
@@ -186,13 +201,15 @@ pub async fn create(
     let make = async |key| {
         let input: BookingIn = body.read()?;
         let mut faults = Faults::default();
-        let note =
-            faults.take_some(input.note.as_deref(), |v| text::checked("/note", v, 0, 2000, true));
+        let note = faults.take_some(input.note.as_deref(), |v| {
+            text::checked("/note", v, 0, 2000, true)
+        });
         faults.take_some(input.minutes, |v| number("/minutes", v, 1, 1440));
         faults.check()?;
         let client = client_of(&app, &signed, &input).await?;
         let request = BookRequest {
             client,
+            holder: caller.id,
             starts_at: to_micros(input.starts_at),
             minutes: checked_minutes(input.minutes)?,
             mode: input.mode,
@@ -202,6 +219,10 @@ pub async fn create(
         };
         let booking = app.experts.book(input.expert_id.into(), request).await?;
         app.scheduler.nudge();
+        if let Some(hold) = input.hold_id {
+            // Still there only if it held another time.
+            app.experts.release(hold.into(), caller.id).await?;
+        }
         Ok(Created::new(&shown(&app, booking, &caller).await?))
     };
     let recover = async |id: Uuid| {
@@ -222,9 +243,15 @@ async fn client_of(app: &App, signed: &Signed, input: &BookingIn) -> Result<Part
             let detail = "There is no such person.";
             let unknown = || Problem::field("/client_id", FieldError::INVALID, detail);
             let account = app.world.store.account(id).await?.ok_or_else(unknown)?;
-            Party { id, name: account.name }
+            Party {
+                id,
+                name: account.name,
+            }
         }
-        _ => Party { id: signed.0.id, name: signed.0.name.clone() },
+        _ => Party {
+            id: signed.0.id,
+            name: signed.0.name.clone(),
+        },
     };
     if client.id.uuid() == input.expert_id {
         let detail = "Experts cannot book themselves; take time off instead.";
@@ -239,7 +266,12 @@ fn actor(signed: &Signed) -> Actor {
 
 async fn shown(app: &App, booking: Booking, caller: &Caller) -> Result<BookingOut, Problem> {
     let notice = app.experts.cancel_notice(booking.expert.id).await?;
-    Ok(BookingOut::new(booking, Some(caller), notice, app.world.clock.now()))
+    Ok(BookingOut::new(
+        booking,
+        Some(caller),
+        notice,
+        app.world.clock.now(),
+    ))
 }
 
 /// The caller's bookings, as client or as expert; a manager's branch; all of them for admins.
@@ -260,7 +292,11 @@ pub async fn list(
         (Role::Manager, Some(branch)) => Scope::Branch(branch, caller.id),
         _ => Scope::Person(caller.id),
     };
-    let found = app.world.store.list_bookings(scope, &filter, after, limit + 1).await?;
+    let found = app
+        .world
+        .store
+        .list_bookings(scope, &filter, after, limit + 1)
+        .await?;
     let now = app.world.clock.now();
     let experts: Vec<UserId> = found.iter().map(|booking| booking.expert.id).collect();
     let notices = app.world.store.cancel_notices(&experts).await?;
@@ -273,11 +309,17 @@ pub async fn list(
 
 fn filter_of(query: &ListQuery, signed: &Signed) -> Result<BookingFilter, Problem> {
     let mut faults = Faults::default();
-    let statuses = query.status.as_deref().unwrap_or_default().split(',').map(str::trim);
+    let statuses = query
+        .status
+        .as_deref()
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim);
     let statuses: Vec<Option<Status>> = statuses
         .filter(|name| !name.is_empty())
         .map(|name| {
-            let unknown = || FieldError::new("/status", FieldError::INVALID, "This is not a status.");
+            let unknown =
+                || FieldError::new("/status", FieldError::INVALID, "This is not a status.");
             faults.take(name.parse().map_err(|_| unknown()))
         })
         .collect();
@@ -287,7 +329,9 @@ fn filter_of(query: &ListQuery, signed: &Signed) -> Result<BookingFilter, Proble
         from: faults.take_some(query.from.as_deref(), |v| instant_or_date("/from", v, zone)),
         to: faults.take_some(query.to.as_deref(), |v| instant_or_date("/to", v, zone)),
         expert_id: query.expert_id.map(UserId::from),
-        query: faults.take_some(query.query.as_deref(), |v| text::checked("/query", v, 0, 100, false)),
+        query: faults.take_some(query.query.as_deref(), |v| {
+            text::checked("/query", v, 0, 100, false)
+        }),
         ascending: match query.sort.as_deref() {
             None | Some("-starts_at") => false,
             Some("starts_at") => true,
@@ -314,21 +358,32 @@ fn instant_or_date(pointer: &str, value: &str, zone: chrono_tz::Tz) -> Result<In
 async fn concerned(app: &App, signed: &Signed, id: BookingId) -> Result<(Booking, Side), Problem> {
     let booking = app.world.store.booking(id).await?;
     booking
-        .and_then(|booking| booking.side_of(&signed.caller()).map(|side| (booking, side)))
+        .and_then(|booking| {
+            booking
+                .side_of(&signed.caller())
+                .map(|side| (booking, side))
+        })
         .ok_or_else(|| Problem::new("not-found"))
 }
 
 /// One booking.
 #[utoipa::path(get, path = "/api/v1/bookings/{id}", tag = "Bookings", params(("id" = Uuid, Path)),
     responses((status = 200, body = BookingOut)))]
-pub async fn get(app: Data<App>, signed: Signed, id: Id<BookingId>) -> Result<HttpResponse, Problem> {
+pub async fn get(
+    app: Data<App>,
+    signed: Signed,
+    id: Id<BookingId>,
+) -> Result<HttpResponse, Problem> {
     let (booking, _) = concerned(&app, &signed, id.0).await?;
     answer(&app, booking, &signed).await
 }
 
 async fn answer(app: &App, booking: Booking, signed: &Signed) -> Result<HttpResponse, Problem> {
     let version = booking.version;
-    Ok(versioned(version, &shown(app, booking, &signed.caller()).await?))
+    Ok(versioned(
+        version,
+        &shown(app, booking, &signed.caller()).await?,
+    ))
 }
 
 /// Changes note, mode, place or link before the start; place and link are the expert's.
@@ -346,7 +401,9 @@ pub async fn edit(
     let mut faults = Faults::default();
     let mut line = |pointer: &str, value: Option<Option<String>>, most: usize| {
         faults.take_some(value, |value| {
-            let checked = value.map(|v| text::checked(pointer, &v, 0, most, true)).transpose()?;
+            let checked = value
+                .map(|v| text::checked(pointer, &v, 0, most, true))
+                .transpose()?;
             Ok(checked.filter(|text| !text.is_empty()))
         })
     };
@@ -362,7 +419,10 @@ pub async fn edit(
         faults.extend(vec![FieldError::new("/link", FieldError::INVALID, detail)]);
     }
     faults.check()?;
-    let booking = app.experts.edit(id.0, edit, side, actor(&signed), if_match.0).await?;
+    let booking = app
+        .experts
+        .edit(id.0, edit, side, actor(&signed), if_match.0)
+        .await?;
     answer(&app, booking, &signed).await
 }
 
@@ -376,12 +436,18 @@ async fn step(
 ) -> Result<HttpResponse, Problem> {
     let (_, side) = concerned(&app, &signed, id.0).await?;
     let reason = checked_reason(&body.read_or_empty::<ReasonIn>()?)?;
-    let booking = app.experts.step(id.0, step, side, actor(&signed), reason, if_match.0).await?;
+    let booking = app
+        .experts
+        .step(id.0, step, side, actor(&signed), reason, if_match.0)
+        .await?;
     answer(&app, booking, &signed).await
 }
 
 fn checked_reason(input: &ReasonIn) -> Result<Option<String>, Problem> {
-    let reason = input.reason.as_deref().map(|v| text::checked("/reason", v, 0, 500, true));
+    let reason = input
+        .reason
+        .as_deref()
+        .map(|v| text::checked("/reason", v, 0, 500, true));
     Ok(reason.transpose()?.filter(|reason| !reason.is_empty()))
 }
 
@@ -502,10 +568,13 @@ pub async fn calendar(
     id: Id<BookingId>,
 ) -> Result<HttpResponse, Problem> {
     let (booking, _) = concerned(&app, &signed, id.0).await?;
-    let file = crate::http::calendar_file(&app, &booking).await?;
+    let file = out::calendar_file(&app, &booking).await?;
     Ok(HttpResponse::Ok()
         .content_type("text/calendar; charset=utf-8")
-        .insert_header(("content-disposition", "attachment; filename=\"booking.ics\""))
+        .insert_header((
+            "content-disposition",
+            "attachment; filename=\"booking.ics\"",
+        ))
         .body(file))
 }
 
@@ -525,15 +594,19 @@ pub async fn review(
         let input: ReviewIn = body.read()?;
         let mut faults = Faults::default();
         faults.take(number("/stars", input.stars, 1, 5));
-        let text =
-            faults.take_some(input.text.as_deref(), |v| text::checked("/text", v, 0, 2000, true));
+        let text = faults.take_some(input.text.as_deref(), |v| {
+            text::checked("/text", v, 0, 2000, true)
+        });
         faults.check()?;
         let review = Review {
             stars: input.stars,
             text: text.filter(|text| !text.is_empty()),
             created_at: app.world.clock.now(),
         };
-        let booking = app.experts.review(id.0, review, caller, actor(&signed), key).await?;
+        let booking = app
+            .experts
+            .review(id.0, review, caller, actor(&signed), key)
+            .await?;
         Ok(Created::new(&shown(&app, booking, &caller).await?))
     };
     let recover = async |id: Uuid| {
@@ -543,4 +616,3 @@ pub async fn review(
     };
     once(&app, &request, caller.id.to_string(), &body, make, recover).await
 }
-

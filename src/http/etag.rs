@@ -29,7 +29,10 @@ impl FromRequest for IfMatch {
     type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let header = request.headers().get(IF_MATCH).and_then(|value| value.to_str().ok());
+        let header = request
+            .headers()
+            .get(IF_MATCH)
+            .and_then(|value| value.to_str().ok());
         let version = match header.map(str::trim) {
             None | Some("*") => None,
             // A tag that this server never gave out matches nothing.

@@ -12,7 +12,7 @@ use belfry_domain::id::{BranchId, UserId};
 use belfry_domain::{Instant, text};
 use belfry_store::booking::ReviewEntry;
 use belfry_store::expert::ExpertFilter;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -56,8 +56,8 @@ pub struct SlotsQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    limit: Option<i64>,
-    after: Option<String>,
+    pub limit: Option<i64>,
+    pub after: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -79,7 +79,7 @@ pub struct PresenceIn {
 pub struct PresenceOut {
     #[schema(value_type = String, example = "online")]
     presence: Presence,
-    since: Instant,
+    since: DateTime<Utc>,
 }
 
 /// An expert as everybody sees them.
@@ -103,7 +103,7 @@ pub struct ExpertOut {
     #[schema(value_type = Option<Uuid>)]
     branch_id: Option<BranchId>,
     /// The next free slot of the default length; in lists only.
-    next_free_at: Option<Instant>,
+    next_free_at: Option<DateTime<Utc>>,
 }
 
 impl From<Expert> for ExpertOut {
@@ -133,7 +133,7 @@ pub struct ReviewOut {
     stars: i64,
     text: Option<String>,
     client_name: String,
-    created_at: Instant,
+    created_at: DateTime<Utc>,
 }
 
 impl From<ReviewEntry> for ReviewOut {
@@ -153,7 +153,11 @@ impl From<ReviewEntry> for ReviewOut {
 /// # Errors
 /// `not-found`, or the store's own.
 pub async fn expert(app: &App, id: UserId) -> Result<Expert, Problem> {
-    app.world.store.expert(id).await?.ok_or_else(|| Problem::new("not-found"))
+    app.world
+        .store
+        .expert(id)
+        .await?
+        .ok_or_else(|| Problem::new("not-found"))
 }
 
 /// The expert with this id, for somebody who answers for them.
@@ -178,15 +182,32 @@ pub async fn list(app: Data<App>, query: Query<ListQuery>) -> Result<HttpRespons
     let after = cursor::<(String, UserId)>(query.after.as_deref())?;
     let mut faults = Faults::default();
     let filter = ExpertFilter {
-        query: faults.take_some(query.query.as_deref(), |v| text::checked("/query", v, 0, 100, false)),
-        tag: faults.take_some(query.tag.as_deref(), |v| text::checked("/tag", v, 0, 40, false)),
+        query: faults.take_some(query.query.as_deref(), |v| {
+            text::checked("/query", v, 0, 100, false)
+        }),
+        tag: faults.take_some(query.tag.as_deref(), |v| {
+            text::checked("/tag", v, 0, 40, false)
+        }),
         branch_id: query.branch_id.map(BranchId::from),
     };
     faults.check()?;
-    let found = app.world.store.list_experts(&filter, after, limit + 1).await?;
-    let mut page: Page<ExpertOut> =
-        page(found, limit, |expert| (expert.name.clone(), expert.id), ExpertOut::from);
-    let next_free = join_all(page.items.iter().map(|expert| app.experts.next_free(expert.id))).await;
+    let found = app
+        .world
+        .store
+        .list_experts(&filter, after, limit + 1)
+        .await?;
+    let mut page: Page<ExpertOut> = page(
+        found,
+        limit,
+        |expert| (expert.name.clone(), expert.id),
+        ExpertOut::from,
+    );
+    let next_free = join_all(
+        page.items
+            .iter()
+            .map(|expert| app.experts.next_free(expert.id)),
+    )
+    .await;
     for (expert, next_free) in page.items.iter_mut().zip(next_free) {
         expert.next_free_at = next_free.ok().flatten();
     }
@@ -224,7 +245,10 @@ pub async fn update(
     faults.check()?;
     let (headline, description) = (headline.as_deref(), description.as_deref());
     let store = &app.world.store;
-    if !store.update_expert(id.0, headline, description, tags.as_deref(), if_match.0).await? {
+    if !store
+        .update_expert(id.0, headline, description, tags.as_deref(), if_match.0)
+        .await?
+    {
         return Err(Problem::new("stale"));
     }
     app.gate.forget(id.0);
@@ -234,7 +258,11 @@ pub async fn update(
 
 fn checked_tags(tags: &[String]) -> Result<Vec<String>, FieldError> {
     if tags.len() > 20 {
-        return Err(FieldError::new("/tags", FieldError::TOO_LONG, "At most 20 tags are allowed."));
+        return Err(FieldError::new(
+            "/tags",
+            FieldError::TOO_LONG,
+            "At most 20 tags are allowed.",
+        ));
     }
     tags.iter()
         .enumerate()
@@ -253,7 +281,10 @@ pub async fn slots(
 ) -> Result<HttpResponse, Problem> {
     let query = slot_query(query.0)?;
     let answer = app.experts.slots(id.0, query).await?;
-    let known = request.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let known = request
+        .headers()
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok());
     if known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == answer.etag)) {
         return Ok(HttpResponse::NotModified()
             .insert_header((ETAG, answer.etag.clone()))
@@ -270,12 +301,18 @@ pub async fn slots(
 fn slot_query(query: SlotsQuery) -> Result<SlotQuery, Problem> {
     let mut faults = Faults::default();
     let from = faults.take_some(query.from.as_deref(), |v| date("/from", v));
-    let time_zone =
-        faults.take_some(query.time_zone.as_deref(), |v| account::time_zone("/time_zone", v));
+    let time_zone = faults.take_some(query.time_zone.as_deref(), |v| {
+        account::time_zone("/time_zone", v)
+    });
     let days = faults.take(number("/days", query.days.unwrap_or(7), 1, 62));
     let minutes = faults.take_some(query.minutes, |v| number("/minutes", v, 1, 1440));
     faults.check()?;
-    Ok(SlotQuery { from, days: days.unwrap_or(7), time_zone, minutes })
+    Ok(SlotQuery {
+        from,
+        days: days.unwrap_or(7),
+        time_zone,
+        minutes,
+    })
 }
 
 /// Checks a date.
@@ -287,7 +324,13 @@ pub fn date(pointer: &str, value: &str) -> Result<NaiveDate, FieldError> {
     NaiveDate::parse_from_str(value, "%Y-%m-%d")
         .ok()
         .filter(|date| (1970..=2200).contains(&date.year()))
-        .ok_or_else(|| FieldError::new(pointer, FieldError::INVALID, "This is not a date, such as 2026-12-31."))
+        .ok_or_else(|| {
+            FieldError::new(
+                pointer,
+                FieldError::INVALID,
+                "This is not a date, such as 2026-12-31.",
+            )
+        })
 }
 
 /// Checks a whole number.
@@ -313,8 +356,14 @@ pub async fn set_presence(
     run_expert(&app, &signed, id.0).await?;
     let input: PresenceIn = body.read()?;
     let since = app.world.clock.now();
-    app.world.store.set_presence(id.0, input.presence, since).await?;
-    Ok(HttpResponse::Ok().json(PresenceOut { presence: input.presence, since }))
+    app.world
+        .store
+        .set_presence(id.0, input.presence, since)
+        .await?;
+    Ok(HttpResponse::Ok().json(PresenceOut {
+        presence: input.presence,
+        since,
+    }))
 }
 
 /// An expert's reviews, newest first.

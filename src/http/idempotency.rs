@@ -26,7 +26,10 @@ impl Created {
     /// 201 with `body`.
     pub fn new(body: &impl serde::Serialize) -> Self {
         let body = serde_json::to_value(body).unwrap_or_default();
-        Self { status: StatusCode::CREATED, body }
+        Self {
+            status: StatusCode::CREATED,
+            body,
+        }
     }
 
     fn respond(self) -> HttpResponse {
@@ -51,7 +54,9 @@ where
     M: Future<Output = Result<Created, Problem>>,
     R: Future<Output = Result<Created, Problem>>,
 {
-    let Some(key) = key_of(request, caller)? else { return make(None).await.map(Created::respond) };
+    let Some(key) = key_of(request, caller)? else {
+        return make(None).await.map(Created::respond);
+    };
     let store = &app.world.store;
     let now = app.world.clock.now();
     let mut hasher = Sha256::new();
@@ -59,7 +64,10 @@ where
     hasher.update(request.path());
     hasher.update(body.bytes()?);
     let hash = hasher.finalize();
-    match store.begin_idempotent(&key, &hash, now + LOCKED, now).await? {
+    match store
+        .begin_idempotent(&key, &hash, now + LOCKED, now)
+        .await?
+    {
         NextAction::Start => {}
         NextAction::Running => return Err(Problem::wait("idempotency-key-running", 1)),
         NextAction::OtherRequest => return Err(Problem::new("idempotency-key-reused")),
@@ -69,13 +77,17 @@ where
         }
         NextAction::Recover { resource_id } => {
             let made = recover(resource_id).await?;
-            store.finish_idempotent(&key, made.status.as_u16(), &made.body.to_string()).await?;
+            store
+                .finish_idempotent(&key, made.status.as_u16(), &made.body.to_string())
+                .await?;
             return Ok(replayed(made.respond()));
         }
     }
     match make(Some(key.clone())).await {
         Ok(made) => {
-            store.finish_idempotent(&key, made.status.as_u16(), &made.body.to_string()).await?;
+            store
+                .finish_idempotent(&key, made.status.as_u16(), &made.body.to_string())
+                .await?;
             Ok(made.respond())
         }
         Err(problem) => {
@@ -86,7 +98,9 @@ where
             } else {
                 let language = crate::http::problem::language(request);
                 let body = problem.body(language, &crate::http::layer::request_id(request));
-                store.finish_idempotent(&key, status.as_u16(), &body.to_string()).await?;
+                store
+                    .finish_idempotent(&key, status.as_u16(), &body.to_string())
+                    .await?;
             }
             Err(problem)
         }
@@ -94,21 +108,33 @@ where
 }
 
 fn key_of(request: &HttpRequest, caller: String) -> Result<Option<IdempotencyKey>, Problem> {
-    let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
+    let Some(value) = request.headers().get("idempotency-key") else {
+        return Ok(None);
+    };
     let key = value.to_str().unwrap_or_default().trim();
     if key.is_empty() || key.len() > 255 {
         return Err(Problem::new("malformed"));
     }
-    Ok(Some(IdempotencyKey { caller, key: key.to_owned() }))
+    Ok(Some(IdempotencyKey {
+        caller,
+        key: key.to_owned(),
+    }))
 }
 
 fn replay(status: StatusCode, body: String) -> HttpResponse {
-    let kind =
-        if status.is_success() { "application/json" } else { "application/problem+json" };
-    HttpResponseBuilder::new(status).content_type(kind).body(body)
+    let kind = if status.is_success() {
+        "application/json"
+    } else {
+        "application/problem+json"
+    };
+    HttpResponseBuilder::new(status)
+        .content_type(kind)
+        .body(body)
 }
 
 fn replayed(mut response: HttpResponse) -> HttpResponse {
-    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+        .headers_mut()
+        .insert(REPLAYED, HeaderValue::from_static("true"));
     response
 }

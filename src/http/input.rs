@@ -38,7 +38,14 @@ impl Body {
             } else if let Some(name) = quoted_after(&text, "unknown field `") {
                 // The path already ends in the unknown name for maps, and not for structs.
                 let ends = pointer.ends_with(&format!("/{name}"));
-                ("unknown_field", if ends { pointer } else { format!("{pointer}/{name}") })
+                (
+                    "unknown_field",
+                    if ends {
+                        pointer
+                    } else {
+                        format!("{pointer}/{name}")
+                    },
+                )
             } else {
                 (FieldError::INVALID, pointer)
             };
@@ -52,7 +59,10 @@ impl Body {
     /// As [`Body::read`].
     pub fn read_or_empty<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         if self.arrived.as_ref().is_ok_and(|bytes| bytes.is_empty()) {
-            return Self { arrived: Ok(web::Bytes::from_static(b"{}")) }.read();
+            return Self {
+                arrived: Ok(web::Bytes::from_static(b"{}")),
+            }
+            .read();
         }
         self.read()
     }
@@ -87,9 +97,17 @@ impl FromRequest for Body {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let kind = request
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
         let is_json = kind.is_some_and(|kind| {
-            let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            let essence = kind
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase();
             essence == "application/json" || essence.ends_with("+json")
         });
         let typed = kind.is_some();
@@ -136,7 +154,9 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
                 .map(|query| Self(query.into_inner()))
                 .map_err(|error| {
                     let text = error.to_string();
-                    let text = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
+                    let text = text
+                        .split_once(": ")
+                        .map_or(text.as_str(), |(_, rest)| rest);
                     let (code, name) = if let Some(name) = quoted_after(text, "missing field `") {
                         (FieldError::REQUIRED, name)
                     } else if let Some(name) = quoted_after(text, "unknown field `") {
@@ -198,7 +218,11 @@ impl Faults {
     /// # Errors
     /// `validation` with all faults.
     pub fn check(self) -> Result<(), Problem> {
-        if self.0.is_empty() { Ok(()) } else { Err(Problem::fields(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::fields(self.0))
+        }
     }
 }
 
@@ -211,5 +235,5 @@ where
     D: serde::Deserializer<'de>,
     T: serde::Deserialize<'de>,
 {
-    Option::<T>::deserialize(deserializer).map(Some)
+    serde::Deserialize::deserialize(deserializer).map(Some)
 }

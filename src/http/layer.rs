@@ -20,7 +20,11 @@ pub struct RequestId(pub String);
 
 /// The id of a request that passed through [`around`].
 pub fn request_id(request: &HttpRequest) -> String {
-    request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
+    request
+        .extensions()
+        .get::<RequestId>()
+        .map(|id| id.0.clone())
+        .unwrap_or_default()
 }
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -51,8 +55,14 @@ pub async fn around<B: MessageBody + 'static>(
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(X_REQUEST_ID, value);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("same-origin"),
+    );
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY)
         && let Some(app) = http.app_data::<Data<App>>()
         && let Ok(value) = HeaderValue::from_str(&app.content_security_policy)
@@ -61,7 +71,9 @@ pub async fn around<B: MessageBody + 'static>(
     }
 
     let status = response.status().as_u16();
-    let route = http.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let route = http
+        .match_pattern()
+        .unwrap_or_else(|| "unmatched".to_owned());
     let seconds = started.elapsed().as_secs_f64();
     metrics::histogram!("belfry_http_request_seconds", "method" => http.method().to_string(), "route" => route, "status" => status.to_string())
         .record(seconds);

@@ -32,8 +32,13 @@ pub enum Policy {
 }
 
 impl Policy {
-    const ALL: [Self; 5] =
-        [Self::Requests, Self::Register, Self::Login, Self::AccountLogin, Self::Lookup];
+    const ALL: [Self; 5] = [
+        Self::Requests,
+        Self::Register,
+        Self::Login,
+        Self::AccountLogin,
+        Self::Lookup,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -90,7 +95,11 @@ impl Limiter {
                 RateLimiter::keyed(Quota::per_minute(rate))
             })
             .collect();
-        Self { limits: limits.clone(), local: Arc::new(local), shared }
+        Self {
+            limits: limits.clone(),
+            local: Arc::new(local),
+            shared,
+        }
     }
 
     /// Takes one from `key`'s share.
@@ -140,7 +149,10 @@ impl Limiter {
             .arg(interval * (rate - 1))
             .invoke_async(&mut redis)
             .await?;
-        Ok(u64::try_from(wait).ok().filter(|wait| *wait > 0).map(Duration::from_micros))
+        Ok(u64::try_from(wait)
+            .ok()
+            .filter(|wait| *wait > 0)
+            .map(Duration::from_micros))
     }
 
     fn refusal(&self, policy: Policy, wait: Duration) -> Problem {
@@ -149,8 +161,14 @@ impl Limiter {
         let field = |text: String| HeaderValue::from_str(&text).ok();
         let mut problem = Problem::wait("too-many-requests", seconds);
         let fields = [
-            ("ratelimit-policy", format!("\"{}\";q={rate};w=60", policy.name())),
-            ("ratelimit", format!("\"{}\";r=0;t={seconds}", policy.name())),
+            (
+                "ratelimit-policy",
+                format!("\"{}\";q={rate};w=60", policy.name()),
+            ),
+            (
+                "ratelimit",
+                format!("\"{}\";r=0;t={seconds}", policy.name()),
+            ),
         ];
         for (name, text) in fields {
             if let Some(value) = field(text) {

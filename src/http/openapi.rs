@@ -7,7 +7,7 @@ use utoipa::openapi::{ContentBuilder, Object, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::{account, admin, booking, delivery, expert, inbox, live, operation, schedule};
+use super::{account, admin, booking, expert, operation, schedule};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -24,10 +24,7 @@ use super::{account, admin, booking, delivery, expert, inbox, live, operation, s
         booking::lookup::cancel, booking::get, booking::edit, booking::confirm, booking::reject,
         booking::cancel, booking::complete, booking::miss, booking::reschedule, booking::history,
         booking::calendar, booking::review,
-        inbox::list, inbox::unread_count, inbox::read_all, inbox::delete, inbox::read,
-        live::ticket, live::events::stream,
         admin::list_branches, admin::create_branch, admin::list_people, admin::get_person, admin::govern_person,
-        delivery::list, delivery::get, delivery::retry,
         operation::health, operation::ready, operation::figures,
     ),
     security(("bearer" = [])),
@@ -61,8 +58,12 @@ impl Modify for Shared {
             }
         }))
         .unwrap_or_default();
-        components.schemas.insert("Problem".to_owned(), RefOr::T(problem.into()));
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        components
+            .schemas
+            .insert("Problem".to_owned(), RefOr::T(problem.into()));
+        let content = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name("Problem")))
+            .build();
         let refused = ResponseBuilder::new()
             .description("Refused or failed; the type tells why.")
             .content("application/problem+json", content)
@@ -76,7 +77,10 @@ impl Modify for Shared {
                 &mut item.patch,
             ];
             for operation in operations.into_iter().flatten() {
-                operation.responses.responses.insert("default".to_owned(), RefOr::T(refused.clone()));
+                operation
+                    .responses
+                    .responses
+                    .insert("default".to_owned(), RefOr::T(refused.clone()));
             }
         }
     }
@@ -97,14 +101,18 @@ pub fn document() -> Result<String, serde_json::Error> {
 /// The OpenAPI document.
 pub async fn get() -> HttpResponse {
     match document() {
-        Ok(text) => HttpResponse::Ok().content_type("application/json").body(text),
+        Ok(text) => HttpResponse::Ok()
+            .content_type("application/json")
+            .body(text),
         Err(_) => HttpResponse::InternalServerError().finish(),
     }
 }
 
 /// Leads to the page that shows the document.
 pub async fn docs() -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((LOCATION, "/docs/")).finish()
+    HttpResponse::SeeOther()
+        .insert_header((LOCATION, "/docs/"))
+        .finish()
 }
 
 /// The page that shows the document; all of its files come from this server.

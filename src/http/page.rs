@@ -40,7 +40,11 @@ pub fn cursor<K: DeserializeOwned>(after: Option<&str>) -> Result<Option<K>, Pro
                 .ok()
                 .and_then(|bytes| serde_json::from_slice(&bytes).ok())
                 .ok_or_else(|| {
-                    Problem::field("/after", FieldError::INVALID, "This is not a cursor of this list.")
+                    Problem::field(
+                        "/after",
+                        FieldError::INVALID,
+                        "This is not a cursor of this list.",
+                    )
                 })
         })
         .transpose()
@@ -62,7 +66,10 @@ pub fn page<R, T, K: Serialize>(
         .filter(|_| more)
         .and_then(|row| serde_json::to_vec(&key(row)).ok())
         .map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
-    Page { items: rows.into_iter().map(show).collect(), next }
+    Page {
+        items: rows.into_iter().map(show).collect(),
+        next,
+    }
 }
 
 #[cfg(test)]

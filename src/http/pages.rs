@@ -17,8 +17,21 @@ struct Files;
 
 /// First segments of the app's paths. Anything else is answered with the app's not-found page.
 const PAGES: [&str; 15] = [
-    "", "admin", "agenda", "bookings", "experts", "forgot", "live", "login", "lookup", "me",
-    "notifications", "register", "reset", "schedule", "verify",
+    "",
+    "admin",
+    "agenda",
+    "bookings",
+    "experts",
+    "forgot",
+    "live",
+    "login",
+    "lookup",
+    "me",
+    "notifications",
+    "register",
+    "reset",
+    "schedule",
+    "verify",
 ];
 
 /// What pages may load and run: nothing but this server's own files, and the one import map by its hash.
@@ -28,7 +41,10 @@ pub fn content_security_policy() -> String {
             let text = String::from_utf8_lossy(&index.data).into_owned();
             let (_, rest) = text.split_once("<script type=\"importmap\">")?;
             let (map, _) = rest.split_once("</script>")?;
-            Some(format!(" 'sha256-{}'", STANDARD.encode(Sha256::digest(map))))
+            Some(format!(
+                " 'sha256-{}'",
+                STANDARD.encode(Sha256::digest(map))
+            ))
         })
         .unwrap_or_default();
     format!(
@@ -43,10 +59,21 @@ pub fn content_security_policy() -> String {
 /// `not-found`.
 pub async fn file(request: HttpRequest, path: Path<String>) -> Result<HttpResponse, Problem> {
     let file = Files::get(&path).ok_or_else(|| Problem::new("not-found"))?;
-    let tag = format!("\"{}\"", STANDARD.encode(&file.metadata.sha256_hash()[..12]));
+    let tag = format!(
+        "\"{}\"",
+        STANDARD.encode(&file.metadata.sha256_hash()[..12])
+    );
     // Vendored files carry their version in the name; ours are asked for again each time.
-    let cache = if path.starts_with("vendor/") { "public, max-age=31536000, immutable" } else { "no-cache" };
-    if request.headers().get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+    let cache = if path.starts_with("vendor/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    if request
+        .headers()
+        .get(IF_NONE_MATCH)
+        .is_some_and(|known| known.as_bytes() == tag.as_bytes())
+    {
         return Ok(HttpResponse::NotModified()
             .insert_header((ETAG, tag))
             .insert_header((CACHE_CONTROL, cache))
@@ -80,7 +107,11 @@ pub async fn app(request: HttpRequest) -> Result<HttpResponse, Problem> {
         return Err(Problem::new("method-not-allowed"));
     }
     let index = Files::get("index.html").ok_or_else(|| Problem::new("not-found"))?;
-    let status = if known { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    let status = if known {
+        StatusCode::OK
+    } else {
+        StatusCode::NOT_FOUND
+    };
     Ok(HttpResponseBuilder::new(status)
         .content_type("text/html; charset=utf-8")
         .insert_header((CACHE_CONTROL, "no-cache"))
@@ -92,7 +123,9 @@ pub async fn app(request: HttpRequest) -> Result<HttpResponse, Problem> {
 /// # Errors
 /// `not-found`.
 pub async fn problem(request: HttpRequest, slug: Path<String>) -> Result<HttpResponse, Problem> {
-    let entry = CATALOGUE.get(slug.as_str()).ok_or_else(|| Problem::new("not-found"))?;
+    let entry = CATALOGUE
+        .get(slug.as_str())
+        .ok_or_else(|| Problem::new("not-found"))?;
     let language = language(&request);
     let (title, detail) = entry.texts(language);
     let html = format!(
@@ -103,5 +136,7 @@ pub async fn problem(request: HttpRequest, slug: Path<String>) -> Result<HttpRes
          <p><code>{} /problems/{slug}</code></p></main></body></html>",
         entry.status
     );
-    Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(html))
+    Ok(HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .body(html))
 }

@@ -9,10 +9,9 @@ use belfry_domain::id::{BookingId, TimeOffId, UserId};
 use belfry_domain::schedule::{Hours, Override, Schedule, TimeOff, Window};
 use belfry_domain::{Instant, account, text, to_micros, wall};
 use belfry_store::schedule::TimeOffEntry;
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
 use crate::http::App;
 use crate::http::auth::Signed;
@@ -61,15 +60,18 @@ pub struct OverrideOut {
 
 impl From<Override> for OverrideOut {
     fn from(day: Override) -> Self {
-        Self { date: day.date, intervals: day.intervals }
+        Self {
+            date: day.date,
+            intervals: day.intervals,
+        }
     }
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TimeOffIn {
-    starts_at: Instant,
-    ends_at: Instant,
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
     reason: Option<String>,
 }
 
@@ -78,14 +80,19 @@ pub struct TimeOffIn {
 pub struct TimeOffOut {
     #[schema(value_type = Uuid)]
     id: TimeOffId,
-    starts_at: Instant,
-    ends_at: Instant,
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
     reason: Option<String>,
 }
 
 impl From<TimeOffEntry> for TimeOffOut {
     fn from(entry: TimeOffEntry) -> Self {
-        Self { id: entry.id, starts_at: entry.starts_at, ends_at: entry.ends_at, reason: entry.reason }
+        Self {
+            id: entry.id,
+            starts_at: entry.starts_at,
+            ends_at: entry.ends_at,
+            reason: entry.reason,
+        }
     }
 }
 
@@ -102,7 +109,11 @@ pub struct DatesQuery {
 }
 
 impl DatesQuery {
-    fn dates(&self, schedule_zone: chrono_tz::Tz, now: Instant) -> Result<(NaiveDate, NaiveDate), Problem> {
+    fn dates(
+        &self,
+        schedule_zone: chrono_tz::Tz,
+        now: Instant,
+    ) -> Result<(NaiveDate, NaiveDate), Problem> {
         let mut faults = Faults::default();
         let from = faults.take_some(self.from.as_deref(), |v| date("/from", v));
         let days = faults.take(number("/days", self.days.unwrap_or(31), 1, 366));
@@ -152,7 +163,12 @@ pub async fn put(
     let mut faults = Faults::default();
     faults.extend(schedule.validate());
     faults.check()?;
-    if !app.world.store.put_schedule(id.0, &schedule, if_match.0).await? {
+    if !app
+        .world
+        .store
+        .put_schedule(id.0, &schedule, if_match.0)
+        .await?
+    {
         return Err(Problem::new("stale"));
     }
     app.experts.rescheduled(id.0);
@@ -172,7 +188,9 @@ pub async fn list_overrides(
     let (from, until) = query.0.dates(expert.time_zone, app.world.clock.now())?;
     let limit = query.0.limit.map_or(Ok(100), |asked| limit(Some(asked)))?;
     let after = cursor::<NaiveDate>(query.0.after.as_deref())?;
-    let from = after.and_then(|date| date.succ_opt()).map_or(from, |after| after.max(from));
+    let from = after
+        .and_then(|date| date.succ_opt())
+        .map_or(from, |after| after.max(from));
     let found = app.world.store.overrides(id.0, from, until).await?;
     Ok(HttpResponse::Ok().json(page(found, limit, |day| day.date, OverrideOut::from)))
 }
@@ -191,7 +209,10 @@ pub async fn put_override(
     run_expert(&app, &signed, id.0).await?;
     let date = date("/date", &path.1)?;
     let input: OverrideIn = body.read()?;
-    let day = Override { date, intervals: input.intervals };
+    let day = Override {
+        date,
+        intervals: input.intervals,
+    };
     let mut faults = Faults::default();
     faults.extend(day.validate());
     faults.check()?;
@@ -210,7 +231,12 @@ pub async fn delete_override(
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     run_expert(&app, &signed, id.0).await?;
-    if !app.world.store.delete_override(id.0, date("/date", &path.1)?).await? {
+    if !app
+        .world
+        .store
+        .delete_override(id.0, date("/date", &path.1)?)
+        .await?
+    {
         return Err(Problem::new("not-found"));
     }
     app.experts.rescheduled(id.0);
@@ -230,8 +256,17 @@ pub async fn list_time_off(
     let limit = limit(query.0.limit)?;
     let after = cursor::<(Instant, TimeOffId)>(query.0.after.as_deref())?;
     let now = app.world.clock.now();
-    let found = app.world.store.list_time_off(id.0, now, after, limit + 1).await?;
-    Ok(HttpResponse::Ok().json(page(found, limit, |e| (e.starts_at, e.id), TimeOffOut::from)))
+    let found = app
+        .world
+        .store
+        .list_time_off(id.0, now, after, limit + 1)
+        .await?;
+    Ok(HttpResponse::Ok().json(page(
+        found,
+        limit,
+        |e| (e.starts_at, e.id),
+        TimeOffOut::from,
+    )))
 }
 
 /// Takes a stretch off. Bookings in it stay: the expert decides about each.
@@ -247,15 +282,23 @@ pub async fn create_time_off(
     run_expert(&app, &signed, id.0).await?;
     let make = async |_key| {
         let input: TimeOffIn = body.read()?;
-        let span = TimeOff { starts_at: to_micros(input.starts_at), ends_at: to_micros(input.ends_at) };
+        let span = TimeOff {
+            starts_at: to_micros(input.starts_at),
+            ends_at: to_micros(input.ends_at),
+        };
         let mut faults = Faults::default();
         faults.extend(span.validate());
-        let reason =
-            faults.take_some(input.reason.as_deref(), |v| text::checked("/reason", v, 0, 200, false));
+        let reason = faults.take_some(input.reason.as_deref(), |v| {
+            text::checked("/reason", v, 0, 200, false)
+        });
         let now = app.world.clock.now();
         if span.ends_at <= now {
             let detail = "Time off that is over changes nothing.";
-            faults.extend(vec![FieldError::new("/ends_at", FieldError::IN_THE_PAST, detail)]);
+            faults.extend(vec![FieldError::new(
+                "/ends_at",
+                FieldError::IN_THE_PAST,
+                detail,
+            )]);
         }
         faults.check()?;
         let entry = TimeOffEntry {
@@ -266,7 +309,9 @@ pub async fn create_time_off(
         };
         app.world.store.insert_time_off(id.0, &entry, now).await?;
         app.experts.rescheduled(id.0);
-        Ok(crate::http::idempotency::Created::new(&TimeOffOut::from(entry)))
+        Ok(crate::http::idempotency::Created::new(&TimeOffOut::from(
+            entry,
+        )))
     };
     let lost = async |_| Err(Problem::new("conflict"));
     let caller = signed.0.id.to_string();

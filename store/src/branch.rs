@@ -19,7 +19,11 @@ type Row = (Uuid, String, String);
 
 impl From<Row> for Branch {
     fn from((id, name, time_zone): Row) -> Self {
-        Self { id: id.into(), name, time_zone }
+        Self {
+            id: id.into(),
+            name,
+            time_zone,
+        }
     }
 }
 

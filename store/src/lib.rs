@@ -9,10 +9,10 @@ pub mod account;
 pub mod audit;
 /// Bookings: reading and changing them.
 pub mod booking;
-/// Deliveries: claimed under a lease, settled once.
-pub mod delivery;
 /// Branches.
 pub mod branch;
+/// Deliveries: claimed under a lease, settled once.
+pub mod delivery;
 /// What can go wrong with a store call.
 pub mod error;
 /// Events: what happened, kept in the transaction in which it happened.

@@ -101,7 +101,10 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn cancel_notices(&self, experts: &[UserId]) -> Result<HashMap<UserId, i64>, StoreError> {
+    pub async fn cancel_notices(
+        &self,
+        experts: &[UserId],
+    ) -> Result<HashMap<UserId, i64>, StoreError> {
         let ids = experts.iter().map(|id| id.uuid()).collect();
         on_read!(self, |pool| {
             let rows: Vec<(Uuid, Json<BookingRules>)> = sqlx::query_as::<DB, _>(formatcp!(
@@ -112,7 +115,10 @@ impl Store {
             .fetch_all(pool)
             .await?;
             let notice = |rules: BookingRules| i64::from(rules.cancel_notice_minutes);
-            Ok(rows.into_iter().map(|(id, rules)| (id.into(), notice(rules.0))).collect())
+            Ok(rows
+                .into_iter()
+                .map(|(id, rules)| (id.into(), notice(rules.0)))
+                .collect())
         })
     }
 

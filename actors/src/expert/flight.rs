@@ -23,6 +23,8 @@ use super::{Refused, World};
 #[derive(Clone, Debug)]
 pub struct BookRequest {
     pub client: Party,
+    /// Who asks; their holds of this time are replaced by the booking.
+    pub holder: UserId,
     pub starts_at: Instant,
     /// The expert's first length when left out.
     pub minutes: Option<u16>,
@@ -75,7 +77,8 @@ pub enum Done {
 pub(super) struct Want {
     pub starts_at: Instant,
     pub minutes: u16,
-    pub client: UserId,
+    /// Whose holds do not stand in the way.
+    pub holder: UserId,
     pub moved: Option<BookingId>,
     /// Not bound to the expert's hours and rules.
     pub any_time: bool,
@@ -128,7 +131,7 @@ impl Command {
             Self::Book(request) => Want {
                 starts_at: request.starts_at,
                 minutes: request.minutes.or(default).ok_or(no_length)?,
-                client: request.client.id,
+                holder: request.holder,
                 moved: None,
                 any_time: false,
                 counts: true,
@@ -139,7 +142,7 @@ impl Command {
                     Some(minutes) => minutes,
                     None => u16::try_from(request.booking.minutes()).map_err(|_| no_length)?,
                 },
-                client: request.booking.client.id,
+                holder: request.booking.client.id,
                 moved: Some(request.booking.id),
                 any_time: request.side == Side::Staff,
                 counts: true,
@@ -147,7 +150,7 @@ impl Command {
             Self::Hold(request) => Want {
                 starts_at: request.starts_at,
                 minutes: request.minutes.or(default).ok_or(no_length)?,
-                client: request.client,
+                holder: request.client,
                 moved: None,
                 any_time: false,
                 counts: false,
@@ -172,6 +175,7 @@ pub(super) fn run(
             let new = NewBooking {
                 booking: new_booking(request, memory, ends_at, now),
                 stretch,
+                holder: want.holder,
                 holds: memory
                     .own_holds(want)
                     .into_iter()

@@ -92,13 +92,13 @@ impl Memory {
         )
     }
 
-    /// The client's own holds in the way of what is wanted; a booking replaces them.
+    /// The asker's own holds in the way of what is wanted; a booking replaces them.
     pub fn own_holds(&self, want: &Want) -> Vec<Uuid> {
         let stretch = self.stretch(want.starts_at, want.minutes);
         self.occupied
             .iter()
             .filter(|o| {
-                o.holder == Some(want.client) && o.starts_at < stretch.1 && stretch.0 < o.ends_at
+                o.holder == Some(want.holder) && o.starts_at < stretch.1 && stretch.0 < o.ends_at
             })
             .map(|o| o.source_id)
             .collect()

@@ -41,7 +41,9 @@ pub async fn find(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    app.limiter.take(Policy::Lookup, &address(&app, &request)).await?;
+    app.limiter
+        .take(Policy::Lookup, &address(&app, &request))
+        .await?;
     let booking = found(&app, &body.read()?).await?;
     answer(&app, booking).await
 }
@@ -54,13 +56,26 @@ pub async fn cancel(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    app.limiter.take(Policy::Lookup, &address(&app, &request)).await?;
-    let LookupCancelIn { code, email, phone, reason } = body.read()?;
+    app.limiter
+        .take(Policy::Lookup, &address(&app, &request))
+        .await?;
+    let LookupCancelIn {
+        code,
+        email,
+        phone,
+        reason,
+    } = body.read()?;
     let reason = checked_reason(&ReasonIn { reason })?;
     let booking = found(&app, &LookupIn { code, email, phone }).await?;
-    let client = Actor::person(booking.client.id, booking.client.name.clone(), account::Role::User);
-    let booking =
-        app.experts.step(booking.id, Step::Cancel, Side::Client, client, reason, None).await?;
+    let client = Actor::person(
+        booking.client.id,
+        booking.client.name.clone(),
+        account::Role::User,
+    );
+    let booking = app
+        .experts
+        .step(booking.id, Step::Cancel, Side::Client, client, reason, None)
+        .await?;
     answer(&app, booking).await
 }
 
@@ -70,13 +85,19 @@ async fn found(app: &App, input: &LookupIn) -> Result<Booking, Problem> {
     let phone = faults.take_some(input.phone.as_deref(), |v| account::phone("/phone", v));
     if input.email.is_none() && input.phone.is_none() {
         let detail = "Give the e-mail address or the phone number of the booking.";
-        faults.extend(vec![FieldError::new("/email", FieldError::REQUIRED, detail)]);
+        faults.extend(vec![FieldError::new(
+            "/email",
+            FieldError::REQUIRED,
+            detail,
+        )]);
     }
     faults.check()?;
     let code = input.code.trim();
     let store = &app.world.store;
     // Whatever does not match looks the same, so that codes cannot be told from guesses.
-    let found = store.booking_by_code(code, email.as_deref(), phone.as_deref()).await?;
+    let found = store
+        .booking_by_code(code, email.as_deref(), phone.as_deref())
+        .await?;
     found.ok_or_else(|| Problem::new("not-found"))
 }
 

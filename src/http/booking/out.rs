@@ -2,15 +2,20 @@
 
 use belfry_domain::Instant;
 use belfry_domain::account::Caller;
-use belfry_domain::booking::{Booking, Hold, Mode, Party, Review, Status};
+use belfry_domain::booking::{Actor, Booking, Hold, Mode, Party, Review, Status};
 use belfry_domain::booking_rules::BookingRules;
+use belfry_domain::calendar::{self, CalendarUser, Method, Wording};
+use belfry_domain::event::{BookingFacts, Told};
 use belfry_domain::id::{BookingId, HoldId, UserId};
 use belfry_store::booking::HistoryEntry;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use crate::http::App;
+use crate::http::problem::Problem;
 
 /// One of the two people of a booking.
 #[derive(Serialize, ToSchema)]
@@ -22,7 +27,10 @@ pub struct PartyOut {
 
 impl From<Party> for PartyOut {
     fn from(party: Party) -> Self {
-        Self { id: party.id, name: party.name }
+        Self {
+            id: party.id,
+            name: party.name,
+        }
     }
 }
 
@@ -31,12 +39,16 @@ impl From<Party> for PartyOut {
 pub struct BookingReviewOut {
     stars: i64,
     text: Option<String>,
-    created_at: Instant,
+    created_at: DateTime<Utc>,
 }
 
 impl From<Review> for BookingReviewOut {
     fn from(review: Review) -> Self {
-        Self { stars: review.stars, text: review.text, created_at: review.created_at }
+        Self {
+            stars: review.stars,
+            text: review.text,
+            created_at: review.created_at,
+        }
     }
 }
 
@@ -51,8 +63,8 @@ pub struct BookingOut {
     status: Status,
     expert: PartyOut,
     client: PartyOut,
-    starts_at: Instant,
-    ends_at: Instant,
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
     minutes: i64,
     /// The expert's zone.
     time_zone: &'static str,
@@ -63,14 +75,14 @@ pub struct BookingOut {
     note: Option<String>,
     /// Why it was rejected, cancelled or missed.
     reason: Option<String>,
-    created_at: Instant,
-    updated_at: Instant,
-    confirmed_at: Option<Instant>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    confirmed_at: Option<DateTime<Utc>>,
     version: i64,
     /// What the caller may do now.
     actions: Vec<&'static str>,
     /// The last instant at which the client may cancel or move it; `null` once it has ended.
-    cancel_until: Option<Instant>,
+    cancel_until: Option<DateTime<Utc>>,
     review: Option<BookingReviewOut>,
 }
 
@@ -88,7 +100,10 @@ impl BookingOut {
         }
         Self {
             actions,
-            cancel_until: booking.status.is_open().then(|| booking.cancel_until(notice)),
+            cancel_until: booking
+                .status
+                .is_open()
+                .then(|| booking.cancel_until(notice)),
             minutes: booking.minutes(),
             id: booking.id,
             code: booking.code,
@@ -124,9 +139,9 @@ pub struct HoldOut {
     id: HoldId,
     #[schema(value_type = Uuid)]
     expert_id: UserId,
-    starts_at: Instant,
-    ends_at: Instant,
-    expires_at: Instant,
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
 }
 
 impl From<Hold> for HoldOut {
@@ -150,7 +165,7 @@ pub struct HistoryOut {
 /// One step of it.
 #[derive(Serialize, ToSchema)]
 pub struct StepOut {
-    at: Instant,
+    at: DateTime<Utc>,
     actor: ActorOut,
     event: String,
     /// `null` for the first step.
@@ -187,6 +202,49 @@ impl From<Vec<HistoryEntry>> for HistoryOut {
             reason: entry.reason,
             changes: entry.changes.0,
         });
-        Self { items: items.collect() }
+        Self {
+            items: items.collect(),
+        }
     }
+}
+
+/// The booking as a calendar file for download.
+///
+/// # Errors
+/// The store's own.
+pub async fn calendar_file(app: &App, booking: &Booking) -> Result<String, Problem> {
+    let people = app
+        .world
+        .store
+        .accounts(&[booking.expert.id, booking.client.id])
+        .await?;
+    let email = |id: UserId| {
+        let found = people.iter().find(|account| account.id == id);
+        found
+            .map(|account| account.email.as_str())
+            .unwrap_or_default()
+    };
+    let expert = CalendarUser {
+        name: &booking.expert.name,
+        email: email(booking.expert.id),
+    };
+    let client = CalendarUser {
+        name: &booking.client.name,
+        email: email(booking.client.id),
+    };
+    let summary = format!("{} – {}", booking.expert.name, booking.client.name);
+    let wording = Wording {
+        summary: &summary,
+        description: booking.note.as_deref().unwrap_or_default(),
+        page: None,
+    };
+    let facts = BookingFacts::of(booking, Told::by(Actor::system()));
+    Ok(calendar::invitation(
+        &facts,
+        Method::Publish,
+        expert,
+        client,
+        wording,
+        booking.updated_at,
+    ))
 }

@@ -35,7 +35,8 @@ pub struct NewBooking {
     pub booking: Booking,
     /// The expert's time it takes, buffers inside.
     pub stretch: (Instant, Instant),
-    /// The client's own holds that this booking replaces.
+    /// Who asks, and their holds that this booking replaces.
+    pub holder: UserId,
     pub holds: Vec<HoldId>,
     pub caps: Vec<Cap>,
     /// Minutes before the start at which both are reminded.
@@ -81,7 +82,7 @@ impl Store {
         let mut booking = new.booking.clone();
         let mut tx = self.begin().await?;
         for hold in &new.holds {
-            occupancy::drop_hold(&mut tx, *hold, booking.client.id).await?;
+            occupancy::drop_hold(&mut tx, *hold, new.holder).await?;
         }
         if let Some(refused) = exceeded(&mut tx, booking.expert.id, &new.caps, None).await? {
             return Ok(Err(refused));

@@ -1,0 +1,299 @@
+//! The house put together: from options to a running node, and down again in order.
+
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Addr};
+use actix_server::ServerHandle;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::web::Data;
+use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use belfry_actors::courier::{Courier, CourierSettings};
+use belfry_actors::expert::{BookingRules, Committed};
+use belfry_actors::planner::{Desk, Planner};
+use belfry_actors::scheduler::{Nudge, Retire};
+use belfry_actors::{Bus, Clock, Experts, Scheduler, Supervisor, Sweep, World};
+use belfry_domain::retention::Retention;
+use belfry_domain::template::Templates;
+use belfry_store::Store;
+use chrono::TimeDelta;
+use rand::RngCore;
+use redis::aio::ConnectionManager;
+use tokio::task::JoinHandle;
+
+use crate::bus::{InProcessBus, RedisBus};
+use crate::channel;
+use crate::config::Settings;
+use crate::http::auth::Gate;
+use crate::http::limit::Limiter;
+use crate::http::live::Live;
+use crate::http::ticket::Tickets;
+use crate::http::{App, layer, pages, routes, server};
+use crate::links::PublicLinks;
+use crate::password::Passwords;
+use crate::secret::Secret;
+use crate::telemetry;
+use crate::token::Tokens;
+
+/// Where the house keeps things and listens.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub listen: SocketAddr,
+    /// Holds the SQLite file when there is no database address.
+    pub data_dir: PathBuf,
+    pub database_url: Option<Secret>,
+    pub redis_url: Option<Secret>,
+    pub settings: Settings,
+}
+
+/// A running node.
+pub struct House {
+    pub address: SocketAddr,
+    pub world: World,
+    pub experts: Experts,
+    pub planner: Planner,
+    couriers: Vec<Courier>,
+    scheduler: Addr<Scheduler>,
+    server: ServerHandle,
+    served: JoinHandle<std::io::Result<()>>,
+    live: Live,
+    drain: Duration,
+}
+
+/// Opens the database that the options name and brings its schema up to date.
+///
+/// # Errors
+/// When it cannot be reached, made or migrated.
+pub async fn open_store(options: &Options) -> Result<Store> {
+    let store = match &options.database_url {
+        Some(url) => {
+            let connections = options.settings.database.connections;
+            let connected = Store::connect_postgres(url.expose(), connections).await;
+            connected.context("connecting to PostgreSQL")?
+        }
+        None => {
+            std::fs::create_dir_all(&options.data_dir)
+                .with_context(|| format!("making {}", options.data_dir.display()))?;
+            let file = options.data_dir.join("belfry.db");
+            let opened = Store::open_sqlite(&file).await;
+            opened.with_context(|| format!("opening {}", file.display()))?
+        }
+    };
+    store
+        .migrate()
+        .await
+        .context("bringing the schema up to date")?;
+    Ok(store)
+}
+
+impl House {
+    /// Starts a node. Must be called inside a running actix system.
+    ///
+    /// # Errors
+    /// When the database, Redis or the address to listen on cannot be had, or a setting does not fit.
+    pub async fn start(options: Options, store: Store, clock: Arc<dyn Clock>) -> Result<Self> {
+        telemetry::collect();
+        let settings = Arc::new(options.settings.clone());
+        let listener = TcpListener::bind(options.listen)
+            .with_context(|| format!("listening on {}", options.listen))?;
+        let address = listener.local_addr()?;
+        let tokens = Tokens::new(secret(&settings, &store).await?);
+        let redis = options.redis_url.as_ref().map(Secret::expose);
+        let bus: Arc<dyn Bus> = match redis {
+            Some(url) => Arc::new(RedisBus::start(url)?),
+            None => Arc::new(InProcessBus::default()),
+        };
+        let world = World {
+            store,
+            clock,
+            bus,
+            node: uuid::Uuid::now_v7().to_string().into(),
+        };
+        let heartbeat = Duration::from_secs(settings.live.heartbeat_seconds);
+        let supervisor = Supervisor::start(world.clone(), heartbeat);
+
+        let email = &settings.email;
+        let channel = channel::email(email.smtp_url.expose(), &email.from, email.workers)?;
+        let courier_settings = CourierSettings {
+            concurrency: settings.email.workers.max(1),
+            ..Default::default()
+        };
+        let couriers = vec![Courier::start(world.clone(), channel, courier_settings)];
+        let base = match settings.http.public_url.as_str() {
+            "" => format!("http://{address}"),
+            url => url.to_owned(),
+        };
+        let planner = Planner::start(Desk {
+            world: world.clone(),
+            templates: Arc::new(Templates::builtin()?),
+            links: Arc::new(PublicLinks::new(&base, tokens.clone())),
+            supervisor: supervisor.clone(),
+            couriers: couriers.clone(),
+        });
+        let committed: Committed = {
+            let planner = planner.clone();
+            Arc::new(move || planner.nudge())
+        };
+        let experts = Experts::new(
+            supervisor.clone(),
+            booking_rules(&settings),
+            committed.clone(),
+        );
+        let nudge = Nudge::default();
+        let scheduler = start_scheduler(&settings, &world, &committed, &nudge)?;
+
+        let gate = Gate::new(world.clone(), tokens.clone());
+        let live = live(&settings, &supervisor, &tokens, &gate);
+        let app = Data::new(App {
+            limiter: Limiter::new(&settings.limits, shared_limits(redis).await?),
+            passwords: Passwords::new(2)?,
+            content_security_policy: pages::content_security_policy(),
+            world: world.clone(),
+            experts: experts.clone(),
+            scheduler: nudge,
+            supervisor,
+            committed,
+            gate,
+            tokens,
+            settings: settings.clone(),
+        });
+        keep_tidy(app.clone());
+        let workers =
+            NonZeroUsize::new(settings.http.workers).or(std::thread::available_parallelism().ok());
+        let live_data = Data::new(live.clone());
+        let server = server::serve(
+            listener,
+            workers,
+            settings.http.drain_seconds,
+            live.clone(),
+            move || {
+                actix_web::App::new()
+                    .app_data(app.clone())
+                    .app_data(live_data.clone())
+                    .wrap(from_fn(layer::around))
+                    .wrap(Compress::default())
+                    .configure(routes)
+            },
+        )?;
+        let handle = server.handle();
+        let served = tokio::spawn(server);
+        Ok(Self {
+            address,
+            world,
+            experts,
+            planner,
+            couriers,
+            scheduler,
+            server: handle,
+            served,
+            live,
+            drain: Duration::from_secs(settings.http.drain_seconds),
+        })
+    }
+
+    /// Takes the node down: nothing new is accepted, live connections are told to come back elsewhere,
+    /// requests and messages under way are finished, leases are given back.
+    pub async fn stop(self) {
+        server::drain(&self.server, &self.live, self.drain).await;
+        if let Err(error) = self.served.await {
+            tracing::warn!(%error, "the server did not end well");
+        }
+        for courier in &self.couriers {
+            if !courier.stop(self.drain).await {
+                tracing::warn!("messages were still under way; their leases will tell");
+            }
+        }
+        if let Err(error) = self.scheduler.send(Retire).await {
+            tracing::warn!(%error, "the scheduler's lease runs out by itself");
+        }
+        self.world.store.close().await;
+    }
+}
+
+/// The configured secret, or the one that all nodes share through the database.
+async fn secret(settings: &Settings, store: &Store) -> Result<Secret> {
+    if !settings.auth.secret.expose().is_empty() {
+        return Ok(settings.auth.secret.clone());
+    }
+    let mut bytes = [0u8; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    let fresh = STANDARD_NO_PAD.encode(bytes);
+    Ok(Secret::new(
+        store.setting_or_insert("auth.secret", &fresh).await?,
+    ))
+}
+
+fn booking_rules(settings: &Settings) -> BookingRules {
+    BookingRules {
+        reminder_offsets: settings
+            .reminders
+            .offsets_minutes
+            .iter()
+            .map(|m| i64::from(*m))
+            .collect(),
+        hold: TimeDelta::minutes(i64::from(settings.booking.hold_minutes)),
+        holds_per_person: i64::from(settings.booking.holds_per_person),
+    }
+}
+
+fn start_scheduler(
+    settings: &Settings,
+    world: &World,
+    committed: &Committed,
+    nudge: &Nudge,
+) -> Result<Addr<Scheduler>> {
+    let retention = Retention {
+        bookings_days: settings.retention.bookings_days,
+        read_notifications_days: settings.retention.read_notifications_days,
+        logs_days: settings.retention.logs_days,
+    };
+    let sweep = Sweep::new(world.clone(), retention, committed.clone());
+    let cron = settings
+        .scheduler
+        .sweep
+        .parse()
+        .context("[scheduler] sweep")?;
+    Ok(Scheduler::new(world.clock.clone(), sweep, cron, nudge.clone()).start())
+}
+
+fn live(settings: &Settings, supervisor: &Supervisor, tokens: &Tokens, gate: &Gate) -> Live {
+    let session = TimeDelta::minutes(i64::from(settings.auth.access_minutes));
+    let tickets = Tickets::new(tokens.secret().expose().as_bytes(), session);
+    let gate = gate.clone();
+    let check_token = Box::new(move |token: String| {
+        let gate = gate.clone();
+        let checked = async move {
+            let (account, ends) = gate.admit(&token).await.ok()?;
+            Some((account.id, ends))
+        };
+        Box::pin(checked) as futures::future::LocalBoxFuture<'static, _>
+    });
+    Live::new(supervisor.clone(), tickets, check_token)
+}
+
+async fn shared_limits(redis: Option<&str>) -> Result<Option<ConnectionManager>> {
+    let Some(url) = redis else { return Ok(None) };
+    let config = redis::aio::ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(Duration::from_secs(2)))
+        .set_response_timeout(Some(Duration::from_millis(500)));
+    let client = redis::Client::open(url).context("reading the Redis address")?;
+    let manager = ConnectionManager::new_with_config(client, config).await;
+    Ok(Some(manager.context("connecting to Redis")?))
+}
+
+/// Lets go of what is remembered of people who have left.
+fn keep_tidy(app: Data<App>) {
+    actix_web::rt::spawn(async move {
+        let mut minute = tokio::time::interval(Duration::from_secs(60));
+        loop {
+            minute.tick().await;
+            app.gate.sweep();
+            app.limiter.sweep();
+        }
+    });
+}
