@@ -8,11 +8,13 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use uuid::Uuid;
 
-use crate::http::App;
+use crate::http::limit::Policy;
+use crate::http::openapi::VIEWER_POLICY;
 use crate::http::problem::{self, Problem};
+use crate::http::{App, address};
 
 /// The id of the request under way, from the extensions of the request.
 #[derive(Clone, Debug)]
@@ -40,19 +42,34 @@ pub async fn around<B: MessageBody + 'static>(
     let started = Stopwatch::now();
     let id = accepted_id(&request).unwrap_or_else(|| Uuid::now_v7().to_string());
     request.extensions_mut().insert(RequestId(id.clone()));
-    let language = problem::language(request.request());
-    let http = request.request().clone();
-
-    let response = match next.call(request).await {
-        Ok(response) => response.map_into_left_body(),
-        Err(error) => {
-            ServiceResponse::new(http.clone(), error.error_response()).map_into_right_body()
-        }
+    let app = request.app_data::<Data<App>>().cloned();
+    let response = match allowed(app.as_ref(), request.request()).await {
+        Ok(()) => next.call(request).await?.map_into_left_body(),
+        Err(problem) => request
+            .into_response(problem.error_response())
+            .map_into_right_body(),
     };
+    let language = problem::language(response.request());
     let mut response = with_problem_body(response, language, &id);
+    protect(&mut response, app.as_ref(), &id);
+    note(&response, &id, started.elapsed().as_secs_f64());
+    Ok(response)
+}
 
+async fn allowed(app: Option<&Data<App>>, request: &HttpRequest) -> Result<(), Problem> {
+    match app {
+        Some(app) => {
+            let from = address(app, request);
+            app.limiter.take(Policy::Requests, &from).await
+        }
+        None => Ok(()),
+    }
+}
+
+fn protect<B>(response: &mut ServiceResponse<B>, app: Option<&Data<App>>, id: &str) {
+    let is_viewer = response.request().path().starts_with("/docs/");
     let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&id) {
+    if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(X_REQUEST_ID, value);
     }
     headers.insert(
@@ -63,29 +80,33 @@ pub async fn around<B: MessageBody + 'static>(
         header::REFERRER_POLICY,
         HeaderValue::from_static("same-origin"),
     );
-    if !headers.contains_key(header::CONTENT_SECURITY_POLICY)
-        && let Some(app) = http.app_data::<Data<App>>()
-        && let Ok(value) = HeaderValue::from_str(&app.content_security_policy)
-    {
+    let policy = match app {
+        _ if is_viewer => VIEWER_POLICY,
+        Some(app) => &app.content_security_policy,
+        None => return,
+    };
+    if let Ok(value) = HeaderValue::from_str(policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, value);
     }
+}
 
+fn note<B>(response: &ServiceResponse<B>, id: &str, seconds: f64) {
+    let request = response.request();
     let status = response.status().as_u16();
-    let route = http
+    let route = request
         .match_pattern()
         .unwrap_or_else(|| "unmatched".to_owned());
-    let seconds = started.elapsed().as_secs_f64();
-    metrics::histogram!("belfry_http_request_seconds", "method" => http.method().to_string(), "route" => route, "status" => status.to_string())
+    let method = request.method().to_string();
+    metrics::histogram!("belfry_http_request_seconds", "method" => method, "route" => route, "status" => status.to_string())
         .record(seconds);
     tracing::info!(
         request_id = id,
-        method = %http.method(),
-        path = http.path(),
+        method = %request.method(),
+        path = request.path(),
         status,
         milliseconds = seconds * 1000.0,
         "answered"
     );
-    Ok(response)
 }
 
 /// A caller's own request id, when it is short and plain enough for a log.

@@ -1,7 +1,7 @@
 //! The contract as a document (OpenAPI 3.1), generated from the handlers, and a page to read it.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CONTENT_SECURITY_POLICY, LOCATION};
+use actix_web::http::header::LOCATION;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Object, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
@@ -121,7 +121,5 @@ pub fn viewer() -> SwaggerUi {
 }
 
 /// The viewer draws with style attributes; its page may do that, and no other.
-pub fn viewer_policy() -> (actix_web::http::header::HeaderName, &'static str) {
-    let policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'";
-    (CONTENT_SECURITY_POLICY, policy)
-}
+pub const VIEWER_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'";
