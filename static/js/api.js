@@ -1,9 +1,11 @@
 // The one way to the server. Answers come back parsed; every refusal comes back as a Problem whose field errors are
 // looked up by JSON pointer, so a form can show each message where it belongs.
 import { locale } from "./i18n.js";
-import { accessToken, renew } from "./session.js";
+import { accessToken, renew, tokenLeft } from "./session.js";
 
 const BASE = "/api/v1";
+/** A token this close to its end would run out on the way. */
+const NEARLY_OVER_MS = 5000;
 
 export class Problem extends Error {
   /**
@@ -77,20 +79,32 @@ async function send(method, path, options = {}) {
       });
     } catch (error) {
       if (options.signal?.aborted) throw error;
-      throw new Problem(0, { type: "/problems/unreachable", detail: "" });
+      throw unreachable();
     }
   };
-  const token = accessToken();
+  const held = accessToken();
+  const token = held && !options.public && tokenLeft() < NEARLY_OVER_MS ? await renewed(held) : held;
   let response = await attempt(token);
   if (response.status === 401 && token && !options.public) {
-    // The token ran out on the way: one fresh one, one more try.
-    const fresh = await renew(token);
+    // The token was refused on the way: one fresh one, one more try.
+    const fresh = await renewed(token);
     if (fresh) response = await attempt(fresh);
   }
   noteClock(response);
   if (response.ok || response.status === 304) return response;
   throw new Problem(response.status, await response.json().catch(() => null));
 }
+
+/** @param {string} token @returns {Promise<string | null>} */
+async function renewed(token) {
+  try {
+    return await renew(token);
+  } catch {
+    throw unreachable();
+  }
+}
+
+const unreachable = () => new Problem(0, { type: "/problems/unreachable", detail: "" });
 
 /** @param {Response} response */
 const parsed = async (response) => (response.status === 204 || response.status === 202 ? null : response.json());

@@ -44,7 +44,7 @@ export default function Lookup({ query }) {
 function Found({ booking, proof: known, onChange }) {
   const [asking, setAsking] = useState(false);
   const form = useForm({ reason: "" });
-  const open = booking.status === "pending" || booking.status === "confirmed";
+  const open = booking.actions.includes("cancel");
   const cancel = async () => {
     const reason = form.values.reason.trim();
     onChange(await api.post("/bookings/lookup/cancel", { ...known, ...(reason ? { reason } : {}) }));

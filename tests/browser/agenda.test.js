@@ -1,0 +1,99 @@
+// The agenda: dragging moves a booking, drawing over an empty stretch blocks it.
+import assert from "node:assert/strict";
+import test, { after } from "node:test";
+import { call, close, expertOf, freeSlots, live, nothingWrong, open, person, settled, signIn } from "./support/browser.js";
+
+after(close);
+
+const HOUR = 3_600_000;
+
+/** The middle of a box, a little way down from its top. */
+const grip = ({ x, y, width }, down = 12) => [x + width / 2, y + down];
+
+async function drag(page, [fromX, fromY], [toX, toY]) {
+  await page.mouse.move(fromX, fromY);
+  await page.mouse.down();
+  await page.mouse.move(fromX, fromY + 8, { steps: 3 });
+  await page.mouse.move(toX, toY, { steps: 12 });
+  await page.mouse.up();
+}
+
+test("dragging a booking to another hour moves it, and going back leaves it where it was", async () => {
+  const expert = await expertOf("expert8@belfry.test");
+  const minutes = expert.booking_rules.minutes[0];
+  const desk = await person("expert8@belfry.test");
+  const { access_token: token } = await signIn("client4@belfry.test");
+  // A slot with the hour after it free as well, by day, so that both rows are on the screen.
+  const free = await freeSlots(expert.id, { minutes });
+  const starts = new Set(free.map((slot) => slot.starts_at));
+  const later = (slot) => new Date(Date.parse(slot.starts_at) + HOUR).toISOString().replace(".000Z", "Z");
+  const slot = free.find((one) => starts.has(later(one)));
+  assert.ok(slot, "two free slots an hour apart");
+  const { status, body: booking } = await call("POST", "/bookings", { token, body: { expert_id: expert.id, starts_at: slot.starts_at, minutes, mode: "online" } });
+  assert.equal(status, 201, JSON.stringify(booking));
+
+  const zone = desk.session.user.time_zone;
+  const date = new Intl.DateTimeFormat("en-CA", { timeZone: zone }).format(new Date(slot.starts_at));
+  const page = await desk.tab();
+  await open(page, `/agenda?view=day&date=${date}`);
+  await live(page);
+  const time = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" }).format(new Date(slot.starts_at));
+  const event = page.locator(".agenda-event", { hasText: booking.client.name }).filter({ hasText: time });
+  await event.scrollIntoViewIfNeeded();
+  const before = await event.boundingBox();
+  // An hour is as high as two rows of half an hour; the event itself gives the scale.
+  const hour = (before.height / minutes) * 60;
+  const down = async () => {
+    const box = await event.boundingBox();
+    await drag(page, grip(box), grip({ ...box, y: box.y + hour }));
+  };
+
+  await down();
+  const dialog = page.locator("dialog");
+  await dialog.getByRole("button", { name: "Back" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await page.waitForFunction(([text, top]) => {
+    const one = [...document.querySelectorAll(".agenda-event")].find((candidate) => candidate.textContent.includes(text));
+    return one && Math.abs(one.getBoundingClientRect().top - top) < 3;
+  }, [time, (await event.boundingBox()).y]);
+
+  await down();
+  await dialog.getByRole("button", { name: "Move", exact: true }).click();
+  await dialog.waitFor({ state: "detached" });
+  const moved = await call("GET", `/bookings/${booking.id}`, { token });
+  assert.equal(Date.parse(moved.body.starts_at), Date.parse(slot.starts_at) + HOUR);
+  nothingWrong(desk.complaints);
+  await desk.end();
+});
+
+test("drawing over an empty stretch blocks it, and it can be opened again", async () => {
+  const expert = await expertOf("expert9@belfry.test");
+  const desk = await person("expert9@belfry.test");
+  const date = new Date(Date.now() + 16 * 24 * HOUR).toISOString().slice(0, 10);
+  const page = await desk.tab();
+  await open(page, `/agenda?view=day&date=${date}`);
+  const day = page.locator(".ec-time-grid .ec-body .ec-day, .ec-time-grid .ec-day").last();
+  await day.waitFor();
+  const reason = `Away ${Date.now()}`;
+  const box = await day.boundingBox();
+  const view = page.viewportSize().height;
+  // Low on the screen but above its edge; where a demo booking lies, the button does the same.
+  const top = Math.min(box.y + 60, view - 200);
+  await drag(page, [box.x + box.width - 30, top], [box.x + box.width - 30, top + 70]);
+  const dialog = page.locator("dialog");
+  await dialog.waitFor();
+  await dialog.getByLabel(/^Reason/).fill(reason);
+  await dialog.getByRole("button", { name: "Block time" }).click();
+  await dialog.waitFor({ state: "detached" });
+  const block = page.locator(".agenda-event.off", { hasText: reason });
+  await block.waitFor();
+  const off = (await call("GET", `/experts/${expert.id}/time-off?limit=100`, { token: desk.session.access_token })).body.items.find((one) => one.reason === reason);
+  assert.ok(Date.parse(off.ends_at) - Date.parse(off.starts_at) >= HOUR / 2);
+
+  await block.getByRole("button").click();
+  await dialog.getByRole("button", { name: "Open this time again" }).click();
+  await block.waitFor({ state: "detached" });
+  await settled(page);
+  nothingWrong(desk.complaints);
+  await desk.end();
+});
