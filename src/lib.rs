@@ -21,7 +21,7 @@ mod links;
 /// Passwords.
 mod password;
 /// Text that must never reach a log.
-mod secret;
+pub mod secret;
 /// Logs and figures of the process.
 pub mod telemetry;
 /// Signed tokens.

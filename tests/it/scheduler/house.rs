@@ -102,6 +102,7 @@ impl<'a> House<'a> {
             review: None,
         };
         let new = NewBooking {
+            holder: client.id,
             stretch: (booking.starts_at, booking.ends_at),
             booking,
             holds: Vec::new(),

@@ -1,0 +1,361 @@
+//! A whole house behind its real door, on a clock that is moved by hand, and people who knock.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use belfry::config::Settings;
+use belfry::house::{House, Options};
+use belfry_actors::{Clock, ManualClock};
+use belfry_domain::Instant;
+use belfry_store::Store;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::engine::Fresh;
+
+/// Everybody's password.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// One or more nodes over one store.
+pub struct Town {
+    pub store: Store,
+    pub clock: Arc<ManualClock>,
+    pub nodes: Vec<House>,
+    pub settings: Settings,
+    redis: Option<String>,
+    http: reqwest::Client,
+    numbered: std::cell::Cell<u32>,
+}
+
+/// Somebody at the door of one node, signed in or not.
+#[derive(Clone)]
+pub struct Person {
+    base: String,
+    http: reqwest::Client,
+    pub id: String,
+    pub email: String,
+    pub token: Option<String>,
+    pub refresh_token: String,
+}
+
+/// What the house answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+    pub text: String,
+    pub headers: reqwest::header::HeaderMap,
+}
+
+impl Town {
+    /// One node, limits off, at noon UTC on Monday 2027-03-01.
+    pub async fn open(fresh: &Fresh) -> Self {
+        Self::open_with(fresh, |_| {}).await
+    }
+
+    /// As [`Town::open`] with other settings.
+    pub async fn open_with(fresh: &Fresh, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::defaults().unwrap();
+        settings.limits.enabled = false;
+        change(&mut settings);
+        let clock = Arc::new(ManualClock::new("2027-03-01T12:00:00Z".parse().unwrap()));
+        let redis = (fresh.store.engine() == "postgres")
+            .then(|| std::env::var("BELFRY_TEST_REDIS_URL").ok())
+            .flatten();
+        let mut town = Self {
+            store: fresh.store.clone(),
+            clock,
+            nodes: Vec::new(),
+            settings,
+            redis,
+            http: reqwest::Client::new(),
+            numbered: std::cell::Cell::new(0),
+        };
+        town.add_node().await;
+        town
+    }
+
+    /// Starts one more node over the same store. Only nodes with Redis between them hear each other.
+    pub async fn add_node(&mut self) {
+        let options = Options {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            data_dir: PathBuf::new(),
+            database_url: None,
+            redis_url: self.redis.clone().map(belfry::secret::Secret::new),
+            settings: self.settings.clone(),
+        };
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        self.nodes.push(
+            House::start(options, self.store.clone(), clock)
+                .await
+                .unwrap(),
+        );
+    }
+
+    /// What the clock shows.
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// A stranger at the door of node `node`.
+    pub fn stranger_at(&self, node: usize) -> Person {
+        Person {
+            base: format!("http://{}", self.nodes[node].address),
+            http: self.http.clone(),
+            id: String::new(),
+            email: String::new(),
+            token: None,
+            refresh_token: String::new(),
+        }
+    }
+
+    /// A stranger at the first door.
+    pub fn stranger(&self) -> Person {
+        self.stranger_at(0)
+    }
+
+    /// A new person with an account, signed in at the first door.
+    pub async fn client(&self) -> Person {
+        let number = self.numbered.replace(self.numbered.get() + 1);
+        let mut person = self.stranger();
+        person.email = format!("person{number}@belfry.test");
+        let body = json!({
+            "email": person.email, "password": PASSWORD, "name": format!("Person {number}"), "time_zone": "UTC",
+        });
+        let session = person.post("/auth/register", body).await.expect(201);
+        person.sign_in_as(&session);
+        person
+    }
+
+    /// A new administrator.
+    pub async fn admin(&self) -> Person {
+        let person = self.client().await;
+        self.govern(&person.id, "admin", None).await;
+        self.again(person).await
+    }
+
+    /// A new manager of a branch.
+    pub async fn manager(&self, branch: Option<&str>) -> Person {
+        let person = self.client().await;
+        self.govern(&person.id, "manager", branch).await;
+        self.again(person).await
+    }
+
+    /// A new expert who works from nine to five UTC on weekdays, in hours on the half hour.
+    pub async fn expert(&self) -> Person {
+        self.expert_with(json!({}), None).await
+    }
+
+    /// As [`Town::expert`] with other booking rules, of a branch.
+    pub async fn expert_with(&self, rules: Value, branch: Option<&str>) -> Person {
+        let person = self.client().await;
+        self.govern(&person.id, "expert", branch).await;
+        let person = self.again(person).await;
+        let mut booking_rules = json!({
+            "minutes": [60, 30], "interval_minutes": 30, "min_notice_minutes": 0, "horizon_days": 60,
+        });
+        for (name, value) in rules.as_object().into_iter().flatten() {
+            booking_rules[name] = value.clone();
+        }
+        let weekly: Vec<Value> = ["monday", "tuesday", "wednesday", "thursday", "friday"]
+            .iter()
+            .map(|day| json!({ "weekday": day, "from": "09:00", "until": "17:00" }))
+            .collect();
+        let schedule =
+            json!({ "time_zone": "UTC", "weekly": weekly, "booking_rules": booking_rules });
+        person
+            .put(&format!("/experts/{}/schedule", person.id), schedule)
+            .await
+            .expect(200);
+        person
+    }
+
+    /// What an administrator would do, without one: every town must begin with somebody.
+    async fn govern(&self, id: &str, role: &str, branch: Option<&str>) {
+        let id = id.parse().unwrap();
+        let branch = branch.map(|branch| Some(branch.parse().unwrap()));
+        let mut tx = self.store.begin().await.unwrap();
+        let role = role.parse().unwrap();
+        belfry_store::account::govern(&mut tx, id, Some(role), None, branch, self.now())
+            .await
+            .unwrap();
+        if role == belfry_domain::account::Role::Expert {
+            let rules = &self.settings.booking.rules;
+            belfry_store::expert::insert(&mut tx, id, chrono_tz::UTC, rules, self.now())
+                .await
+                .unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+
+    /// The same person, signed in afresh.
+    pub async fn again(&self, mut person: Person) -> Person {
+        let body = json!({ "email": person.email, "password": PASSWORD });
+        let session = person.post("/auth/login", body).await.expect(200);
+        person.sign_in_as(&session);
+        person
+    }
+
+    /// Takes every node down.
+    pub async fn close(self) {
+        for node in self.nodes {
+            node.stop().await;
+        }
+    }
+}
+
+impl Person {
+    /// The same person at the door of another node.
+    pub fn at(&self, town: &Town, node: usize) -> Self {
+        Self {
+            base: format!("http://{}", town.nodes[node].address),
+            ..self.clone()
+        }
+    }
+
+    fn sign_in_as(&mut self, session: &Answer) {
+        self.id = session.body["user"]["id"].as_str().unwrap().to_owned();
+        self.token = Some(session.body["access_token"].as_str().unwrap().to_owned());
+        self.refresh_token = session.body["refresh_token"].as_str().unwrap().to_owned();
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None, &[]).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, Some(body), &[]).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::PUT, path, Some(body), &[]).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::PATCH, path, Some(body), &[]).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, None, &[]).await
+    }
+
+    /// Any request; paths that begin with `/api` or a root path of the contract are taken as they are.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = self.request(method, path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// A request to be finished by the caller.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let roots = [
+            "/api/",
+            "/healthz",
+            "/readyz",
+            "/metrics",
+            "/openapi.json",
+            "/asyncapi.json",
+            "/docs",
+            "/problems/",
+            "/static/",
+            "/ws",
+        ];
+        let whole = roots.iter().any(|root| path.starts_with(root));
+        let prefix = if whole { "" } else { "/api/v1" };
+        let request = self
+            .http
+            .request(method, format!("{}{prefix}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Books `expert` at `starts_at`.
+    pub async fn book(&self, expert: &Person, starts_at: &str) -> Answer {
+        let body = json!({ "expert_id": expert.id, "starts_at": starts_at, "mode": "online" });
+        self.post("/bookings", body).await
+    }
+
+    /// Starts of the free slots of `days` dates from `from` on.
+    pub async fn slots(&self, expert: &Person, from: &str, days: u16) -> Vec<String> {
+        let path = format!("/experts/{}/slots?from={from}&days={days}", expert.id);
+        let answer = self.get(&path).await.expect(200);
+        let days = answer.body["days"].as_array().unwrap().iter();
+        days.flat_map(|day| day["slots"].as_array().unwrap())
+            .map(|slot| slot["starts_at"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+impl Answer {
+    /// Reads an answer to its end.
+    pub async fn of(response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Self {
+            status,
+            body,
+            text,
+            headers,
+        }
+    }
+
+    /// Insists on a status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+
+    /// Insists on a problem of the catalogue.
+    #[track_caller]
+    pub fn problem(self, status: u16, slug: &str) -> Self {
+        let kind = self
+            .headers
+            .get("content-type")
+            .map(|v| v.to_str().unwrap().to_owned());
+        assert_eq!(
+            kind.as_deref(),
+            Some("application/problem+json"),
+            "{}",
+            self.text
+        );
+        assert_eq!(
+            self.body["type"],
+            format!("/problems/{slug}"),
+            "{}",
+            self.text
+        );
+        assert_eq!(self.body["status"], status, "{}", self.text);
+        assert!(self.headers.contains_key("x-request-id"), "{}", self.text);
+        self.expect(status)
+    }
+
+    /// A text member of the body.
+    #[track_caller]
+    pub fn text(&self, name: &str) -> String {
+        self.body[name]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {name} in {}", self.text))
+            .to_owned()
+    }
+
+    /// A header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
