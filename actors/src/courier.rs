@@ -1,6 +1,9 @@
 //! Takes due deliveries of one channel to their provider: a bounded number at once, each under a lease
 //! that is kept alive while it lasts, each end written down.
 
+/// Between the database and a channel.
+mod route;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,17 +14,16 @@ use actix::{
     SpawnHandle, WrapFuture,
 };
 use belfry_domain::Instant;
-use belfry_domain::delivery::{SendError, Verdict};
+use belfry_domain::delivery::Verdict;
 use belfry_domain::id::DeliveryId;
 use belfry_store::StoreError;
-use belfry_store::delivery::{Claimed, Due, Settlement};
-use chrono::TimeDelta;
-use metrics::{counter, gauge, histogram};
+use belfry_store::delivery::{Claimed, Settlement};
 use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::warn;
 
-use crate::channel::{Channel, Outgoing};
+use crate::channel::Channel;
 use crate::world::World;
+use route::Route;
 
 /// How a courier works.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,8 +50,6 @@ impl Default for CourierSettings {
 const SWEEP: Duration = Duration::from_secs(5);
 /// Pause after the database failed.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Lost claims taken back at once.
-const REAP: i64 = 100;
 
 /// The handle of a courier. Cloning shares it.
 #[derive(Clone)]
@@ -100,135 +100,14 @@ impl Courier {
     }
 }
 
-/// What sending needs apart from the actor's own state.
-struct Route {
-    world: World,
-    channel: Arc<dyn Channel>,
-    settings: CourierSettings,
-}
-
-/// What a look at the database brought.
-struct Haul {
-    claimed: Vec<Claimed>,
-    /// When to look again, unless something ends before.
-    next: Option<Instant>,
-}
-
-impl Route {
-    fn name(&self) -> &'static str {
-        self.channel.name()
-    }
-
-    fn lease_until(&self, now: Instant) -> Instant {
-        now + TimeDelta::from_std(self.settings.lease).unwrap_or(TimeDelta::minutes(1))
-    }
-
-    /// Takes back what was lost, claims what is due, and finds out when there is more.
-    async fn look(&self, free: usize) -> Result<Haul, StoreError> {
-        let (store, now) = (&self.world.store, self.world.clock.now());
-        let due = store.deliveries_due(self.name()).await?;
-        self.measure(&due, now);
-        if due.lease_until.is_some_and(|until| until < now) {
-            self.reap(now).await?;
-        }
-        let claimed = if due.send_at.is_some_and(|at| at <= now) {
-            let until = self.lease_until(now);
-            store
-                .claim_deliveries(self.name(), free as i64, until, now)
-                .await?
-        } else {
-            Vec::new()
-        };
-        let more = claimed.len() == free;
-        let next = if more {
-            None
-        } else if claimed.is_empty() {
-            due.send_at
-        } else {
-            store.deliveries_due(self.name()).await?.send_at
-        };
-        Ok(Haul { claimed, next })
-    }
-
-    async fn reap(&self, now: Instant) -> Result<(), StoreError> {
-        let repeats = self.channel.capabilities().recognises_repeats;
-        let judge = |attempt| Verdict::lost(repeats, attempt, now, rand::random());
-        let reaped = self
-            .world
-            .store
-            .reap_deliveries(self.name(), REAP, now, judge)
-            .await?;
-        for settlement in reaped {
-            self.report(&settlement, None);
-        }
-        Ok(())
-    }
-
-    /// Sends one claimed delivery and judges how that ended.
-    async fn carry(&self, claimed: Claimed) -> Settlement {
-        let now = self.world.clock.now();
-        let (id, attempt) = (claimed.id, claimed.attempt);
-        let started = tokio::time::Instant::now();
-        let expired = |after: Option<Instant>| after.is_some_and(|after| after <= now);
-        let verdict = match claimed.content {
-            Ok(content) if expired(content.not_after) => Verdict::expired(),
-            Ok(content) => {
-                let message = Outgoing {
-                    id,
-                    address: claimed.address,
-                    subject: claimed.subject,
-                    content,
-                    at: now,
-                };
-                let sending = self.channel.send(&message);
-                let result = tokio::time::timeout(self.settings.patience, sending)
-                    .await
-                    .unwrap_or_else(|_| {
-                        Err(SendError::Ambiguous(
-                            "no end within the time set".to_owned(),
-                        ))
-                    });
-                Verdict::of(result, attempt, self.world.clock.now(), rand::random())
-            }
-            Err(fault) => {
-                let refused = SendError::Refused(format!("unreadable content: {fault}"));
-                Verdict::of(Err(refused), attempt, now, 0.0)
-            }
-        };
-        histogram!("belfry_delivery_seconds", "channel" => self.name())
-            .record(started.elapsed().as_secs_f64());
-        Settlement {
-            id,
-            attempt,
-            verdict,
-        }
-    }
-
-    /// One line and one count per attempt. The address stays out of the log.
-    fn report(&self, settlement: &Settlement, late: Option<&str>) {
-        let Settlement {
-            id,
-            attempt,
-            verdict,
-        } = settlement;
-        let outcome = late.unwrap_or(verdict.outcome);
-        let (channel, error) = (self.name(), verdict.error.as_deref());
-        let provider_id = verdict.provider_id.as_deref();
-        counter!("belfry_deliveries_total", "channel" => channel, "outcome" => outcome.to_owned())
-            .increment(1);
-        if error.is_none() && late.is_none() {
-            info!(%id, attempt, channel, outcome, provider_id, "delivery {id} {outcome}");
-        } else {
-            warn!(%id, attempt, channel, outcome, provider_id, error, "delivery {id} {outcome}");
-        }
-    }
-
-    fn measure(&self, due: &Due, now: Instant) {
-        let age = due
-            .send_at
-            .map_or(0.0, |at| (now - at).as_seconds_f64().max(0.0));
-        gauge!("belfry_deliveries_oldest_due_seconds", "channel" => self.name()).set(age);
-    }
+/// Runs store work in a task of its own: it ends well even if the actor is dropped meanwhile, and a panic
+/// in it stays there.
+async fn apart<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::spawn(work)
+        .await
+        .unwrap_or_else(|panic| Err(StoreError::Unreadable(panic.to_string())))
 }
 
 struct CourierActor {
@@ -312,7 +191,7 @@ impl CourierActor {
         }
         self.claiming = true;
         let route = self.route.clone();
-        let look = async move { route.look(free).await };
+        let look = apart(async move { route.look(free).await });
         ctx.spawn(look.into_actor(self).map(|haul, actor, ctx| {
             actor.claiming = false;
             match haul {
@@ -348,8 +227,16 @@ impl CourierActor {
 
     fn carry(&mut self, claimed: Claimed, ctx: &mut Context<Self>) {
         self.under_way.insert(claimed.id, claimed.attempt);
+        let (id, attempt) = (claimed.id, claimed.attempt);
         let route = self.route.clone();
-        let carry = async move { route.carry(claimed).await };
+        let carry = tokio::spawn(async move { route.carry(claimed).await });
+        let carry = async move {
+            carry.await.unwrap_or_else(|panic| Settlement {
+                id,
+                attempt,
+                verdict: Verdict::panicked(&panic.to_string()),
+            })
+        };
         ctx.spawn(carry.into_actor(self).map(|settlement, actor, ctx| {
             if settlement.verdict.outcome == "limited" {
                 actor.paused_until = settlement.verdict.next_at;
@@ -365,13 +252,16 @@ impl CourierActor {
             return;
         }
         self.settling = true;
-        let (route, ended) = (self.route.clone(), std::mem::take(&mut self.ended));
-        let settle = async move {
+        let (route, ended) = (
+            self.route.clone(),
+            Arc::new(std::mem::take(&mut self.ended)),
+        );
+        let writing = ended.clone();
+        let settle = apart(async move {
             let now = route.world.clock.now();
-            let written = route.world.store.settle_deliveries(&ended, now).await;
-            (ended, written)
-        };
-        ctx.spawn(settle.into_actor(self).map(|(ended, written), actor, ctx| {
+            route.world.store.settle_deliveries(&writing, now).await
+        });
+        ctx.spawn(settle.into_actor(self).map(move |written, actor, ctx| {
             match written {
                 Ok(counted) => {
                     actor.settling = false;
@@ -383,7 +273,7 @@ impl CourierActor {
                 }
                 Err(error) => {
                     warn!(%error, "the ends of {} deliveries wait to be written", ended.len());
-                    actor.ended.extend(ended);
+                    actor.ended.extend(ended.iter().cloned());
                     ctx.run_later(PAUSE, |actor, ctx| {
                         actor.settling = false;
                         actor.settle(ctx);
@@ -404,13 +294,15 @@ impl CourierActor {
         }
         let claims: Vec<_> = self.under_way.iter().map(|(id, n)| (*id, *n)).collect();
         let route = self.route.clone();
-        let extend = async move {
+        let extend = apart(async move {
             let until = route.lease_until(route.world.clock.now());
-            if let Err(error) = route.world.store.extend_leases(&claims, until).await {
+            route.world.store.extend_leases(&claims, until).await
+        });
+        ctx.spawn(extend.into_actor(self).map(|extended, _, _| {
+            if let Err(error) = extended {
                 warn!(%error, "leases could not be extended");
             }
-        };
-        ctx.spawn(extend.into_actor(self));
+        }));
     }
 
     fn release_stopped(&mut self) {

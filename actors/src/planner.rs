@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
+use belfry_domain::Instant;
 use belfry_domain::event::Event;
-use belfry_domain::id::EventId;
+use belfry_domain::id::{EventId, UserId};
 use belfry_domain::notification::{Facts, Links, People, PlanError, plan};
 use belfry_domain::template::Templates;
 use belfry_domain::topic::Topic;
@@ -137,24 +138,15 @@ impl Desk {
         let readings: Vec<Reading> = turn.events.drain(..).map(Reading::of).collect();
         let people: BTreeSet<_> = readings.iter().flat_map(Reading::people).collect();
         let people: Vec<_> = people.into_iter().collect();
-        let people = store
-            .recipients(&mut turn, &people)
-            .await
-            .map_err(failed(&ids))?;
-
         let now = self.world.clock.now();
-        let (templates, links) = (self.templates.clone(), self.links.clone());
-        let written = tokio::task::spawn_blocking(move || {
-            let outcomes: Vec<Outcome> = readings
-                .iter()
-                .map(|reading| reading.plan(&people, &templates, &*links, now))
-                .collect();
-            (readings, outcomes)
-        });
-        let (readings, outcomes) = match written.await {
+        let written = match store.recipients(&mut turn, &people).await {
+            Ok(people) => self.write(readings, people, now).await,
+            Err(error) => Err(error),
+        };
+        let (readings, outcomes) = match written {
             Ok(written) => written,
-            Err(panic) => {
-                let error = StoreError::Unreadable(panic.to_string());
+            Err(error) => {
+                store.abandon_planning(turn).await.map_err(failed(&ids))?;
                 return Err(failed(&ids)(error));
             }
         };
@@ -168,6 +160,25 @@ impl Desk {
         report.notifications += finished.told.values().map(Vec::len).sum::<usize>();
         report.deliveries += finished.deliveries;
         Ok(ids.len())
+    }
+
+    /// Makes the texts, off the threads that must not wait.
+    async fn write(
+        &self,
+        readings: Vec<Reading>,
+        people: People,
+        now: Instant,
+    ) -> Result<(Vec<Reading>, Vec<Outcome>), StoreError> {
+        let (templates, links) = (self.templates.clone(), self.links.clone());
+        let written = tokio::task::spawn_blocking(move || {
+            let outcomes = readings
+                .iter()
+                .map(|reading| reading.plan(&people, &templates, &*links, now))
+                .collect();
+            (readings, outcomes)
+        });
+        let panicked = |error: tokio::task::JoinError| StoreError::Unreadable(error.to_string());
+        written.await.map_err(panicked)
     }
 
     /// Tells of what was committed. Losing this costs immediacy only.
@@ -232,7 +243,7 @@ impl Reading {
         }
     }
 
-    fn people(&self) -> Vec<belfry_domain::id::UserId> {
+    fn people(&self) -> Vec<UserId> {
         match &self.read {
             Ok((_, facts)) => facts.people(),
             Err(_) => Vec::new(),
@@ -244,7 +255,7 @@ impl Reading {
         people: &People,
         templates: &Templates,
         links: &dyn Links,
-        now: belfry_domain::Instant,
+        now: Instant,
     ) -> Outcome {
         let plan = match &self.read {
             Ok((event, facts)) => plan(event, facts, people, templates, links, now)
@@ -273,7 +284,7 @@ impl Actor for PlannerActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(SWEEP, |actor, ctx| {
             let desk = actor.desk.clone();
-            ctx.spawn(async move { desk.measure().await }.into_actor(actor));
+            tokio::spawn(async move { desk.measure().await });
             actor.work(ctx);
         });
         self.work(ctx);
@@ -298,12 +309,18 @@ impl PlannerActor {
         }
         self.busy = true;
         let desk = self.desk.clone();
-        let run = async move { desk.run().await };
+        // A task of its own ends well even if the actor is dropped meanwhile, and a panic in it stays there.
+        let run = tokio::spawn(async move { desk.run().await });
         ctx.spawn(run.into_actor(self).map(|result, actor, ctx| {
             actor.busy = false;
-            if let Err(error) = result {
+            let fault = match result {
+                Ok(Ok(_)) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(panic) => Some(panic.to_string()),
+            };
+            if let Some(fault) = fault {
                 // The next sweep tries again.
-                warn!(%error, "planning was cut short");
+                warn!(fault, "planning was cut short");
                 actor.again = false;
             }
             if std::mem::take(&mut actor.again) {

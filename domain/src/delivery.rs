@@ -255,6 +255,17 @@ impl Verdict {
         }
     }
 
+    /// The verdict on an attempt that broke down inside the house; how far it got is unknown.
+    pub fn panicked(fault: &str) -> Self {
+        Self {
+            step: DeliveryStep::Doubt,
+            outcome: "ambiguous",
+            next_at: None,
+            provider_id: None,
+            error: Some(format!("sending broke down: {fault}")),
+        }
+    }
+
     /// Whether the message found its end: sent, or kept in place of being sent.
     pub fn is_done(&self) -> bool {
         matches!(self.step, DeliveryStep::Send | DeliveryStep::Keep)

@@ -60,6 +60,18 @@ impl Tx {
         }
         Ok(())
     }
+
+    /// Undoes everything done in it, at once. Dropping it does the same, but later.
+    ///
+    /// # Errors
+    /// When the connection is lost; the database then undoes it by itself.
+    pub async fn rollback(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await?,
+            Self::Postgres(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
 }
 
 /// Fragments of SQL in which the engines differ.

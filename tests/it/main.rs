@@ -2,12 +2,20 @@
 
 /// Bookings: the main story and its refusals.
 mod booking;
+/// Claimed once, settled once, tried again, never lost from sight.
+mod delivery;
 /// A fresh store for every test, on either engine.
 mod engine;
 /// Live connections.
 mod live;
+/// Mail over a real connection to a mail server.
+mod mail;
+/// Every event is told once, in order, to both sides.
+mod planning;
 /// The clockwork: reminders, missed bookings, holds, archive.
 mod scheduler;
+/// A house with a planner, a bus that is written down, and a channel that does as it is told.
+mod spine;
 /// The rules of the house that a test can hold.
 mod tidy;
 /// A whole house behind its real door, and people who knock.

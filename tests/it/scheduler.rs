@@ -15,7 +15,7 @@ use crate::engine::{Fresh, on_both_engines};
 use house::{House, change};
 
 /// A store, a clock moved by hand, and schedulers over both.
-mod house;
+pub(crate) mod house;
 
 on_both_engines!(
     a_reminder_is_issued_once_however_many_look,

@@ -1,0 +1,350 @@
+//! Delivery: claimed once, settled once, tried again, and never lost from sight.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use belfry_domain::delivery::{DeliveryStatus, MOST_ATTEMPTS, Receipt, Verdict};
+use belfry_domain::id::DeliveryId;
+use belfry_store::delivery::{Filter, Resent, Settlement};
+use chrono::TimeDelta;
+
+use crate::engine::{Fresh, on_both_engines};
+use crate::spine::{Answer, Scripted, Spine};
+
+on_both_engines!(
+    a_planned_mail_leaves_and_its_attempt_is_on_record,
+    two_couriers_send_each_mail_once,
+    no_more_are_under_way_than_allowed,
+    a_sender_that_dies_leaves_its_mail_in_doubt_until_somebody_decides,
+    where_repeats_are_recognised_a_dead_senders_message_is_simply_repeated,
+    an_answer_after_the_lease_changes_nothing,
+    a_failing_mail_is_tried_less_and_less_often_until_it_is_dead,
+    a_provider_that_wants_a_pause_gets_it,
+    a_mail_whose_time_is_over_is_not_sent,
+    a_channel_that_breaks_down_takes_nothing_with_it,
+    what_stops_finishes_what_it_began,
+    the_list_finds_by_status_text_and_place,
+);
+
+const LEASE: Duration = Duration::from_secs(60);
+
+fn sent() -> Verdict {
+    let receipt = Receipt::Sent { provider_id: None };
+    Verdict::of(Ok(receipt), 1, chrono::DateTime::UNIX_EPOCH, 0.5)
+}
+
+async fn a_planned_mail_leaves_and_its_attempt_is_on_record(fresh: &Fresh) {
+    let spine = Spine::new(fresh).await;
+    let channel = Scripted::new(Answer::Take, false);
+    let courier = spine.courier(channel.clone());
+    let ids = spine.mails(1).await;
+    courier.nudge();
+    spine.all_become(&ids, DeliveryStatus::Sent).await;
+    let found = spine.store().delivery(ids[0]).await.unwrap().unwrap();
+    assert_eq!(found.item.sent_at, Some(spine.house.now()));
+    assert_eq!(found.attempts.len(), 1);
+    let attempt = &found.attempts[0];
+    assert_eq!(attempt.number, 1);
+    assert_eq!(attempt.outcome.as_deref(), Some("sent"));
+    assert_eq!(attempt.provider_id, Some(format!("taken-{}", ids[0])));
+    assert!(attempt.finished_at.is_some());
+    assert!(found.content.text.contains("/reset?token=1"));
+}
+
+async fn two_couriers_send_each_mail_once(fresh: &Fresh) {
+    let spine = Spine::new(fresh).await;
+    let channel = Scripted::new(Answer::Take, false);
+    let couriers = [
+        spine.courier(channel.clone()),
+        spine.courier(channel.clone()),
+    ];
+    let ids = spine.mails(60).await;
+    couriers.iter().for_each(|courier| courier.nudge());
+    spine.all_become(&ids, DeliveryStatus::Sent).await;
+    let times = channel.taken_times();
+    assert_eq!(times.len(), 60);
+    assert!(times.values().all(|times| *times == 1), "{times:?}");
+}
+
+async fn no_more_are_under_way_than_allowed(fresh: &Fresh) {
+    let spine = Spine::new(fresh).await;
+    let channel = Scripted::new(Answer::Take, false);
+    channel.gate.forget_permits(usize::MAX);
+    let courier = spine.courier(channel.clone());
+    let ids = spine.mails(30).await;
+    courier.nudge();
+    while channel.most_inside.load(Ordering::SeqCst) < 8 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    channel.gate.add_permits(30);
+    spine.all_become(&ids, DeliveryStatus::Sent).await;
+    assert_eq!(channel.most_inside.load(Ordering::SeqCst), 8);
+}
+
+/// Takes one mail as a courier that dies right after.
+async fn claim_and_die(spine: &Spine<'_>) -> DeliveryId {
+    let ids = spine.mails(1).await;
+    let now = spine.house.now();
+    let until = now + LEASE;
+    let claimed = spine
+        .store()
+        .claim_deliveries("email", 10, until, now)
+        .await
+        .unwrap();
+    assert_eq!(claimed.len(), 1);
+    assert_eq!((claimed[0].id, claimed[0].attempt), (ids[0], 1));
+    ids[0]
+}
+
+async fn a_sender_that_dies_leaves_its_mail_in_doubt_until_somebody_decides(fresh: &Fresh) {
+    let spine = Spine::new(fresh).await;
+    let id = claim_and_die(&spine).await;
+    let channel = Scripted::new(Answer::Take, false);
+    let courier = spine.courier(channel.clone());
+    courier.nudge();
+    assert_eq!(spine.status(id).await, DeliveryStatus::Sending);
+    spine.house.clock.advance(TimeDelta::seconds(61));
+    courier.nudge();
+    let item = spine.tried(id, 1).await;
+    assert_eq!(item.status, DeliveryStatus::Ambiguous);
+    assert!(
+        channel.taken_ids().is_empty(),
+        "it is not sent again by itself"
+    );
+    let attempts = spine.store().delivery(id).await.unwrap().unwrap().attempts;
+    assert_eq!(attempts[0].outcome.as_deref(), Some("lost"));
+
+    let now = spine.house.now();
+    let store = spine.store();
+    assert_eq!(store.resend_delivery(id, now).await.unwrap(), Resent::Due);
+    courier.nudge();
+    spine.all_become(&[id], DeliveryStatus::Sent).await;
+    let again = store.resend_delivery(id, now).await.unwrap();
+    assert_eq!(again, Resent::NotNow(DeliveryStatus::Sent));
+    let unknown = store.resend_delivery(DeliveryId::at(now), now).await;
+    assert_eq!(unknown.unwrap(), Resent::Missing);
+}
+
+async fn where_repeats_are_recognised_a_dead_senders_message_is_simply_repeated(fresh: &Fresh) {
+    let spine = Spine::new(fresh).await;
+    let id = claim_and_die(&spine).await;
+    let courier = spine.courier(Scripted::new(Answer::Take, true));
+    spine.house.clock.advance(TimeDelta::seconds(61));
+    courier.nudge();
+    let item = spine.tried(id, 1).await;
+    assert_eq!(item.status, DeliveryStatus::Retrying);
+    spine.house.clock.advance(TimeDelta::seconds(20));
+    courier.nudge();
+    spine.all_become(&[id], DeliveryStatus::Sent).await;
+}
+
+async fn an_answer_after_the_lease_changes_nothing(fresh: &Fresh) {
+    let spine = Spine::new(fresh).await;
+    let id = claim_and_die(&spine).await;
+    let (store, until) = (spine.store(), spine.house.now() + LEASE);
+    // While it lasts the lease can be extended; what the reaper took stays taken.
+    store
+        .extend_leases(&[(id, 1)], until + LEASE)
+        .await
+        .unwrap();
+    let judge = |attempt| Verdict::lost(false, attempt, until, 0.5);
+    let early = until + TimeDelta::seconds(1);
+    let reaped = store.reap_deliveries("email", 10, early, judge).await;
+    assert!(reaped.unwrap().is_empty());
+    let late = until + TimeDelta::seconds(61);
+    let reaped = store.reap_deliveries("email", 10, late, judge).await;
+    assert_eq!(reaped.unwrap().len(), 1);
+    store.extend_leases(&[(id, 1)], late + LEASE).await.unwrap();
+    assert_eq!(spine.status(id).await, DeliveryStatus::Ambiguous);
+
+    let answer = |attempt| Settlement {
+        id,
+        attempt,
+        verdict: sent(),
+    };
+    let counted = store.settle_deliveries(&[answer(1)], late).await.unwrap();
+    assert_eq!(counted, [false]);
+    assert_eq!(spine.status(id).await, DeliveryStatus::Ambiguous);
+
+    store.resend_delivery(id, late).await.unwrap();
+    let claimed = store
+        .claim_deliveries("email", 10, late + LEASE, late)
+        .await
+        .unwrap();
+    assert_eq!(claimed[0].attempt, 2);
+    let counted = store
+        .settle_deliveries(&[answer(1), answer(2), answer(2)], late)
+        .await
+        .unwrap();
+    assert_eq!(counted, [false, true, false]);
+    assert_eq!(spine.status(id).await, DeliveryStatus::Sent);
+}
+
+async fn a_failing_mail_is_tried_less_and_less_often_until_it_is_dead(fresh: &Fresh) {
+    let spine = Spine::new(fresh).await;
+    let channel = Scripted::new(Answer::Fail, false);
+    let courier = spine.courier(channel.clone());
+    let id = spine.mails(1).await[0];
+    let mut waits = Vec::new();
+    for attempt in 1..MOST_ATTEMPTS {
+        courier.nudge();
+        let item = spine.tried(id, attempt).await;
+        assert_eq!(item.status, DeliveryStatus::Retrying);
+        assert_eq!(item.last_error.as_deref(), Some("try later"));
+        waits.push(item.next_at - spine.house.now());
+        spine.house.clock.set(item.next_at);
+    }
+    courier.nudge();
+    let item = spine.tried(id, MOST_ATTEMPTS).await;
+    assert_eq!(item.status, DeliveryStatus::Dead);
+    assert!(waits[0] >= TimeDelta::seconds(12) && waits[0] <= TimeDelta::seconds(18));
+    assert!(waits[..5].is_sorted(), "{waits:?}");
+
+    channel.answers(Answer::Take);
+    let now = spine.house.now();
+    let resent = spine.store().resend_delivery(id, now).await.unwrap();
+    assert_eq!(resent, Resent::Due);
+    courier.nudge();
+    spine.all_become(&[id], DeliveryStatus::Sent).await;
+    let attempts = spine.store().delivery(id).await.unwrap().unwrap().attempts;
+    assert_eq!(attempts.len() as i64, MOST_ATTEMPTS + 1);
+    assert_eq!(attempts[9].outcome.as_deref(), Some("exhausted"));
+}
+
+async fn a_provider_that_wants_a_pause_gets_it(fresh: &Fresh) {
+    let spine = Spine::new(fresh).await;
+    let until = spine.house.now() + TimeDelta::hours(1);
+    let channel = Scripted::new(Answer::Limit(until), false);
+    let courier = spine.courier(channel.clone());
+    let first = spine.mails(1).await[0];
+    courier.nudge();
+    let item = spine.tried(first, 1).await;
+    assert_eq!(item.next_at, until);
+    channel.answers(Answer::Take);
+    let second = spine.mails(1).await[0];
+    courier.nudge();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(
+        spine.status(second).await,
+        DeliveryStatus::Pending,
+        "others wait as well"
+    );
+    spine.house.clock.set(until);
+    courier.nudge();
+    spine
+        .all_become(&[first, second], DeliveryStatus::Sent)
+        .await;
+}
+
+async fn a_mail_whose_time_is_over_is_not_sent(fresh: &Fresh) {
+    use belfry_domain::booking::Actor;
+    use belfry_domain::event::{Event, EventType, Told};
+    let spine = Spine::new(fresh).await;
+    let booking = spine.booking(60).await;
+    spine.desk(Vec::new()).run().await.unwrap();
+    let told = Told::by(Actor::system());
+    let now = spine.house.now();
+    let reminder = Event::of_booking(EventType::BookingReminderDue, &booking, told, now);
+    spine.append(&reminder).await;
+    spine.desk(Vec::new()).run().await.unwrap();
+    spine.house.advance(61);
+    let channel = Scripted::new(Answer::Take, false);
+    let courier = spine.courier(channel.clone());
+    courier.nudge();
+    let ids = |kind: &'static str| {
+        let listed = spine.listed();
+        async move {
+            let items = listed.await.into_iter();
+            items
+                .filter(|item| item.kind == kind)
+                .map(|item| item.id)
+                .collect::<Vec<_>>()
+        }
+    };
+    let reminders = ids("booking.reminder").await;
+    assert_eq!(reminders.len(), 2);
+    spine.all_become(&reminders, DeliveryStatus::Skipped).await;
+    let invitations = ids("booking.created").await;
+    spine.all_become(&invitations, DeliveryStatus::Sent).await;
+}
+
+async fn a_channel_that_breaks_down_takes_nothing_with_it(fresh: &Fresh) {
+    let spine = Spine::new(fresh).await;
+    let channel = Scripted::new(Answer::Panic, false);
+    let courier = spine.courier(channel.clone());
+    let broken = spine.mails(1).await;
+    courier.nudge();
+    spine.all_become(&broken, DeliveryStatus::Ambiguous).await;
+    channel.answers(Answer::Take);
+    let next = spine.mails(1).await;
+    courier.nudge();
+    spine.all_become(&next, DeliveryStatus::Sent).await;
+}
+
+async fn what_stops_finishes_what_it_began(fresh: &Fresh) {
+    let spine = Spine::new(fresh).await;
+    let channel = Scripted::new(Answer::Take, false);
+    channel.gate.forget_permits(usize::MAX);
+    let courier = spine.courier(channel.clone());
+    let ids = spine.mails(20).await;
+    courier.nudge();
+    while channel.most_inside.load(Ordering::SeqCst) < 8 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!courier.stop(Duration::from_millis(50)).await);
+    channel.gate.add_permits(100);
+    assert!(courier.stop(Duration::from_secs(10)).await);
+    let listed = spine.listed().await;
+    let count = |status| listed.iter().filter(|item| item.status == status).count();
+    assert_eq!(count(DeliveryStatus::Sent), 8);
+    assert_eq!(count(DeliveryStatus::Pending), ids.len() - 8);
+}
+
+async fn the_list_finds_by_status_text_and_place(fresh: &Fresh) {
+    let spine = Spine::new(fresh).await;
+    let ids = spine.mails(5).await;
+    let channel = Scripted::new(Answer::Lose, false);
+    let courier = spine.courier(channel);
+    courier.nudge();
+    spine.all_become(&ids, DeliveryStatus::Ambiguous).await;
+    spine.booking(600).await;
+    courier.stop(Duration::from_secs(5)).await;
+    spine.desk(Vec::new()).run().await.unwrap();
+
+    let find = async |filter: Filter| {
+        let items = spine.store().deliveries(&filter, None, 100).await;
+        items.unwrap().len()
+    };
+    let with = |status, channel: Option<&str>, query: Option<&str>| Filter {
+        status,
+        channel: channel.map(str::to_owned),
+        query: query.map(str::to_owned),
+    };
+    assert_eq!(find(Filter::default()).await, 7);
+    assert_eq!(
+        find(with(Some(DeliveryStatus::Ambiguous), None, None)).await,
+        5
+    );
+    assert_eq!(
+        find(with(Some(DeliveryStatus::Pending), None, None)).await,
+        2
+    );
+    assert_eq!(find(with(None, Some("sms"), None)).await, 0);
+    assert_eq!(
+        find(with(None, Some("email"), Some("NEW PASSWORD"))).await,
+        5
+    );
+    assert_eq!(find(with(None, None, Some("belfry.test"))).await, 7);
+    assert_eq!(find(with(None, None, Some("100%"))).await, 0);
+
+    let (mut walked, mut after) = (Vec::new(), None);
+    loop {
+        let any = Filter::default();
+        let page = spine.store().deliveries(&any, after, 3).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some((last.created_at, last.id));
+        walked.extend(page.iter().map(|item| item.id));
+    }
+    let all: Vec<_> = spine.listed().await.iter().map(|item| item.id).collect();
+    assert_eq!(walked, all);
+}

@@ -1,0 +1,293 @@
+//! From an event to a sent mail: a house with a planner, a bus that is written down, and a channel that
+//! does as it is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use belfry_actors::{
+    Bus, BusSink, Capabilities, Channel, Courier, CourierSettings, Desk, Outgoing, Supervisor,
+    World,
+};
+use belfry_domain::Instant;
+use belfry_domain::booking::{Booking, Party, Status};
+use belfry_domain::delivery::{DeliveryStatus, Receipt, SendError};
+use belfry_domain::event::{AccountFacts, Event, EventType};
+use belfry_domain::id::{BookingId, DeliveryId, EventId, UserId};
+use belfry_domain::notification::Links;
+use belfry_domain::template::Templates;
+use belfry_store::delivery::{Filter, Item};
+use belfry_store::{Store, event};
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+
+use crate::engine::Fresh;
+use crate::scheduler::house::House;
+
+/// A bus that keeps what was published.
+#[derive(Default)]
+pub struct Tape(Mutex<Vec<(String, String)>>);
+
+impl Tape {
+    /// What went over one channel, in order.
+    pub fn on(&self, channel: &str) -> Vec<String> {
+        let tape = self.0.lock().unwrap();
+        let here = tape.iter().filter(|(name, _)| name == channel);
+        here.map(|(_, text)| text.clone()).collect()
+    }
+}
+
+#[async_trait]
+impl Bus for Tape {
+    fn publish(&self, channel: &str, payload: Bytes) {
+        let text = String::from_utf8(payload.to_vec()).unwrap();
+        self.0.lock().unwrap().push((channel.to_owned(), text));
+    }
+    fn subscribe(&self, _: &str) -> bool {
+        true
+    }
+    fn unsubscribe(&self, _: &str) {}
+    fn attach(&self, _: Arc<dyn BusSink>) {}
+    async fn is_up(&self) -> bool {
+        true
+    }
+}
+
+/// Pages at made-up addresses.
+pub struct Pages;
+
+impl Links for Pages {
+    fn booking(&self, booking: BookingId) -> String {
+        format!("https://belfry.test/bookings/{booking}")
+    }
+    fn expert(&self, expert: UserId) -> String {
+        format!("https://belfry.test/experts/{expert}")
+    }
+    fn verify(&self, user: UserId, _: &str, _: Instant) -> String {
+        format!("https://belfry.test/verify?token={user}")
+    }
+    fn reset(&self, _: UserId, epoch: i64, _: Instant) -> String {
+        format!("https://belfry.test/reset?token={epoch}")
+    }
+}
+
+/// A house whose events are planned.
+pub struct Spine<'a> {
+    pub house: House<'a>,
+    pub world: World,
+    pub tape: Arc<Tape>,
+    supervisor: Supervisor,
+}
+
+impl<'a> Spine<'a> {
+    pub async fn new(fresh: &'a Fresh) -> Self {
+        let house = House::new(fresh).await;
+        let tape = Arc::new(Tape::default());
+        let world = World {
+            store: fresh.store.clone(),
+            clock: house.clock.clone(),
+            bus: tape.clone(),
+            node: "spine".into(),
+        };
+        let supervisor = Supervisor::start(world.clone(), Duration::from_secs(25));
+        Self {
+            house,
+            world,
+            tape,
+            supervisor,
+        }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.world.store
+    }
+
+    /// A planner's desk that wakes these couriers.
+    pub fn desk(&self, couriers: Vec<Courier>) -> Desk {
+        Desk {
+            world: self.world.clone(),
+            templates: Arc::new(Templates::builtin().unwrap()),
+            links: Arc::new(Pages),
+            supervisor: self.supervisor.clone(),
+            couriers,
+        }
+    }
+
+    pub fn courier(&self, channel: Arc<dyn Channel>) -> Courier {
+        Courier::start(self.world.clone(), channel, CourierSettings::default())
+    }
+
+    pub async fn append(&self, event: &Event) {
+        let mut tx = self.store().begin().await.unwrap();
+        event::append(&mut tx, event).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// An event that leads to exactly one mail and no inbox entry.
+    pub fn forgotten(&self, who: &Party) -> Event {
+        let now = self.house.now();
+        let facts = AccountFacts {
+            user_id: who.id,
+            auth_epoch: 1,
+        };
+        Event {
+            id: EventId::at(now),
+            kind: EventType::AccountPasswordForgotten,
+            subject: format!("account/{}", EventId::at(now)),
+            subject_version: 1,
+            time: now,
+            data: serde_json::to_value(facts).unwrap(),
+        }
+    }
+
+    /// Plans so many mails to one person and answers their ids.
+    pub async fn mails(&self, count: usize) -> Vec<DeliveryId> {
+        let client = self.house.client().await;
+        for _ in 0..count {
+            self.append(&self.forgotten(&client)).await;
+        }
+        let report = self.desk(Vec::new()).run().await.unwrap();
+        assert_eq!(report.deliveries, count);
+        let mine = self.listed().await.into_iter();
+        mine.filter(|item| item.user_id == client.id)
+            .map(|item| item.id)
+            .collect()
+    }
+
+    /// A booking with the house's expert, and its event waiting to be planned.
+    pub async fn booking(&self, begins_in: i64) -> Booking {
+        let client = self.house.client().await;
+        self.house
+            .book(&client, Status::Pending, begins_in, &[])
+            .await
+    }
+
+    pub async fn listed(&self) -> Vec<Item> {
+        let any = Filter::default();
+        self.store().deliveries(&any, None, 1000).await.unwrap()
+    }
+
+    pub async fn status(&self, id: DeliveryId) -> DeliveryStatus {
+        self.store()
+            .delivery(id)
+            .await
+            .unwrap()
+            .unwrap()
+            .item
+            .status
+    }
+
+    /// Waits until all these have that status.
+    pub async fn all_become(&self, ids: &[DeliveryId], status: DeliveryStatus) {
+        for _ in 0..1000 {
+            let listed = self.listed().await;
+            let reached =
+                |id: &DeliveryId| listed.iter().any(|i| i.id == *id && i.status == status);
+            if ids.iter().all(reached) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("not {status:?}: {:#?}", self.listed().await);
+    }
+
+    /// Waits until this has been tried so often and is at rest.
+    pub async fn tried(&self, id: DeliveryId, attempt: i64) -> Item {
+        for _ in 0..1000 {
+            let item = self.store().delivery(id).await.unwrap().unwrap().item;
+            if item.attempt == attempt && item.status != DeliveryStatus::Sending {
+                return item;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("not tried {attempt} times");
+    }
+}
+
+/// What a scripted channel answers.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    Take,
+    Fail,
+    Limit(Instant),
+    Lose,
+    Panic,
+}
+
+/// A channel that answers as told and keeps what it took.
+pub struct Scripted {
+    answer: Mutex<Answer>,
+    recognises_repeats: bool,
+    /// One permit lets one message through.
+    pub gate: Semaphore,
+    inside: AtomicUsize,
+    pub most_inside: AtomicUsize,
+    pub taken: Mutex<Vec<Outgoing>>,
+}
+
+impl Scripted {
+    pub fn new(answer: Answer, recognises_repeats: bool) -> Arc<Self> {
+        Arc::new(Self {
+            answer: Mutex::new(answer),
+            recognises_repeats,
+            gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            inside: AtomicUsize::new(0),
+            most_inside: AtomicUsize::new(0),
+            taken: Mutex::default(),
+        })
+    }
+
+    pub fn answers(&self, answer: Answer) {
+        *self.answer.lock().unwrap() = answer;
+    }
+
+    /// How often each message was taken.
+    pub fn taken_times(&self) -> BTreeMap<DeliveryId, usize> {
+        let mut times = BTreeMap::new();
+        for message in self.taken.lock().unwrap().iter() {
+            *times.entry(message.id).or_default() += 1;
+        }
+        times
+    }
+
+    pub fn taken_ids(&self) -> BTreeSet<DeliveryId> {
+        self.taken_times().into_keys().collect()
+    }
+}
+
+#[async_trait]
+impl Channel for Scripted {
+    fn name(&self) -> &'static str {
+        "email"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            recognises_repeats: self.recognises_repeats,
+        }
+    }
+
+    async fn send(&self, message: &Outgoing) -> Result<Receipt, SendError> {
+        let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_inside.fetch_max(inside, Ordering::SeqCst);
+        self.gate.acquire().await.unwrap().forget();
+        self.inside.fetch_sub(1, Ordering::SeqCst);
+        let answer = self.answer.lock().unwrap().clone();
+        match answer {
+            Answer::Take => {
+                self.taken.lock().unwrap().push(message.clone());
+                let provider_id = Some(format!("taken-{}", message.id));
+                Ok(Receipt::Sent { provider_id })
+            }
+            Answer::Fail => Err(SendError::Transient("try later".to_owned())),
+            Answer::Limit(until) => Err(SendError::Limited {
+                until,
+                detail: "slow down".to_owned(),
+            }),
+            Answer::Lose => Err(SendError::Ambiguous("no answer".to_owned())),
+            Answer::Panic => panic!("as it was told"),
+        }
+    }
+}
