@@ -107,7 +107,7 @@ CREATE TABLE reviews (
     expert_id  BLOB NOT NULL,
     client_id  BLOB NOT NULL,
     stars      INTEGER NOT NULL CHECK (stars BETWEEN 1 AND 5),
-    TEXT       TEXT,
+    text       TEXT,
     created_at TEXT NOT NULL
 );
 CREATE INDEX reviews_by_expert ON reviews (expert_id, created_at, booking_id);

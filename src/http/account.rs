@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use belfry_domain::account::{self, Account, AccountError, Role};
 use belfry_domain::event::{Event, EventType};
 use belfry_domain::field::FieldError;
-use belfry_domain::id::{UserId, uuid_at};
+use belfry_domain::id::{BranchId, UserId, uuid_at};
 use belfry_domain::{Instant, text};
 use belfry_store::account::{Avatar, Profile};
 use belfry_store::session::Refreshed;
@@ -114,6 +114,9 @@ pub struct UserOut {
     pub locale: String,
     pub time_zone: String,
     pub email_verified: bool,
+    /// The branch of a manager or an expert.
+    #[schema(value_type = Option<Uuid>)]
+    pub branch_id: Option<BranchId>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -131,6 +134,7 @@ impl From<&Account> for UserOut {
             locale: account.locale.clone(),
             time_zone: account.time_zone.name().to_owned(),
             email_verified: account.email_verified,
+            branch_id: account.branch_id,
             created_at: account.created_at,
         }
     }

@@ -64,8 +64,6 @@ pub struct PersonOut {
     #[serde(flatten)]
     user: UserOut,
     disabled: bool,
-    #[schema(value_type = Option<Uuid>)]
-    branch_id: Option<BranchId>,
 }
 
 impl From<&Account> for PersonOut {
@@ -73,7 +71,6 @@ impl From<&Account> for PersonOut {
         Self {
             user: account.into(),
             disabled: account.disabled,
-            branch_id: account.branch_id,
         }
     }
 }
