@@ -67,8 +67,8 @@ test("dragging a booking to another hour moves it, and going back leaves it wher
 });
 
 test("drawing over an empty stretch blocks it, and it can be opened again", async () => {
-  const expert = await expertOf("expert9@belfry.test");
-  const desk = await person("expert9@belfry.test");
+  const expert = await expertOf("expert7@belfry.test");
+  const desk = await person("expert7@belfry.test");
   const date = new Date(Date.now() + 16 * 24 * HOUR).toISOString().slice(0, 10);
   const page = await desk.tab();
   await open(page, `/agenda?view=day&date=${date}`);

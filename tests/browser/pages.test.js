@@ -35,7 +35,7 @@ async function inspect(page, name, path, found) {
 test("pages of a visitor", async () => {
   const expert = await expertOf("expert1@belfry.test");
   const [slot] = await freeSlots(expert.id);
-  const visitor = await person(null, { expect: [422] });
+  const visitor = await person(null, { expect: [410] });
   const page = await visitor.tab();
   const found = [];
   await inspect(page, "experts", "/", found);
@@ -53,7 +53,7 @@ test("pages of a visitor", async () => {
 });
 
 test("pages of a client", async () => {
-  const expert = await expertOf("expert9@belfry.test");
+  const expert = await expertOf("expert3@belfry.test");
   const [slot] = await freeSlots(expert.id);
   const { access_token: token } = await signIn("client1@belfry.test");
   const mine = (await call("GET", "/bookings?limit=100", { token })).body.items;

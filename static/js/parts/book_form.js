@@ -4,6 +4,7 @@ import { Problem, api, newKey } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { go } from "../router.js";
+import { accessToken } from "../session.js";
 import { formatLength } from "../time.js";
 import { Alternatives } from "./alternatives.js";
 import { Choice, Field, FormError, useForm } from "./form.js";
@@ -26,7 +27,7 @@ function useHold(expertId, startsAt, minutes) {
   const release = () => {
     const id = held.current;
     held.current = null;
-    if (id) api.delete(`/holds/${id}`, { keepalive: true }).catch(() => {});
+    if (id && accessToken()) api.delete(`/holds/${id}`, { keepalive: true }).catch(() => {});
   };
   useEffect(() => {
     let current = true;

@@ -9,6 +9,11 @@ import { Icon } from "./icon.js";
 
 /** Ends this device's session, or all of them. @param {{everywhere?: boolean}} [options] */
 export async function signOut({ everywhere = false } = {}) {
+  // Leaving the page first lets it give back what it holds while it still may.
+  if (!everywhere) {
+    go("/");
+    await new Promise(requestAnimationFrame);
+  }
   try {
     await api.post("/auth/logout", everywhere ? { everywhere: true } : { refresh_token: refreshToken() });
   } catch (error) {

@@ -48,11 +48,21 @@ export async function call(method, path, { token, body } = {}) {
   return { status: response.status, body: answer };
 }
 
-/** Signs in through the API. @returns {Promise<{access_token: string, refresh_token: string, user: any}>} */
-export async function signIn(email, password = PASSWORD) {
+/** Signs in through the API, as one more device. @returns {Promise<{access_token: string, refresh_token: string, user: any}>} */
+async function newSession(email, password = PASSWORD) {
   const { status, body } = await call("POST", "/auth/login", { body: { email, password } });
   assert.equal(status, 200, `signing ${email} in: ${JSON.stringify(body)}`);
   return body;
+}
+
+/** @type {Map<string, ReturnType<typeof newSession>>} */
+const sessions = new Map();
+
+/** A session for calls; one for each person, because log-ins to one account are limited. */
+export function signIn(email) {
+  const known = sessions.get(email) ?? newSession(email);
+  sessions.set(email, known);
+  return known;
 }
 
 /**
@@ -60,7 +70,7 @@ export async function signIn(email, password = PASSWORD) {
  * that a test provokes on purpose, because the browser logs each refused request.
  */
 export async function person(email, { expect = [], width = 1280, password } = {}) {
-  const session = email ? await signIn(email, password) : null;
+  const session = email ? await newSession(email, password) : null;
   const context = await (await launch()).newContext({
     viewport: { width, height: width < 600 ? 780 : 900 },
     timezoneId: TIME_ZONE,
