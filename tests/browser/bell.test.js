@@ -76,3 +76,22 @@ test("after a drop the page catches up by itself", async () => {
   await page.locator(`a[href="/bookings/${body.id}"]`).waitFor();
   await desk.end();
 });
+
+test("where no WebSocket passes, the same news comes as a stream", async () => {
+  const expert = await expertOf("expert6@belfry.test");
+  const minutes = expert.booking_rules.minutes[0];
+  const desk = await person("expert6@belfry.test");
+  const { access_token: token } = await signIn("client5@belfry.test");
+  await call("POST", "/notifications/read-all", { token: desk.session.access_token });
+  const page = await desk.tab();
+  await page.routeWebSocket(/\/ws\?/, (socket) => socket.close({ code: 1011 }));
+  const stream = page.waitForRequest((request) => request.url().includes("/live/events"));
+  await open(page, "/");
+  await stream;
+  await live(page);
+  const [slot] = await freeSlots(expert.id, { minutes });
+  const { status, body } = await call("POST", "/bookings", { token, body: { expert_id: expert.id, starts_at: slot.starts_at, minutes, mode: "online" } });
+  assert.equal(status, 201, JSON.stringify(body));
+  await counts(page, 1);
+  await desk.end();
+});

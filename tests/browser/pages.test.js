@@ -25,7 +25,7 @@ async function inspect(page, name, path, found) {
       await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
       // Structure does not depend on the theme, so dark is asked for its colours only.
       for (const violation of await axe(page, colorScheme === "dark" ? ["color-contrast"] : null)) found.push(`${name} ${width} ${colorScheme}: ${violation}`);
-      await page.screenshot({ path: join(SHOTS, `${name}-${width}-${colorScheme}.png`) });
+      if (width !== 768 || colorScheme === "light") await page.screenshot({ path: join(SHOTS, `${name}-${width}-${colorScheme}.png`) });
     }
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     if (wide > 0) found.push(`${name} ${width}: ${wide} px too wide`);

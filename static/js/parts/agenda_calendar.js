@@ -12,6 +12,8 @@ import { Failed, Skeleton } from "./states.js";
 /** @import { Booking, TimeOff } from "../types.js" */
 
 const SLOT_MINUTES = "00:30";
+/** High enough for two lines in the shortest usual booking. */
+const SLOT_PIXELS = 38;
 const LONG_PRESS_MS = 400;
 const AFTER_DRAG_MS = 300;
 
@@ -101,6 +103,7 @@ export function AgendaCalendar(props) {
           slotMaxTime: "20:00:00",
           flexibleSlotTimeLimits: true,
           slotDuration: SLOT_MINUTES,
+          slotHeight: SLOT_PIXELS,
           slotLabelFormat: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
           eventTimeFormat: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
           dayHeaderFormat: { weekday: "short", day: "numeric" },
