@@ -114,15 +114,15 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/auth/email/verify").post(account::verify_email))
         .service(
             web::resource("/me")
-                .get(account::get_me)
-                .patch(account::update_me),
+                .get(account::profile::get_me)
+                .patch(account::profile::update_me),
         )
         .service(
             web::resource("/me/avatar")
-                .put(account::set_avatar)
-                .delete(account::delete_avatar),
+                .put(account::profile::set_avatar)
+                .delete(account::profile::delete_avatar),
         )
-        .service(web::resource("/users/{id}/avatar").get(account::get_avatar));
+        .service(web::resource("/users/{id}/avatar").get(account::profile::get_avatar));
     // Experts.
     config
         .service(web::resource("/experts").get(expert::list))
@@ -160,7 +160,7 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/holds/{id}").delete(booking::release))
         .service(
             web::resource("/bookings")
-                .get(booking::list)
+                .get(booking::list::list)
                 .post(booking::create),
         )
         .service(web::resource("/bookings/lookup").post(booking::lookup::find))
@@ -168,17 +168,17 @@ fn api(config: &mut ServiceConfig) {
         .service(
             web::resource("/bookings/{id}")
                 .get(booking::get)
-                .patch(booking::edit),
+                .patch(booking::steps::edit),
         )
-        .service(web::resource("/bookings/{id}/confirm").post(booking::confirm))
-        .service(web::resource("/bookings/{id}/reject").post(booking::reject))
-        .service(web::resource("/bookings/{id}/cancel").post(booking::cancel))
-        .service(web::resource("/bookings/{id}/complete").post(booking::complete))
-        .service(web::resource("/bookings/{id}/miss").post(booking::miss))
-        .service(web::resource("/bookings/{id}/reschedule").post(booking::reschedule))
+        .service(web::resource("/bookings/{id}/confirm").post(booking::steps::confirm))
+        .service(web::resource("/bookings/{id}/reject").post(booking::steps::reject))
+        .service(web::resource("/bookings/{id}/cancel").post(booking::steps::cancel))
+        .service(web::resource("/bookings/{id}/complete").post(booking::steps::complete))
+        .service(web::resource("/bookings/{id}/miss").post(booking::steps::miss))
+        .service(web::resource("/bookings/{id}/reschedule").post(booking::steps::reschedule))
         .service(web::resource("/bookings/{id}/history").get(booking::history))
         .service(web::resource("/bookings/{id}/calendar.ics").get(booking::calendar))
-        .service(web::resource("/bookings/{id}/review").post(booking::review));
+        .service(web::resource("/bookings/{id}/review").post(booking::steps::review));
     // Inbox and live connections.
     config.service(web::resource("/live/events").get(live::events::stream));
     // Administration.

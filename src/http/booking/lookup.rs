@@ -9,7 +9,8 @@ use belfry_domain::field::FieldError;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{BookingOut, ReasonIn, checked_reason};
+use super::BookingOut;
+use super::steps::{ReasonIn, checked_reason};
 use crate::http::App;
 use crate::http::address;
 use crate::http::input::{Body, Faults};

@@ -1,0 +1,258 @@
+//! Changing a booking: its details, its status, its time, and the word about it afterwards.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use belfry_actors::expert::MoveRequest;
+use belfry_domain::booking::{Edit, Mode, Review, Step};
+use belfry_domain::field::FieldError;
+use belfry_domain::id::BookingId;
+use belfry_domain::{text, to_micros};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{BookingOut, actor, answer, checked_minutes, concerned, shown};
+use crate::http::App;
+use crate::http::auth::Signed;
+use crate::http::etag::IfMatch;
+use crate::http::expert::number;
+use crate::http::idempotency::{Created, once};
+use crate::http::input::{Body, Faults, Id, nullable};
+use crate::http::problem::Problem;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditIn {
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    note: Option<Option<String>>,
+    #[schema(value_type = Option<String>)]
+    mode: Option<Mode>,
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    place: Option<Option<String>>,
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    link: Option<Option<String>>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonIn {
+    pub(super) reason: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RescheduleIn {
+    starts_at: DateTime<Utc>,
+    minutes: Option<i64>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewIn {
+    /// 1 to 5.
+    stars: i64,
+    text: Option<String>,
+}
+
+/// Changes note, mode, place or link before the start; place and link are the expert's.
+#[utoipa::path(patch, path = "/api/v1/bookings/{id}", tag = "Bookings", params(("id" = Uuid, Path)),
+    request_body = EditIn, responses((status = 200, body = BookingOut)))]
+pub async fn edit(
+    app: Data<App>,
+    signed: Signed,
+    id: Id<BookingId>,
+    if_match: IfMatch,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let (_, side) = concerned(&app, &signed, id.0).await?;
+    let input: EditIn = body.read()?;
+    let mut faults = Faults::default();
+    let mut line = |pointer: &str, value: Option<Option<String>>, most: usize| {
+        faults.take_some(value, |value| {
+            let checked = value
+                .map(|v| text::checked(pointer, &v, 0, most, true))
+                .transpose()?;
+            Ok(checked.filter(|text| !text.is_empty()))
+        })
+    };
+    let edit = Edit {
+        note: line("/note", input.note, 2000),
+        mode: input.mode,
+        place: line("/place", input.place, 300),
+        link: line("/link", input.link, 500),
+    };
+    let link = edit.link.as_ref().and_then(|link| link.as_deref());
+    if link.is_some_and(|link| !link.starts_with("https://") && !link.starts_with("http://")) {
+        let detail = "A link begins with https://.";
+        faults.extend(vec![FieldError::new("/link", FieldError::INVALID, detail)]);
+    }
+    faults.check()?;
+    let booking = app
+        .experts
+        .edit(id.0, edit, side, actor(&signed), if_match.0)
+        .await?;
+    answer(&app, booking, &signed).await
+}
+
+async fn step(
+    app: Data<App>,
+    signed: Signed,
+    id: Id<BookingId>,
+    if_match: IfMatch,
+    body: Body,
+    step: Step,
+) -> Result<HttpResponse, Problem> {
+    let (_, side) = concerned(&app, &signed, id.0).await?;
+    let reason = checked_reason(&body.read_or_empty::<ReasonIn>()?)?;
+    let booking = app
+        .experts
+        .step(id.0, step, side, actor(&signed), reason, if_match.0)
+        .await?;
+    answer(&app, booking, &signed).await
+}
+
+pub(super) fn checked_reason(input: &ReasonIn) -> Result<Option<String>, Problem> {
+    let reason = input
+        .reason
+        .as_deref()
+        .map(|v| text::checked("/reason", v, 0, 500, true));
+    Ok(reason.transpose()?.filter(|reason| !reason.is_empty()))
+}
+
+/// Agrees to a pending booking; staff.
+#[utoipa::path(post, path = "/api/v1/bookings/{id}/confirm", tag = "Bookings", params(("id" = Uuid, Path)),
+    request_body = ReasonIn, responses((status = 200, body = BookingOut)))]
+pub async fn confirm(
+    app: Data<App>,
+    signed: Signed,
+    id: Id<BookingId>,
+    if_match: IfMatch,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    step(app, signed, id, if_match, body, Step::Confirm).await
+}
+
+/// Refuses a pending booking, with a reason; staff.
+#[utoipa::path(post, path = "/api/v1/bookings/{id}/reject", tag = "Bookings", params(("id" = Uuid, Path)),
+    request_body = ReasonIn, responses((status = 200, body = BookingOut)))]
+pub async fn reject(
+    app: Data<App>,
+    signed: Signed,
+    id: Id<BookingId>,
+    if_match: IfMatch,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    step(app, signed, id, if_match, body, Step::Reject).await
+}
+
+/// Calls a booking off: the client up to the notice before the start, staff with a reason.
+#[utoipa::path(post, path = "/api/v1/bookings/{id}/cancel", tag = "Bookings", params(("id" = Uuid, Path)),
+    request_body = ReasonIn, responses((status = 200, body = BookingOut)))]
+pub async fn cancel(
+    app: Data<App>,
+    signed: Signed,
+    id: Id<BookingId>,
+    if_match: IfMatch,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    step(app, signed, id, if_match, body, Step::Cancel).await
+}
+
+/// Says that it took place; staff, from the start on.
+#[utoipa::path(post, path = "/api/v1/bookings/{id}/complete", tag = "Bookings", params(("id" = Uuid, Path)),
+    request_body = ReasonIn, responses((status = 200, body = BookingOut)))]
+pub async fn complete(
+    app: Data<App>,
+    signed: Signed,
+    id: Id<BookingId>,
+    if_match: IfMatch,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    step(app, signed, id, if_match, body, Step::Complete).await
+}
+
+/// Says that the client did not come; staff, from the start on.
+#[utoipa::path(post, path = "/api/v1/bookings/{id}/miss", tag = "Bookings", params(("id" = Uuid, Path)),
+    request_body = ReasonIn, responses((status = 200, body = BookingOut)))]
+pub async fn miss(
+    app: Data<App>,
+    signed: Signed,
+    id: Id<BookingId>,
+    if_match: IfMatch,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    step(app, signed, id, if_match, body, Step::Miss).await
+}
+
+/// Moves a booking to another time, keeping its identity and history.
+#[utoipa::path(post, path = "/api/v1/bookings/{id}/reschedule", tag = "Bookings", params(("id" = Uuid, Path)),
+    request_body = RescheduleIn, responses((status = 200, body = BookingOut)))]
+pub async fn reschedule(
+    app: Data<App>,
+    signed: Signed,
+    id: Id<BookingId>,
+    if_match: IfMatch,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let (booking, side) = concerned(&app, &signed, id.0).await?;
+    let input: RescheduleIn = body.read()?;
+    if_match.check(booking.version)?;
+    let now = app.world.clock.now();
+    let notice = app.experts.cancel_notice(booking.expert.id).await?;
+    // What can be refused without the turnstile is refused first, for the clearer reason.
+    booking.reschedule(side, false, notice, now)?;
+    let request = MoveRequest {
+        booking,
+        starts_at: to_micros(input.starts_at),
+        minutes: checked_minutes(input.minutes)?,
+        side,
+        actor: actor(&signed),
+        expected: if_match.0,
+    };
+    let booking = app.experts.reschedule(request).await?;
+    app.scheduler.nudge();
+    answer(&app, booking, &signed).await
+}
+
+/// Reviews a completed booking, once; its client.
+#[utoipa::path(post, path = "/api/v1/bookings/{id}/review", tag = "Bookings", params(("id" = Uuid, Path)),
+    request_body = ReviewIn, responses((status = 201, body = BookingOut)))]
+pub async fn review(
+    app: Data<App>,
+    signed: Signed,
+    id: Id<BookingId>,
+    request: HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let caller = signed.caller();
+    concerned(&app, &signed, id.0).await?;
+    let make = async |key| {
+        let input: ReviewIn = body.read()?;
+        let mut faults = Faults::default();
+        faults.take(number("/stars", input.stars, 1, 5));
+        let text = faults.take_some(input.text.as_deref(), |v| {
+            text::checked("/text", v, 0, 2000, true)
+        });
+        faults.check()?;
+        let review = Review {
+            stars: input.stars,
+            text: text.filter(|text| !text.is_empty()),
+            created_at: app.world.clock.now(),
+        };
+        let booking = app
+            .experts
+            .review(id.0, review, caller, actor(&signed), key)
+            .await?;
+        Ok(Created::new(&shown(&app, booking, &caller).await?))
+    };
+    let recover = async |id: Uuid| {
+        let booking = app.world.store.booking(id.into()).await?;
+        let booking = booking.ok_or_else(|| Problem::new("not-found"))?;
+        Ok(Created::new(&shown(&app, booking, &caller).await?))
+    };
+    once(&app, &request, caller.id.to_string(), &body, make, recover).await
+}
