@@ -155,6 +155,7 @@ impl House {
             content_security_policy: pages::content_security_policy(),
             world: world.clone(),
             experts: experts.clone(),
+            couriers: couriers.clone(),
             scheduler: nudge,
             supervisor,
             committed,

@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use actix_web::web::{self, ServiceConfig};
 use belfry_actors::expert::Committed;
 use belfry_actors::scheduler::Nudge;
-use belfry_actors::{Experts, Supervisor, World};
+use belfry_actors::{Courier, Experts, Supervisor, World};
 
 use crate::config::Settings;
 use crate::http::auth::Gate;
@@ -22,6 +22,8 @@ pub mod admin;
 pub mod auth;
 /// Bookings.
 pub mod booking;
+/// The outbox.
+pub mod delivery;
 /// Versions of single resources.
 pub mod etag;
 /// Experts.
@@ -58,6 +60,8 @@ pub struct App {
     pub world: World,
     pub settings: Arc<Settings>,
     pub supervisor: Supervisor,
+    /// To wake when a message is to be sent again.
+    pub couriers: Vec<Courier>,
     pub experts: Experts,
     /// Wakes the planner after a commit.
     pub committed: Committed,
@@ -193,5 +197,10 @@ fn api(config: &mut ServiceConfig) {
             web::resource("/admin/users/{id}")
                 .get(admin::get_person)
                 .patch(admin::govern_person),
-        );
+        )
+        .service(web::resource("/admin/deliveries").get(delivery::list))
+        .service(web::resource("/admin/deliveries/{id}").get(delivery::get))
+        .service(web::resource("/admin/deliveries/{id}/retry").post(delivery::retry))
+        .service(web::resource("/admin/parked-events").get(delivery::list_parked))
+        .service(web::resource("/admin/parked-events/{id}/retry").post(delivery::replan));
 }

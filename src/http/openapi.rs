@@ -7,7 +7,7 @@ use utoipa::openapi::{ContentBuilder, Object, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::{account, admin, booking, expert, operation, schedule};
+use super::{account, admin, booking, delivery, expert, operation, schedule};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,6 +25,7 @@ use super::{account, admin, booking, expert, operation, schedule};
         booking::steps::cancel, booking::steps::complete, booking::steps::miss, booking::steps::reschedule, booking::history,
         booking::calendar, booking::steps::review,
         admin::list_branches, admin::create_branch, admin::list_people, admin::get_person, admin::govern_person,
+        delivery::list, delivery::get, delivery::retry, delivery::list_parked, delivery::replan,
         operation::health, operation::ready, operation::figures,
     ),
     security(("bearer" = [])),

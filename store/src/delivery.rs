@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::db::Dialect;
 use crate::{Store, StoreError, Tx};
 
-pub use outbox::{Attempt, Filter, Item, ItemDetail, Resent};
+pub use outbox::{Attempt, Filter, Item, ItemDetail, Resent, resend};
 
 /// Longest fault text kept, in characters.
 const FAULT: usize = 1000;

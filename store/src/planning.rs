@@ -222,38 +222,27 @@ impl Store {
         Ok(())
     }
 
-    /// The events that were set aside, newest first.
+    /// A page of the events that were set aside, newest first, after the one of `after.0` with id `after.1`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn parked_events(&self, limit: i64) -> Result<Vec<Parked>, StoreError> {
+    pub async fn parked_events(
+        &self,
+        after: Option<(Instant, EventId)>,
+        limit: i64,
+    ) -> Result<Vec<Parked>, StoreError> {
         Ok(on_read!(self, |pool| {
             sqlx::query_as::<DB, Parked>(
                 "SELECT id, type, subject, time, fault FROM events
-                 WHERE fault IS NOT NULL ORDER BY time DESC, id DESC LIMIT $1",
+                 WHERE fault IS NOT NULL AND ($1 IS NULL OR (time, id) < ($1, $2))
+                 ORDER BY time DESC, id DESC LIMIT $3",
             )
+            .bind(after.map(|(time, _)| time))
+            .bind(after.map(|(_, id)| id.uuid()))
             .bind(limit)
             .fetch_all(pool)
             .await?
         }))
-    }
-
-    /// Gives a parked event back to the planner; `false` when there is none with this id.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn replan_event(&self, id: EventId) -> Result<bool, StoreError> {
-        let changed = on_write!(self, |pool| {
-            sqlx::query::<DB>(
-                "UPDATE events SET planned_at = NULL, fault = NULL
-                 WHERE id = $1 AND fault IS NOT NULL",
-            )
-            .bind(id.uuid())
-            .execute(pool)
-            .await?
-            .rows_affected()
-        });
-        Ok(changed > 0)
     }
 
     /// When the oldest event nobody was told of yet happened.
@@ -311,4 +300,28 @@ impl RecipientRow {
             disabled: self.disabled,
         }
     }
+}
+
+/// Gives a parked event back to the planner and answers its fault; `None` when there is none with this id.
+///
+/// # Errors
+/// When the database fails.
+pub async fn replan(tx: &mut Tx, id: EventId) -> Result<Option<String>, StoreError> {
+    let fault = on_tx!(tx, |c| {
+        let fault = sqlx::query_scalar::<DB, String>(formatcp!(
+            "SELECT fault FROM events WHERE id = $1 AND fault IS NOT NULL {}",
+            <DB as Dialect>::FOR_UPDATE
+        ))
+        .bind(id.uuid())
+        .fetch_optional(&mut *c)
+        .await?;
+        sqlx::query::<DB>(
+            "UPDATE events SET planned_at = NULL, fault = NULL WHERE id = $1 AND fault IS NOT NULL",
+        )
+        .bind(id.uuid())
+        .execute(&mut *c)
+        .await?;
+        fault
+    });
+    Ok(fault)
 }

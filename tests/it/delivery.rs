@@ -115,14 +115,14 @@ async fn a_sender_that_dies_leaves_its_mail_in_doubt_until_somebody_decides(fres
     assert_eq!(attempts[0].outcome.as_deref(), Some("lost"));
 
     let now = spine.house.now();
-    let store = spine.store();
-    assert_eq!(store.resend_delivery(id, now).await.unwrap(), Resent::Due);
+    let before = DeliveryStatus::Ambiguous;
+    assert_eq!(spine.resend(id, now).await, Resent::Due { before });
     courier.nudge();
     spine.all_become(&[id], DeliveryStatus::Sent).await;
-    let again = store.resend_delivery(id, now).await.unwrap();
+    let again = spine.resend(id, now).await;
     assert_eq!(again, Resent::NotNow(DeliveryStatus::Sent));
-    let unknown = store.resend_delivery(DeliveryId::at(now), now).await;
-    assert_eq!(unknown.unwrap(), Resent::Missing);
+    let unknown = spine.resend(DeliveryId::at(now), now).await;
+    assert_eq!(unknown, Resent::Missing);
 }
 
 async fn where_repeats_are_recognised_a_dead_senders_message_is_simply_repeated(fresh: &Fresh) {
@@ -166,7 +166,7 @@ async fn an_answer_after_the_lease_changes_nothing(fresh: &Fresh) {
     assert_eq!(counted, [false]);
     assert_eq!(spine.status(id).await, DeliveryStatus::Ambiguous);
 
-    store.resend_delivery(id, late).await.unwrap();
+    spine.resend(id, late).await;
     let claimed = store
         .claim_deliveries("email", 10, late + LEASE, late)
         .await
@@ -202,8 +202,9 @@ async fn a_failing_mail_is_tried_less_and_less_often_until_it_is_dead(fresh: &Fr
 
     channel.answers(Answer::Take);
     let now = spine.house.now();
-    let resent = spine.store().resend_delivery(id, now).await.unwrap();
-    assert_eq!(resent, Resent::Due);
+    let resent = spine.resend(id, now).await;
+    let before = DeliveryStatus::Dead;
+    assert_eq!(resent, Resent::Due { before });
     courier.nudge();
     spine.all_become(&[id], DeliveryStatus::Sent).await;
     let attempts = spine.store().delivery(id).await.unwrap().unwrap().attempts;

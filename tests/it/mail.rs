@@ -14,7 +14,7 @@ use crate::spine::Spine;
 use server::{MailServer, Mood};
 
 /// A mail server that keeps what it is sent and fails on demand.
-mod server;
+pub(crate) mod server;
 
 on_both_engines!(
     both_sides_get_an_invitation_and_later_its_withdrawal,

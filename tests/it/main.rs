@@ -10,6 +10,8 @@ mod engine;
 mod live;
 /// Mail over a real connection to a mail server.
 mod mail;
+/// The outbox page's calls, and mail through a whole house.
+mod outbox;
 /// Every event is told once, in order, to both sides.
 mod planning;
 /// The clockwork: reminders, missed bookings, holds, archive.

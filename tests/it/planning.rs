@@ -7,8 +7,8 @@ use belfry_domain::booking::{Actor, Booking, Party, Status};
 use belfry_domain::event::{Event, EventType, Told};
 use belfry_domain::id::{EventId, UserId};
 use belfry_domain::inbox::Notification;
-use belfry_store::Store;
 use belfry_store::delivery::Filter;
+use belfry_store::{Store, planning};
 use serde_json::{Value, json};
 
 use crate::engine::{Fresh, on_both_engines};
@@ -152,13 +152,20 @@ async fn a_poisoned_event_is_set_aside_and_holds_up_nobody(fresh: &Fresh) {
     let report = spine.desk(Vec::new()).run().await.unwrap();
     assert_eq!((report.events, report.parked), (2, 1));
     assert_eq!(inbox(spine.store(), booking.client.id).await.len(), 2);
-    let parked = spine.store().parked_events(10).await.unwrap();
+    let parked = spine.store().parked_events(None, 10).await.unwrap();
     assert_eq!(parked.len(), 1);
     assert_eq!(parked[0].id, poison.id.uuid());
     assert!(parked[0].fault.contains("data"), "{}", parked[0].fault);
 
-    assert!(spine.store().replan_event(poison.id).await.unwrap());
-    assert!(!spine.store().replan_event(after.id).await.unwrap());
+    let mut tx = spine.store().begin().await.unwrap();
+    assert!(
+        planning::replan(&mut tx, poison.id)
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(planning::replan(&mut tx, after.id).await.unwrap().is_none());
+    tx.commit().await.unwrap();
     let again = spine.desk(Vec::new()).run().await.unwrap();
     assert_eq!((again.events, again.parked), (1, 1));
 }

@@ -18,7 +18,7 @@ use belfry_domain::event::{AccountFacts, Event, EventType};
 use belfry_domain::id::{BookingId, DeliveryId, EventId, UserId};
 use belfry_domain::notification::Links;
 use belfry_domain::template::Templates;
-use belfry_store::delivery::{Filter, Item};
+use belfry_store::delivery::{self, Filter, Item, Resent};
 use belfry_store::{Store, event};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
@@ -167,6 +167,14 @@ impl<'a> Spine<'a> {
     pub async fn listed(&self) -> Vec<Item> {
         let any = Filter::default();
         self.store().deliveries(&any, None, 1000).await.unwrap()
+    }
+
+    /// Asks, as an administrator would, to send something again.
+    pub async fn resend(&self, id: DeliveryId, now: Instant) -> Resent {
+        let mut tx = self.store().begin().await.unwrap();
+        let resent = delivery::resend(&mut tx, id, now).await.unwrap();
+        tx.commit().await.unwrap();
+        resent
     }
 
     pub async fn status(&self, id: DeliveryId) -> DeliveryStatus {

@@ -1,7 +1,7 @@
 //! What administrators see of deliveries.
 
 use belfry_domain::Instant;
-use belfry_domain::delivery::{Content, DeliveryStatus};
+use belfry_domain::delivery::{Content, DeliveryStatus, DeliveryStep};
 use belfry_domain::id::{DeliveryId, UserId};
 use const_format::formatcp;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::db::Dialect;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, Tx};
 
 /// One delivery of a list.
 #[derive(Clone, PartialEq, Debug)]
@@ -63,7 +63,7 @@ pub struct Filter {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Resent {
     /// It is due now.
-    Due,
+    Due { before: DeliveryStatus },
     /// It is neither dead nor in doubt.
     NotNow(DeliveryStatus),
     /// There is no such delivery.
@@ -182,44 +182,40 @@ impl Store {
             attempts,
         }))
     }
+}
 
-    /// Makes a dead or doubtful delivery due again. Past its last regular attempt it is tried once more.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn resend_delivery(
-        &self,
-        id: DeliveryId,
-        now: Instant,
-    ) -> Result<Resent, StoreError> {
-        let mut tx = self.begin().await?;
-        let resent = on_tx!(&mut tx, |c| {
-            let changed = sqlx::query::<DB>(
-                "UPDATE deliveries SET status = 'retrying', next_at = $2, updated_at = $2
-                 WHERE id = $1 AND status IN ('dead', 'ambiguous')",
-            )
-            .bind(id.uuid())
-            .bind(now)
-            .execute(&mut *c)
-            .await?
-            .rows_affected();
-            if changed > 0 {
-                Resent::Due
-            } else {
-                let status: Option<String> =
-                    sqlx::query_scalar::<DB, String>("SELECT status FROM deliveries WHERE id = $1")
-                        .bind(id.uuid())
-                        .fetch_optional(&mut *c)
-                        .await?;
-                match status {
-                    Some(status) => Resent::NotNow(status.parse().map_err(StoreError::unreadable)?),
-                    None => Resent::Missing,
-                }
-            }
-        });
-        tx.commit().await?;
-        Ok(resent)
-    }
+/// Makes a dead or doubtful delivery due again. Past its last regular attempt it is tried once more.
+///
+/// # Errors
+/// When the database fails.
+pub async fn resend(tx: &mut Tx, id: DeliveryId, now: Instant) -> Result<Resent, StoreError> {
+    let status: Option<String> = on_tx!(tx, |c| {
+        sqlx::query_scalar::<DB, String>(formatcp!(
+            "SELECT status FROM deliveries WHERE id = $1 {}",
+            <DB as Dialect>::FOR_UPDATE
+        ))
+        .bind(id.uuid())
+        .fetch_optional(&mut *c)
+        .await?
+    });
+    let Some(status) = status else {
+        return Ok(Resent::Missing);
+    };
+    let before: DeliveryStatus = status.parse().map_err(StoreError::unreadable)?;
+    let Some(after) = before.after(DeliveryStep::Resend) else {
+        return Ok(Resent::NotNow(before));
+    };
+    on_tx!(tx, |c| {
+        sqlx::query::<DB>(
+            "UPDATE deliveries SET status = $2, next_at = $3, updated_at = $3 WHERE id = $1",
+        )
+        .bind(id.uuid())
+        .bind(after.as_str())
+        .bind(now)
+        .execute(&mut *c)
+        .await?;
+    });
+    Ok(Resent::Due { before })
 }
 
 /// A `LIKE` pattern for a text anywhere, with `!` as the escape.
