@@ -82,6 +82,7 @@ test("drawing over an empty stretch blocks it, and it can be opened again", asyn
   await drag(page, [box.x + box.width - 30, top], [box.x + box.width - 30, top + 70]);
   const dialog = page.locator("dialog");
   await dialog.waitFor();
+  const dialogTime = dialog.getByLabel("From").inputValue().then((value) => value.slice(11, 16));
   await dialog.getByLabel(/^Reason/).fill(reason);
   await dialog.getByRole("button", { name: "Block time" }).click();
   await dialog.waitFor({ state: "detached" });
@@ -89,6 +90,9 @@ test("drawing over an empty stretch blocks it, and it can be opened again", asyn
   await block.waitFor();
   const off = (await call("GET", `/experts/${expert.id}/time-off?limit=100`, { token: desk.session.access_token })).body.items.find((one) => one.reason === reason);
   assert.ok(Date.parse(off.ends_at) - Date.parse(off.starts_at) >= HOUR / 2);
+  // What was drawn at one hour of the screen is not saved as another hour of the zone.
+  const shown = new Intl.DateTimeFormat("en-GB", { timeZone: desk.session.user.time_zone, dateStyle: "short", timeStyle: "short" }).format(new Date(off.starts_at));
+  assert.equal(shown, `${date.split("-").reverse().join("/")}, ${await dialogTime}`);
 
   await block.getByRole("button").click();
   await dialog.getByRole("button", { name: "Open this time again" }).click();

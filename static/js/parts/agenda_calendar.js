@@ -77,8 +77,8 @@ export function AgendaCalendar(props) {
     let made = /** @type {any} */ (null);
     let library = /** @type {any} */ (null);
     let current = true;
-    const offset = offsetNow();
-    const wall = (/** @type {Date} */ at) => new Date(at.getTime() + offset * 60_000).toISOString().slice(0, 19);
+    // Whatever its zone, the calendar hands out dates whose local parts are the wall clock it shows.
+    const wall = (/** @type {Date} */ at) => new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
     const instant = (/** @type {Date} */ at) => instantOf(wall(at), zone.value);
     let draggedAt = -Infinity;
     const open = (/** @type {{booking?: Booking, off?: TimeOff}} */ { booking, off }) => {
@@ -95,7 +95,7 @@ export function AgendaCalendar(props) {
         made = library.create(target.current, {
           view: shown,
           date: `${date}T12:00:00`,
-          timeZone: offsetText(offset),
+          timeZone: offsetText(offsetNow()),
           locale: regional.value,
           firstDay: 1,
           headerToolbar: { start: "", center: "", end: "" },
