@@ -6,6 +6,8 @@ pub mod bus;
 pub mod channel;
 /// The only reader of the time of day.
 pub mod clock;
+/// A live connection's place in the directory, from the transport's side.
+pub mod connection;
 /// Takes due deliveries of one channel to their provider.
 pub mod courier;
 /// One actor per expert: the turnstile in front of the expert's time.
@@ -32,13 +34,14 @@ pub mod world;
 pub use bus::{Bus, BusSink};
 pub use channel::{Capabilities, Channel, Outgoing};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use connection::Connection;
 pub use courier::{Courier, CourierSettings};
 pub use expert::Experts;
 pub use frame::Frame;
 pub use planner::{Desk, PlanReport, Planner};
 pub use scheduler::Scheduler;
 pub use session::{Close, Push, Session};
-pub use supervisor::{Connection, Supervisor};
+pub use supervisor::Supervisor;
 pub use sweep::{Sweep, TickReport};
 pub use world::World;
 

@@ -25,9 +25,9 @@ use serde_json::{Value, json};
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::bus::BusSink;
+use crate::connection::Connection;
 use crate::expert::Experts;
-use crate::frame::{Frame, Heard};
+use crate::frame::Frame;
 use crate::session::{Close, Push, Session};
 use crate::topic::{self, Topics};
 use crate::user::{ToUser, UserActor};
@@ -39,14 +39,15 @@ const USER_CHANNEL: &str = "user:";
 const EXPERT_CHANNEL: &str = "expert:";
 /// Ids of people whose connections must end, for every node.
 const DISABLED_CHANNEL: &str = "disabled";
-/// Topics one connection may listen to.
-const TOPICS_PER_SESSION: usize = 64;
 /// How often what was sent is compared with the database, in case a node could not publish.
 const SWEEP: Duration = Duration::from_secs(30);
 /// People asked for in one query of a sweep.
 const SWEEP_CHUNK: usize = 500;
 /// How often a drain looks whether everybody has gone.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
+
+/// What the bus brings, and to whom it goes.
+mod hearing;
 
 /// The handle of the directory. Cloning shares it.
 #[derive(Clone)]
@@ -134,11 +135,7 @@ impl Supervisor {
                 other.insert(UserEntry { actor, sessions });
             }
         }
-        Connection {
-            supervisor: self.clone(),
-            session,
-            topics: Vec::new(),
-        }
+        Connection::new(self.clone(), session)
     }
 
     fn start_user(&self, user: UserId) -> Addr<UserActor> {
@@ -146,14 +143,17 @@ impl Supervisor {
         UserActor::start_in_arbiter(self.arbiter(user.uuid()), |_| actor)
     }
 
-    fn disconnect(&self, session: &Session, topics: &[Topic]) {
+    pub(crate) fn listen(&self, topic: Topic, session: &Arc<Session>) {
+        self.0.topics.listen(topic, session, &*self.0.world.bus);
+    }
+
+    pub(crate) fn leave(&self, topic: Topic, session: &Session) {
+        self.0.topics.leave(topic, session, &*self.0.world.bus);
+    }
+
+    pub(crate) fn disconnect(&self, session: &Session) {
         let directory = &*self.0;
         session.end();
-        for topic in topics {
-            directory
-                .topics
-                .leave(*topic, session, &*directory.world.bus);
-        }
         if let Entry::Occupied(mut entry) = directory.users.entry(session.user()) {
             let user = entry.get_mut();
             user.sessions.retain(|other| other.id() != session.id());
@@ -330,74 +330,10 @@ impl Directory {
             }
         }
     }
-
-    fn user_message(&self, user: UserId, payload: &[u8]) {
-        let Some(entry) = self.users.get(&user) else {
-            return;
-        };
-        match Heard::parse(payload) {
-            Heard::Momentary(frame) | Heard::Foreign(frame) => {
-                for session in &entry.sessions {
-                    if session.is_welcomed() {
-                        session.push(&frame);
-                    }
-                }
-            }
-            Heard::Durable(offset, frame) => entry.actor.do_send(ToUser::Durable(offset, frame)),
-            Heard::Ordered(frame) => entry.actor.do_send(ToUser::Ordered(frame)),
-            Heard::Unusable => self.counts.unusable.increment(1),
-        }
-    }
-
-    fn topic_message(&self, topic: Topic, payload: &[u8]) {
-        match Heard::parse(payload) {
-            Heard::Momentary(frame) => self.topics.push(topic, &frame),
-            _ => self.counts.unusable.increment(1),
-        }
-    }
-}
-
-impl BusSink for Directory {
-    fn message(&self, channel: &str, payload: &[u8]) {
-        self.counts.heard.increment(1);
-        if let Some(user) = user_of(channel) {
-            self.user_message(user, payload);
-        } else if let Some(Ok(topic)) = channel.strip_prefix(topic::CHANNEL).map(str::parse) {
-            self.topic_message(topic, payload);
-        } else if let Some(Ok(expert)) = channel.strip_prefix(EXPERT_CHANNEL).map(str::parse) {
-            if let Some(experts) = self.experts.get() {
-                experts.heard(expert, payload);
-            }
-        } else if channel == DISABLED_CHANNEL {
-            match std::str::from_utf8(payload).map(str::parse) {
-                Ok(Ok(user)) => self.close_user(user, Close::Disabled),
-                _ => self.counts.unusable.increment(1),
-            }
-        }
-    }
-
-    fn subscribed(&self, channel: &str) {
-        if let Some(user) = user_of(channel) {
-            self.tell(user, ToUser::Heard);
-        }
-    }
-
-    fn gap(&self) {
-        if let Some(actor) = self.actor.get() {
-            actor.do_send(Gap);
-        }
-        if let Some(experts) = self.experts.get() {
-            experts.gap();
-        }
-    }
 }
 
 fn user_channel(user: UserId) -> String {
     format!("{USER_CHANNEL}{user}")
-}
-
-fn user_of(channel: &str) -> Option<UserId> {
-    channel.strip_prefix(USER_CHANNEL)?.parse().ok()
 }
 
 /// Looks after what may have been missed.
@@ -424,52 +360,5 @@ impl Handler<Gap> for SupervisorActor {
     fn handle(&mut self, _: Gap, ctx: &mut Self::Context) {
         self.0.resync_topics();
         ctx.spawn(self.0.clone().sweep().into_actor(self));
-    }
-}
-
-/// A live connection's place in the directory, held by its transport. Dropping it leaves everything.
-pub struct Connection {
-    supervisor: Supervisor,
-    session: Arc<Session>,
-    topics: Vec<Topic>,
-}
-
-impl Connection {
-    /// The connection as the registry sees it.
-    pub fn session(&self) -> &Session {
-        &self.session
-    }
-
-    /// Starts listening; whether there was room for one more topic.
-    pub fn listen(&mut self, topic: Topic) -> bool {
-        if self.topics.contains(&topic) {
-            return true;
-        }
-        if self.topics.len() == TOPICS_PER_SESSION {
-            return false;
-        }
-        let directory = &*self.supervisor.0;
-        directory
-            .topics
-            .listen(topic, &self.session, &*directory.world.bus);
-        self.topics.push(topic);
-        true
-    }
-
-    /// Stops listening.
-    pub fn leave(&mut self, topic: Topic) {
-        if let Some(place) = self.topics.iter().position(|other| *other == topic) {
-            self.topics.swap_remove(place);
-            let directory = &*self.supervisor.0;
-            directory
-                .topics
-                .leave(topic, &self.session, &*directory.world.bus);
-        }
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.supervisor.disconnect(&self.session, &self.topics);
     }
 }

@@ -36,6 +36,10 @@ use socket::Socket;
 mod command;
 /// The stream for those whom no WebSocket reaches.
 pub mod events;
+/// From the bytes of a client to its messages.
+mod incoming;
+/// What waits to be written to a socket.
+mod outgoing;
 /// One ticking task per worker.
 mod pulse;
 /// A session that owns its socket.

@@ -5,18 +5,13 @@
 //! queue, and messages, heartbeats and the closing go on.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
-use std::task::{Context as Task, Poll};
+use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
 
 use actix::fut::ActorFuture;
-use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture,
-};
-use actix_codec::Decoder;
-use actix_http::ws::{Codec, Item};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use actix_rt::net::TcpStream;
 use belfry_actors::{Close, Connection, Frame, Push};
 use belfry_domain::inbox::Offset;
@@ -27,12 +22,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::command::{self, Asked, Command, Done, Refusal, Work};
-use super::{Grant, Live, pulse, ws};
+use super::incoming::{Incoming, Message};
+use super::outgoing::Outgoing;
+use super::{Grant, Live, pulse};
 
-/// Largest message from a client, in one frame or several.
-pub const LARGEST_MESSAGE: usize = 16 * 1024;
-/// Buffers given to the kernel in one call.
-const SLICES: usize = 64;
 /// Reads in one turn, so that a busy client leaves room for the others of its worker.
 const READS: usize = 4;
 /// How long a closing handshake may take.
@@ -41,6 +34,11 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const SLOW_FAREWELL: Duration = Duration::from_secs(30);
 /// Pings that may stay unanswered.
 const MISSED: u8 = 2;
+
+/// Heads of the control frames a server sends (RFC 6455 §5.5).
+const CLOSE: u8 = 0x88;
+const PING: u8 = 0x89;
+const PONG: u8 = 0x8a;
 
 thread_local! {
     /// What was just read; one for all sessions of a worker.
@@ -55,14 +53,8 @@ pub struct Socket {
     after: Option<Offset>,
     /// From the start of the actor to its end.
     connection: Option<Connection>,
-    codec: Codec,
-    /// Read but not yet a whole frame, or waiting for the command under way.
-    unread: BytesMut,
-    /// The beginning of a message that comes in several frames.
-    fragments: Option<BytesMut>,
-    outgoing: VecDeque<Bytes>,
-    /// How much of the first of them has left.
-    written: usize,
+    incoming: Incoming,
+    outgoing: Outgoing,
     stage: Stage,
     /// A command is under way; the next is read when it is done.
     busy: bool,
@@ -82,7 +74,7 @@ enum Stage {
 }
 
 /// Wakes a session to look at the time.
-#[derive(Message)]
+#[derive(actix::Message)]
 #[rtype(result = "()")]
 pub struct Beat;
 
@@ -101,11 +93,8 @@ impl Socket {
             grant,
             after,
             connection: None,
-            codec: Codec::new().max_size(LARGEST_MESSAGE),
-            unread,
-            fragments: None,
-            outgoing: VecDeque::new(),
-            written: 0,
+            incoming: Incoming::new(unread),
+            outgoing: Outgoing::default(),
             stage: Stage::Open,
             busy: false,
             missed: 0,
@@ -115,11 +104,9 @@ impl Socket {
 
     /// Reads, then writes, as far as the socket lets.
     fn turn(&mut self, ctx: &mut Context<Self>, task: &mut Task<'_>) {
-        let done = match self.read(ctx, task) {
-            Poll::Ready(Err(_)) => true,
-            _ => self.write(ctx, task).is_err(),
-        };
-        if done || self.stage == Stage::Over {
+        let failed = matches!(self.read(ctx, task), Poll::Ready(Err(_)))
+            || matches!(self.write(ctx, task), Poll::Ready(Err(_)));
+        if failed || self.stage == Stage::Over {
             self.stage = Stage::Over;
             ctx.stop();
         }
@@ -127,84 +114,42 @@ impl Socket {
 
     fn read(&mut self, ctx: &mut Context<Self>, task: &mut Task<'_>) -> Poll<io::Result<()>> {
         for _ in 0..READS {
-            if self.stage == Stage::Open {
-                self.take_frames(ctx);
-                if self.busy {
-                    return Poll::Pending;
-                }
+            self.take_messages(ctx);
+            if self.busy {
+                return Poll::Pending;
             }
             let come = SCRATCH.with_borrow_mut(|scratch| {
                 let mut buffer = ReadBuf::new(scratch);
-                std::task::ready!(Pin::new(&mut self.stream).poll_read(task, &mut buffer))?;
+                ready!(Pin::new(&mut self.stream).poll_read(task, &mut buffer))?;
                 let come = buffer.filled();
                 if self.stage == Stage::Open {
-                    self.unread.extend_from_slice(come);
+                    self.incoming.extend(come);
                 }
                 Poll::Ready(Ok::<usize, io::Error>(come.len()))
             });
-            match std::task::ready!(come)? {
-                0 => {
-                    self.stage = Stage::Over;
-                    return Poll::Ready(Ok(()));
-                }
-                _ => self.missed = 0,
+            if ready!(come)? == 0 {
+                self.stage = Stage::Over;
+                return Poll::Ready(Ok(()));
             }
+            self.missed = 0;
         }
         // There may be more; the others of this worker come first.
         task.waker().wake_by_ref();
         Poll::Ready(Ok(()))
     }
 
-    /// Handles the whole frames that have come, up to one that takes time.
-    fn take_frames(&mut self, ctx: &mut Context<Self>) {
-        while self.stage == Stage::Open && !self.busy && !self.unread.is_empty() {
-            // The codec judges a frame by its size only once all of it is here.
-            if announced(&self.unread) > LARGEST_MESSAGE as u64 {
-                self.close(Close::TooLarge, ctx);
-                break;
-            }
-            match self.codec.decode(&mut self.unread) {
-                Ok(Some(frame)) => self.take(frame, ctx),
+    /// Handles the messages that have come, up to one that takes time.
+    fn take_messages(&mut self, ctx: &mut Context<Self>) {
+        while self.stage == Stage::Open && !self.busy {
+            match self.incoming.next() {
                 Ok(None) => return,
-                Err(_) => self.close(Close::BadFrame, ctx),
+                Ok(Some(Message::Text(text))) => self.ask(&text, ctx),
+                Ok(Some(Message::Ping(payload))) => self.queue(control(PONG, &payload), ctx),
+                Ok(Some(Message::Pong)) => {}
+                Ok(Some(Message::Close)) => self.close(Close::Normal, ctx),
+                Err(why) => self.close(why, ctx),
             }
         }
-        if self.unread.is_empty() || self.stage != Stage::Open {
-            self.unread = BytesMut::new();
-        }
-    }
-
-    fn take(&mut self, frame: ws::Frame, ctx: &mut Context<Self>) {
-        match frame {
-            ws::Frame::Text(text) => self.ask(&text, ctx),
-            ws::Frame::Continuation(Item::FirstText(text)) => {
-                self.fragments = Some(BytesMut::from(&text[..]));
-            }
-            ws::Frame::Continuation(Item::Continue(text)) => self.gather(&text, ctx),
-            ws::Frame::Continuation(Item::Last(text)) => {
-                self.gather(&text, ctx);
-                if let Some(text) = self.fragments.take() {
-                    self.ask(&text, ctx);
-                }
-            }
-            ws::Frame::Continuation(Item::FirstBinary(_)) | ws::Frame::Binary(_) => {
-                self.close(Close::BadFrame, ctx);
-            }
-            ws::Frame::Ping(payload) => self.queue(control(0x8a, &payload), ctx),
-            ws::Frame::Pong(_) => {}
-            ws::Frame::Close(_) => self.close(Close::Normal, ctx),
-        }
-    }
-
-    fn gather(&mut self, text: &[u8], ctx: &mut Context<Self>) {
-        let Some(fragments) = &mut self.fragments else {
-            return;
-        };
-        if fragments.len() + text.len() > LARGEST_MESSAGE {
-            self.fragments = None;
-            return self.close(Close::TooLarge, ctx);
-        }
-        fragments.extend_from_slice(text);
     }
 
     fn ask(&mut self, text: &[u8], ctx: &mut Context<Self>) {
@@ -284,7 +229,7 @@ impl Socket {
             .connection
             .as_ref()
             .is_none_or(|connection| connection.session().hold(bytes.len()));
-        self.outgoing.push_back(bytes);
+        self.outgoing.push(bytes);
         if !fits {
             self.close(Close::Slow, ctx);
         }
@@ -298,15 +243,15 @@ impl Socket {
         self.stage = Stage::Closing;
         if why == Close::Slow {
             // Its queue is what it could not take; only a frame already begun must be ended.
-            self.outgoing.truncate(usize::from(self.written > 0));
+            self.outgoing.keep_begun();
         }
         if let Some(connection) = &self.connection {
             connection.session().close(why);
         }
         let mut payload = why.code().to_be_bytes().to_vec();
         payload.extend_from_slice(why.reason().as_bytes());
-        self.outgoing.push_back(control(0x88, &payload));
-        self.unread = BytesMut::new();
+        self.outgoing.push(control(CLOSE, &payload));
+        self.incoming.forget();
         let patience = match why {
             Close::Slow => SLOW_FAREWELL,
             _ => FAREWELL,
@@ -321,68 +266,19 @@ impl Socket {
         });
     }
 
-    fn write(&mut self, ctx: &mut Context<Self>, task: &mut Task<'_>) -> io::Result<()> {
+    fn write(&mut self, ctx: &mut Context<Self>, task: &mut Task<'_>) -> Poll<io::Result<()>> {
         while !self.outgoing.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let mut count = 0;
-            for (slice, bytes) in slices.iter_mut().zip(&self.outgoing) {
-                let from = if count == 0 { self.written } else { 0 };
-                *slice = IoSlice::new(&bytes[from..]);
-                count += 1;
-            }
-            let stream = Pin::new(&mut self.stream);
-            match stream.poll_write_vectored(task, &slices[..count]) {
-                Poll::Pending => return Ok(()),
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(sent)) => self.sent(sent),
+            let sent = ready!(self.outgoing.poll_write(&mut self.stream, task))?;
+            if let Some(connection) = &self.connection {
+                connection.session().left(sent);
             }
         }
-        // Most sessions are idle most of the time: an empty queue keeps no memory.
-        self.outgoing = VecDeque::new();
         if self.stage == Stage::Closing {
-            match Pin::new(&mut self.stream).poll_shutdown(task) {
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Ready(Ok(())) => {
-                    self.stage = Stage::Lingering;
-                    self.end_after(FAREWELL, ctx);
-                }
-                Poll::Pending => {}
-            }
+            ready!(Pin::new(&mut self.stream).poll_shutdown(task))?;
+            self.stage = Stage::Lingering;
+            self.end_after(FAREWELL, ctx);
         }
-        Ok(())
-    }
-
-    fn sent(&mut self, sent: usize) {
-        if let Some(connection) = &self.connection {
-            connection.session().left(sent);
-        }
-        self.written += sent;
-        while let Some(first) = self.outgoing.front() {
-            if self.written < first.len() {
-                break;
-            }
-            self.written -= first.len();
-            self.outgoing.pop_front();
-        }
-    }
-}
-
-/// The payload's length as the head of a frame announces it (RFC 6455 §5.2); 0 while it is not all here.
-fn announced(bytes: &[u8]) -> u64 {
-    let short = bytes.get(1).map_or(0, |byte| byte & 0x7f);
-    let long = |length: usize| {
-        let digits = bytes.get(2..2 + length)?;
-        Some(
-            digits
-                .iter()
-                .fold(0, |sum, digit| sum << 8 | u64::from(*digit)),
-        )
-    };
-    match short {
-        126 => long(2).unwrap_or(0),
-        127 => long(8).unwrap_or(0),
-        short => u64::from(short),
+        Poll::Pending
     }
 }
 
@@ -444,7 +340,7 @@ impl Handler<Push> for Socket {
     fn handle(&mut self, push: Push, ctx: &mut Self::Context) {
         match push {
             Push::Frame(frame) if self.stage == Stage::Open => {
-                self.outgoing.push_back(frame.into_wire());
+                self.outgoing.push(frame.into_wire());
             }
             Push::Frame(_) => {}
             Push::Close(why) => self.close(why, ctx),
@@ -469,7 +365,7 @@ impl Handler<Beat> for Socket {
             }
             self.missed += 1;
             self.next_ping = now + self.live.supervisor().heartbeat();
-            self.queue(Bytes::from_static(&[0x89, 0]), ctx);
+            self.queue(Bytes::from_static(&[PING, 0]), ctx);
         }
         pulse::wake(ctx.address().downgrade(), self.next_look());
     }

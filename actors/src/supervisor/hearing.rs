@@ -1,0 +1,88 @@
+//! What the bus brings, and to whom it goes.
+
+use belfry_domain::id::UserId;
+use belfry_domain::topic::Topic;
+
+use super::{DISABLED_CHANNEL, Directory, EXPERT_CHANNEL, Gap, USER_CHANNEL};
+use crate::bus::BusSink;
+use crate::frame::Heard;
+use crate::session::Close;
+use crate::topic;
+use crate::user::ToUser;
+
+impl BusSink for Directory {
+    fn message(&self, channel: &str, payload: &[u8]) {
+        self.counts.heard.increment(1);
+        if let Some(user) = user_of(channel) {
+            self.user_message(user, payload);
+        } else if let Some(Ok(topic)) = channel.strip_prefix(topic::CHANNEL).map(str::parse) {
+            self.topic_message(topic, payload);
+        } else if let Some(expert) = expert_of(channel) {
+            self.expert_message(expert, payload);
+        } else if channel == DISABLED_CHANNEL {
+            match std::str::from_utf8(payload).map(str::parse) {
+                Ok(Ok(user)) => self.close_user(user, Close::Disabled),
+                _ => self.counts.unusable.increment(1),
+            }
+        }
+    }
+
+    fn subscribed(&self, channel: &str) {
+        if let Some(user) = user_of(channel) {
+            self.tell(user, ToUser::Heard);
+        } else if let Some(expert) = expert_of(channel) {
+            // What other nodes said before this moment was missed.
+            self.expert_message(expert, &[]);
+        }
+    }
+
+    fn gap(&self) {
+        if let Some(actor) = self.actor.get() {
+            actor.do_send(Gap);
+        }
+        if let Some(experts) = self.experts.get() {
+            experts.gap();
+        }
+    }
+}
+
+impl Directory {
+    fn user_message(&self, user: UserId, payload: &[u8]) {
+        let Some(entry) = self.users.get(&user) else {
+            return;
+        };
+        match Heard::parse(payload) {
+            Heard::Momentary(frame) | Heard::Foreign(frame) => {
+                for session in &entry.sessions {
+                    if session.is_welcomed() {
+                        session.push(&frame);
+                    }
+                }
+            }
+            Heard::Durable(offset, frame) => entry.actor.do_send(ToUser::Durable(offset, frame)),
+            Heard::Ordered(frame) => entry.actor.do_send(ToUser::Ordered(frame)),
+            Heard::Unusable => self.counts.unusable.increment(1),
+        }
+    }
+
+    fn expert_message(&self, expert: UserId, payload: &[u8]) {
+        if let Some(experts) = self.experts.get() {
+            experts.heard(expert, payload);
+        }
+    }
+
+    fn topic_message(&self, topic: Topic, payload: &[u8]) {
+        match Heard::parse(payload) {
+            Heard::Momentary(frame) => self.topics.push(topic, &frame),
+            _ => self.counts.unusable.increment(1),
+        }
+    }
+}
+
+fn user_of(channel: &str) -> Option<UserId> {
+    channel.strip_prefix(USER_CHANNEL)?.parse().ok()
+}
+
+fn expert_of(channel: &str) -> Option<UserId> {
+    channel.strip_prefix(EXPERT_CHANNEL)?.parse().ok()
+}
