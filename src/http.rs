@@ -18,6 +18,8 @@ use crate::token::Tokens;
 pub mod account;
 /// What administrators decide about people and branches.
 pub mod admin;
+/// The contract of the live connections as a document.
+pub mod asyncapi;
 /// Who is calling.
 pub mod auth;
 /// Bookings.
@@ -30,6 +32,8 @@ pub mod etag;
 pub mod expert;
 /// Repeated creating calls.
 pub mod idempotency;
+/// The inbox.
+pub mod inbox;
 /// Reading what callers send.
 pub mod input;
 /// What every answer has.
@@ -98,6 +102,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/readyz", web::get().to(operation::ready))
         .route("/metrics", web::get().to(operation::figures))
         .route("/openapi.json", web::get().to(openapi::get))
+        .route("/asyncapi.json", web::get().to(asyncapi::get))
         .route("/ws", web::get().to(live::not_upgraded))
         .route("/docs", web::get().to(openapi::docs))
         .service(openapi::viewer())
@@ -184,7 +189,14 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/bookings/{id}/calendar.ics").get(booking::calendar))
         .service(web::resource("/bookings/{id}/review").post(booking::steps::review));
     // Inbox and live connections.
-    config.service(web::resource("/live/events").get(live::events::stream));
+    config
+        .service(web::resource("/notifications").get(inbox::list))
+        .service(web::resource("/notifications/unread-count").get(inbox::unread_count))
+        .service(web::resource("/notifications/read-all").post(inbox::read_all))
+        .service(web::resource("/notifications/{id}").delete(inbox::delete))
+        .service(web::resource("/notifications/{id}/read").post(inbox::read))
+        .service(web::resource("/live/ticket").post(live::create_ticket))
+        .service(web::resource("/live/events").get(live::events::stream));
     // Administration.
     config
         .service(

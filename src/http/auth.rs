@@ -149,7 +149,8 @@ impl FromRequest for MaybeSigned {
     }
 }
 
-fn bearer(request: &HttpRequest) -> Option<&str> {
+/// The token of an `Authorization: Bearer` header.
+pub fn bearer(request: &HttpRequest) -> Option<&str> {
     let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

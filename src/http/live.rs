@@ -12,7 +12,7 @@ use actix_http::body::BodySize;
 use actix_http::ws::handshake as ws_handshake;
 use actix_http::{Request, RequestHead, Response, ResponseBuilder, h1, header};
 use actix_rt::net::TcpStream;
-use actix_web::{HttpResponse, ResponseError, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use actix_web_actors::ws;
 use belfry_actors::{Supervisor, topic};
 use belfry_domain::Instant;
@@ -22,13 +22,16 @@ use belfry_domain::inbox::Offset;
 use bytes::{Bytes, BytesMut};
 use futures::SinkExt;
 use futures::future::LocalBoxFuture;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tracing::{debug, warn};
+use utoipa::ToSchema;
 
+use crate::http::App;
+use crate::http::auth::bearer;
 use crate::http::problem::{self, Problem};
-use crate::http::ticket::{Grant, Tickets};
+use crate::http::ticket::{Grant, TICKET_SECONDS, Tickets};
 use command::{Done, Refusal, Work};
 use socket::Socket;
 
@@ -225,6 +228,35 @@ async fn refuse(
     };
     timeout(HANDSHAKE, sent).await??;
     Ok(())
+}
+
+/// A ticket, and how long it works.
+#[derive(Serialize, ToSchema)]
+pub struct TicketOut {
+    ticket: String,
+    /// Seconds.
+    #[schema(example = 30)]
+    expires_in: i64,
+}
+
+/// Admits the caller to a live connection; `/asyncapi.json` describes what happens there.
+#[utoipa::path(post, path = "/api/v1/live/ticket", tag = "Live",
+    responses((status = 200, body = TicketOut)))]
+pub async fn create_ticket(
+    app: web::Data<App>,
+    live: web::Data<Live>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let token = bearer(&request).ok_or_else(|| Problem::new("unauthenticated"))?;
+    let (account, ends) = app.gate.admit(token).await?;
+    let ticket = live.tickets().issue(account.id, ends, live.now());
+    let out = TicketOut {
+        ticket: ticket.ok_or_else(|| Problem::new("internal"))?,
+        expires_in: TICKET_SECONDS,
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(out))
 }
 
 /// A request for `/ws` that asks for no upgrade.

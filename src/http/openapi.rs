@@ -7,7 +7,7 @@ use utoipa::openapi::{ContentBuilder, Object, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::{account, admin, booking, delivery, expert, operation, schedule};
+use super::{account, admin, booking, delivery, expert, inbox, live, operation, schedule};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -24,6 +24,8 @@ use super::{account, admin, booking, delivery, expert, operation, schedule};
         booking::lookup::cancel, booking::get, booking::steps::edit, booking::steps::confirm, booking::steps::reject,
         booking::steps::cancel, booking::steps::complete, booking::steps::miss, booking::steps::reschedule, booking::history,
         booking::calendar, booking::steps::review,
+        inbox::list, inbox::unread_count, inbox::read, inbox::read_all, inbox::delete,
+        live::create_ticket, live::events::stream,
         admin::list_branches, admin::create_branch, admin::list_people, admin::get_person, admin::govern_person,
         delivery::list, delivery::get, delivery::retry, delivery::list_parked, delivery::replan,
         operation::health, operation::ready, operation::figures,

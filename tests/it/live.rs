@@ -1,25 +1,27 @@
 //! Live connections: welcome, resume, several tabs and nodes, and clients that keep no rules.
 
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use belfry::http::server;
 use belfry_domain::account::Role;
 use belfry_domain::inbox::Read;
 use belfry_domain::topic::Topic;
-use chrono::TimeDelta;
 use futures::StreamExt;
 use rand::Rng;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
-use tokio_tungstenite::tungstenite::Message;
 
 use crate::engine::{Fresh, on_both_engines};
 use house::{House, PATIENCE, commit, news};
-use tab::{Hand, Tab, frame};
+use tab::Tab;
 
+/// The AsyncAPI document tells what really happens.
+mod document;
 /// Nodes with sockets and nothing behind them but the store.
-mod house;
+pub mod house;
+/// The bus goes and comes back.
+mod outage;
+/// Clients that keep no rules, and the ends of a connection.
+mod strangers;
 /// Clients.
 mod tab;
 
@@ -331,185 +333,6 @@ async fn events_resume_where_they_broke(fresh: &Fresh) {
 }
 
 #[actix_rt::test]
-async fn a_bad_frame_closes_its_own_socket_and_no_other() {
-    let fresh = Fresh::sqlite().await;
-    let house = House::new(&fresh);
-    let (node, user) = (house.node(), house.user().await);
-    let (mut bystander, _) = Tab::open(&node, user, None).await;
-    let large = format!(r#"{{"type":"ping","ref":"{}"}}"#, "x".repeat(16 * 1024));
-    for (message, code) in [
-        (Message::binary(vec![1, 2, 3]), 4400),
-        (Message::text("hello"), 4400),
-        (Message::text("[]"), 4400),
-        (Message::text("{}"), 4400),
-        (Message::text(r#"{"type":1}"#), 4400),
-        (Message::text(r#"{"type":"ping""#), 4400),
-        (Message::text(large), 1009),
-    ] {
-        let (mut tab, _) = Tab::open(&node, user, None).await;
-        tab.send(message).await;
-        assert_eq!(tab.closed().await, code);
-    }
-    let half = vec![b'x'; 9 * 1024];
-    for (bytes, code) in [
-        // Unmasked, reserved bits, an unknown opcode, a continuation of nothing, text inside a message.
-        (vec![0x81, 2, b'{', b'}'], 4400),
-        (frame(0xf1, b"{}"), 4400),
-        (frame(0x83, b"{}"), 4400),
-        (frame(0x80, b"{}"), 4400),
-        ([frame(0x01, b"{"), frame(0x81, b"}")].concat(), 4400),
-        // No UTF-8.
-        (frame(0x81, b"{\"type\":\"\xff\"}"), 4400),
-        // Too large in several frames, and by its announced length alone.
-        ([frame(0x01, &half), frame(0x80, &half)].concat(), 1009),
-        (vec![0x81, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0], 1009),
-    ] {
-        let mut hand = Hand::open(&node, user, &bytes).await;
-        assert_eq!(hand.closed().await, code, "{:x?}", &bytes[..2]);
-    }
-    // What is understood but not possible is answered, and the connection stays.
-    bystander
-        .say(json!({"type": "dance", "ref": {"a": 1}}))
-        .await;
-    let refusal = bystander.next().await;
-    assert_eq!(refusal["code"], "unknown_type");
-    assert_eq!(refusal["ref"], json!({"a": 1}));
-    assert_eq!(bystander.settled().await, Vec::<Value>::new());
-}
-
-#[actix_rt::test]
-async fn frames_in_pieces_and_control_frames_between_them_are_understood() {
-    let fresh = Fresh::sqlite().await;
-    let house = House::new(&fresh);
-    let (node, user) = (house.node(), house.user().await);
-    // Part of it travels with the request itself, the rest byte by byte.
-    let mut bytes = frame(0x01, br#"{"type":"pi"#);
-    bytes.extend(frame(0x89, b"are you there"));
-    bytes.extend(frame(0x80, br#"ng","ref":5}"#));
-    let mut hand = Hand::open(&node, user, &bytes[..4]).await;
-    for byte in &bytes[4..] {
-        hand.stream.write_all(&[*byte]).await.unwrap();
-    }
-    let mut answers = Vec::new();
-    while answers.len() < 3 {
-        answers.push(hand.frame().await.unwrap());
-    }
-    assert!(answers.contains(&(10, b"are you there".to_vec())));
-    assert!(answers.contains(&(1, br#"{"type":"pong","ref":5}"#.to_vec())));
-    // A goodbye is returned.
-    hand.stream
-        .write_all(&frame(0x88, &1000u16.to_be_bytes()))
-        .await
-        .unwrap();
-    assert_eq!(hand.closed().await, 1000);
-    assert!(hand.frame().await.is_none());
-    node.connected(0).await;
-}
-
-#[actix_rt::test]
-async fn a_reader_that_stops_is_dropped_and_hinders_nobody() {
-    let fresh = Fresh::sqlite().await;
-    let house = House::new(&fresh);
-    let (node, user) = (house.node(), house.user().await);
-    let mut stalled = Hand::open(&node, user, &[]).await;
-    // Its welcome has come: from now on it reads nothing.
-    assert_eq!(stalled.frame().await.unwrap().0, 1);
-    let (mut tab, _) = Tab::open(&node, user, None).await;
-    let payload = json!({"filling": "x".repeat(60_000)}).to_string();
-    for _ in 0..200 {
-        node.publish(user, &payload);
-        assert_eq!(tab.next().await["topic"], "user");
-    }
-    assert_eq!(tab.settled().await, Vec::<Value>::new());
-    // When it reads again it learns why, after what was on its way.
-    assert_eq!(stalled.closed().await, 4409);
-    node.connected(1).await;
-}
-
-#[actix_rt::test]
-async fn only_a_good_ticket_opens_a_socket() {
-    let fresh = Fresh::sqlite().await;
-    let house = House::new(&fresh);
-    let (node, user) = (house.node(), house.user().await);
-    let old = node.socket_path(user, None);
-    house.clock.advance(TimeDelta::seconds(31));
-    for (path, status, slug) in [
-        ("/ws".to_owned(), 401, "unauthenticated"),
-        ("/ws?ticket=abc".to_owned(), 401, "unauthenticated"),
-        (old, 401, "unauthenticated"),
-        (
-            format!("/ws?ticket={}&after=x", node.ticket(user)),
-            422,
-            "validation",
-        ),
-        (
-            format!("/ws?ticket={}&after=-1", node.ticket(user)),
-            422,
-            "validation",
-        ),
-        ("/elsewhere".to_owned(), 404, "not-found"),
-    ] {
-        let (code, problem) = Tab::refused(node.address, &path).await;
-        assert_eq!(code, status, "{path}");
-        assert_eq!(problem["type"], format!("/problems/{slug}"));
-        assert_eq!(problem["status"], status);
-        assert!(problem["request_id"].is_string());
-    }
-    let plain = reqwest::get(format!("http://{}/ws", node.address))
-        .await
-        .unwrap();
-    assert_eq!(plain.status(), 426);
-    // Ordinary requests go on beside the sockets.
-    let other = reqwest::get(format!("http://{}/nowhere", node.address))
-        .await
-        .unwrap();
-    assert_eq!(other.status(), 404);
-}
-
-#[actix_rt::test]
-async fn a_connection_lasts_as_long_as_its_token() {
-    let fresh = Fresh::sqlite().await;
-    let house = House::new(&fresh);
-    let (node, user) = (house.beating_node(1), house.user().await);
-    let path = format!("/ws?ticket={}", node.ticket_until(user, 60));
-    let mut idle = Tab::at(node.address, &path).await;
-    let mut renewed = Tab::at(node.address, &path).await;
-    renewed.next_of("welcome").await;
-    renewed
-        .say(json!({"type": "authenticate", "token": "nonsense", "ref": 1}))
-        .await;
-    assert_eq!(renewed.next().await["code"], "bad_token");
-    let stranger = house.user().await;
-    renewed
-        .say(json!({"type": "authenticate", "token": format!("{stranger} 600")}))
-        .await;
-    assert_eq!(renewed.next().await["code"], "bad_token");
-    renewed
-        .say(json!({"type": "authenticate", "token": format!("{user} 600"), "ref": 2}))
-        .await;
-    assert_eq!(renewed.next().await, json!({"type": "ok", "ref": 2}));
-    house.clock.advance(TimeDelta::seconds(61));
-    assert_eq!(idle.closed().await, 4401);
-    assert_eq!(renewed.settled().await, Vec::<Value>::new());
-}
-
-#[actix_rt::test]
-async fn who_answers_no_heartbeat_is_let_go() {
-    let fresh = Fresh::sqlite().await;
-    let house = House::new(&fresh);
-    let (node, user) = (house.beating_node(1), house.user().await);
-    // A tab answers pings by itself while it reads; a hand does not.
-    let (mut tab, _) = Tab::open(&node, user, None).await;
-    let mut hand = Hand::open(&node, user, &[]).await;
-    let code = tokio::select! {
-        code = hand.closed() => code,
-        frame = tab.try_next() => panic!("{frame:?}"),
-    };
-    assert_eq!(code, 4408);
-    assert_eq!(tab.settled().await, Vec::<Value>::new());
-}
-
-#[actix_rt::test]
 async fn a_drain_tells_everybody_to_come_back() {
     let fresh = Fresh::sqlite().await;
     let house = House::new(&fresh);
@@ -525,82 +348,4 @@ async fn a_drain_tells_everybody_to_come_back() {
         .unwrap();
     assert!(codes.iter().all(|code| *code == 1012));
     assert_eq!(node.supervisor.connected(), 0);
-}
-
-/// A Redis server of this test's own, which it may treat badly.
-struct Redis {
-    process: Child,
-    port: u16,
-}
-
-impl Redis {
-    fn start(port: u16) -> Self {
-        let process = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "no"])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { process, port }
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
-}
-
-#[actix_rt::test]
-async fn a_lost_bus_comes_back_and_nothing_stays_missing() {
-    if std::env::var("BELFRY_TEST_REDIS_URL").is_err() {
-        eprintln!("BELFRY_TEST_REDIS_URL is not set: not tried with Redis");
-        return;
-    }
-    let fresh = Fresh::sqlite().await;
-    let house = House::new(&fresh);
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let redis = Redis::start(port);
-    let url = format!("redis://127.0.0.1:{}", redis.port);
-    let (here, there, user) = (
-        house.node_on(&url, 25),
-        house.node_on(&url, 25),
-        house.user().await,
-    );
-    let (mut near, _) = Tab::open(&here, user, None).await;
-    let (mut far, _) = Tab::open(&there, user, None).await;
-    let expert = house.person(Role::Expert).await;
-    let topic = Topic::ExpertSlots(expert).to_string();
-    far.say(json!({"type": "subscribe", "topic": topic, "ref": 1}))
-        .await;
-    far.next_of("ok").await;
-    let first = house.commit(user).await;
-    here.supervisor.announce(user, &[first]);
-    assert_eq!(near.next().await["offset"], 1);
-    assert_eq!(far.next_of("notification").await["offset"], 1);
-    // Redis goes. The own node still tells at once, the other cannot hear.
-    drop(redis);
-    let second = house.commit(user).await;
-    here.supervisor.announce(user, &[second]);
-    assert_eq!(near.next().await["offset"], 2);
-    // Sockets open and close as ever, if a little later.
-    let (mut new, _) = Tab::open(&there, user, Some(0)).await;
-    for offset in 1..=2 {
-        assert_eq!(new.next().await["offset"], offset);
-    }
-    let _redis = Redis::start(port);
-    assert_eq!(far.next_of("notification").await["offset"], 2);
-    let resync = far.next_of("event").await;
-    assert_eq!(resync["topic"], topic);
-    assert_eq!(resync["event"]["type"], "topic.resync");
-    let third = house.commit(user).await;
-    here.supervisor.announce(user, &[third]);
-    for tab in [&mut near, &mut far, &mut new] {
-        assert_eq!(tab.next_of("notification").await["offset"], 3);
-    }
 }

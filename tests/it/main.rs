@@ -6,6 +6,8 @@ mod booking;
 mod delivery;
 /// A fresh store for every test, on either engine.
 mod engine;
+/// The inbox.
+mod inbox;
 /// Live connections.
 mod live;
 /// Mail over a real connection to a mail server.

@@ -22,7 +22,11 @@ use crate::http::problem::Problem;
 /// The browser's pause before it tries again, unless told otherwise.
 const RETRY: &[u8] = b"retry: 2000\n\n";
 
-/// Streams the caller's inbox and nothing else: topics need a WebSocket.
+/// Streams the caller's inbox as server-sent events; topics need the WebSocket. `after` or the header
+/// `Last-Event-ID` resumes.
+#[utoipa::path(get, path = "/api/v1/live/events", tag = "Live", security(()),
+    params(("ticket" = String, Query), ("after" = Option<i64>, Query)),
+    responses((status = 200, content_type = "text/event-stream", body = String)))]
 pub async fn stream(live: Data<Live>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let last_seen = request.headers().get("last-event-id");
     let last_seen = last_seen.and_then(|value| value.to_str().ok());

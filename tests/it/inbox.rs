@@ -1,0 +1,155 @@
+//! The inbox: pages, reading, deleting, pruning, and whose it is.
+
+use belfry_domain::id::NotificationId;
+use belfry_store::inbox::Deleted;
+use chrono::TimeDelta;
+
+use crate::engine::{Fresh, on_both_engines};
+use crate::live::house::House;
+
+on_both_engines!(
+    pages_run_from_the_newest_and_stay_stable,
+    reading_counts_down_and_keeps_its_time,
+    nobody_reaches_the_inbox_of_another,
+    a_deleted_entry_leaves_its_offset_unused,
+    what_was_read_vanishes_in_time_and_nothing_else,
+    where_inboxes_stand_is_told_for_many_at_once,
+);
+
+async fn pages_run_from_the_newest_and_stay_stable(fresh: &Fresh) {
+    let house = House::new(fresh);
+    let user = house.user().await;
+    for _ in 0..5 {
+        house.commit(user).await;
+    }
+    let offsets = async |unread, before, limit| -> Vec<i64> {
+        let page = fresh.store.inbox_page(user, unread, before, limit).await;
+        page.unwrap().iter().map(|entry| entry.offset).collect()
+    };
+    assert_eq!(offsets(false, None, 3).await, [5, 4, 3]);
+    // What comes in meanwhile does not shift the next page.
+    house.commit(user).await;
+    assert_eq!(offsets(false, Some(3), 3).await, [2, 1]);
+    assert_eq!(offsets(false, Some(1), 3).await, [0; 0]);
+    let now = house.now();
+    let up_to = fresh.store.read_notifications_up_to(user, 4, now).await;
+    assert_eq!(up_to.unwrap(), 4);
+    assert_eq!(offsets(true, None, 10).await, [6, 5]);
+    assert_eq!(offsets(true, Some(6), 10).await, [5]);
+    let since = fresh.store.inbox_since(user, 2, 3).await.unwrap();
+    let since: Vec<i64> = since.iter().map(|entry| entry.offset).collect();
+    assert_eq!(since, [3, 4, 5]);
+}
+
+async fn reading_counts_down_and_keeps_its_time(fresh: &Fresh) {
+    let house = House::new(fresh);
+    let user = house.user().await;
+    let first = house.commit(user).await;
+    house.commit(user).await;
+    let store = &fresh.store;
+    assert_eq!(store.inbox_unread(user).await.unwrap(), 2);
+    let now = house.now();
+    assert!(store.read_notification(user, first.id, now).await.unwrap());
+    let later = now + TimeDelta::hours(1);
+    assert!(
+        store
+            .read_notification(user, first.id, later)
+            .await
+            .unwrap()
+    );
+    let page = store.inbox_page(user, false, None, 10).await.unwrap();
+    assert_eq!(page[1].read_at, Some(now));
+    assert_eq!(page[1].title, first.title);
+    assert_eq!(page[1].data, first.data);
+    assert_eq!(store.inbox_unread(user).await.unwrap(), 1);
+    // All means all there is, and nothing that is yet to come.
+    let all = store.read_notifications_up_to(user, i64::MAX, now).await;
+    assert_eq!(all.unwrap(), 2);
+    house.commit(user).await;
+    assert_eq!(store.inbox_unread(user).await.unwrap(), 1);
+    let head = store.inbox_head(user).await.unwrap().unwrap();
+    assert_eq!((head.offset, head.unread), (3, 1));
+}
+
+async fn nobody_reaches_the_inbox_of_another(fresh: &Fresh) {
+    let house = House::new(fresh);
+    let (owner, other) = (house.user().await, house.user().await);
+    let entry = house.commit(owner).await;
+    let (store, now) = (&fresh.store, house.now());
+    assert!(!store.read_notification(other, entry.id, now).await.unwrap());
+    let deleted = store.delete_notification(other, entry.id).await.unwrap();
+    assert_eq!(deleted, Deleted::Missing);
+    store
+        .read_notifications_up_to(other, i64::MAX, now)
+        .await
+        .unwrap();
+    assert_eq!(store.inbox_unread(owner).await.unwrap(), 1);
+    assert!(
+        store
+            .inbox_page(other, false, None, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+async fn a_deleted_entry_leaves_its_offset_unused(fresh: &Fresh) {
+    let house = House::new(fresh);
+    let user = house.user().await;
+    let (first, second) = (house.commit(user).await, house.commit(user).await);
+    let (store, now) = (&fresh.store, house.now());
+    store.read_notification(user, first.id, now).await.unwrap();
+    let delete = async |id: NotificationId| store.delete_notification(user, id).await.unwrap();
+    assert_eq!(delete(first.id).await, Deleted::Read);
+    assert_eq!(delete(second.id).await, Deleted::Unread);
+    assert_eq!(delete(second.id).await, Deleted::Missing);
+    assert_eq!(store.inbox_head(user).await.unwrap().unwrap().offset, 2);
+    assert_eq!(house.commit(user).await.offset, 3);
+}
+
+async fn what_was_read_vanishes_in_time_and_nothing_else(fresh: &Fresh) {
+    let house = House::new(fresh);
+    let user = house.user().await;
+    let (store, now) = (&fresh.store, house.now());
+    for days_ago in [4, 3, 2] {
+        let entry = house.commit(user).await;
+        let read_at = now - TimeDelta::days(days_ago);
+        store
+            .read_notification(user, entry.id, read_at)
+            .await
+            .unwrap();
+    }
+    house.commit(user).await;
+    let kept_since = now - TimeDelta::days(3);
+    let prune = async |limit| {
+        store
+            .prune_read_notifications(kept_since, limit)
+            .await
+            .unwrap()
+    };
+    assert_eq!(prune(0).await, 0);
+    assert_eq!(prune(100).await, 1);
+    assert_eq!(prune(100).await, 0);
+    assert_eq!(
+        store.inbox_page(user, false, None, 10).await.unwrap().len(),
+        3
+    );
+}
+
+async fn where_inboxes_stand_is_told_for_many_at_once(fresh: &Fresh) {
+    let house = House::new(fresh);
+    let (one, two, silent) = (house.user().await, house.user().await, house.user().await);
+    house.commit(one).await;
+    house.commit(two).await;
+    house.commit(two).await;
+    let mut told = fresh
+        .store
+        .inbox_offsets(&[one, two, silent])
+        .await
+        .unwrap();
+    told.sort();
+    let mut expected = vec![(one, 1), (two, 2)];
+    expected.sort();
+    assert_eq!(told, expected);
+    assert!(fresh.store.inbox_offsets(&[]).await.unwrap().is_empty());
+}
