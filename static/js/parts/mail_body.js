@@ -46,7 +46,8 @@ export function MailBody({ text, html: source }) {
   useEffect(() => {
     if (face !== "html" || !source || !ref.current) return;
     const root = ref.current.shadowRoot ?? ref.current.attachShadow({ mode: "open" });
-    const inert = source.replace(/(<[^>]*?)\sstyle\s*=/gi, "$1 data-mail-style=");
+    // The page's policy would complain of style sheets and attributes already while they are parsed.
+    const inert = source.replace(/<style\b[\s\S]*?<\/style\s*>/gi, "").replace(/(<[^>]*?)\sstyle\s*=/gi, "$1 data-mail-style=");
     const parsed = new DOMParser().parseFromString(inert, "text/html");
     root.replaceChildren();
     rebuild(parsed.body, root);
