@@ -132,6 +132,7 @@ impl Desk {
         };
         let mut turn = store.begin_planning(limit).await.map_err(failed(&[]))?;
         if turn.events.is_empty() {
+            store.abandon_planning(turn).await.map_err(failed(&[]))?;
             return Ok(0);
         }
         let ids: Vec<EventId> = turn.events.iter().map(|claimed| claimed.id).collect();

@@ -64,8 +64,13 @@ impl Letter<'_> {
         let locale = &self.reader.locale;
         Ok(match self.facts {
             Facts::Booking(facts) => {
-                self.templates
-                    .note(locale, kind, &self.booking_scene(facts))?
+                let (zone, language) = (self.reader.time_zone, self.language());
+                let other_zone = self.zone_of(self.other(facts).id, facts);
+                let scene = BookingScene {
+                    starts: when::beside(facts.starts_at, zone, other_zone, language),
+                    ..self.booking_scene(facts)
+                };
+                self.templates.note(locale, kind, &scene)?
             }
             Facts::Account(_) => self.templates.note(locale, kind, &self.account_scene())?,
         })

@@ -10,6 +10,8 @@ struct Style {
     locale: Locale,
     long: &'static str,
     short: &'static str,
+    /// Between date and time.
+    gap: &'static str,
 }
 
 fn style(language: &str) -> Style {
@@ -18,16 +20,19 @@ fn style(language: &str) -> Style {
             locale: Locale::vi_VN,
             long: "%A, %d/%m/%Y",
             short: "%d/%m",
+            gap: ", ",
         },
         "zh" => Style {
             locale: Locale::zh_CN,
             long: "%Y年%-m月%-d日 %A",
             short: "%-m月%-d日",
+            gap: " ",
         },
         _ => Style {
             locale: Locale::en_GB,
             long: "%A, %-d %B %Y",
             short: "%a %-d %b",
+            gap: ", ",
         },
     }
 }
@@ -37,11 +42,27 @@ pub fn brief(at: Instant, zone: Tz, language: &str) -> String {
     let style = style(language);
     let local = at.with_timezone(&zone);
     format!(
-        "{}, {} ({})",
+        "{}{}{} ({})",
         local.format_localized(style.short, style.locale),
+        style.gap,
         local.format("%H:%M"),
         gmt(at, zone)
     )
+}
+
+/// As [`brief`], with what the clock shows in the zone of `other` beside it if that differs, such as
+/// `Tue 1 Dec, 09:00 (GMT+7) = 03:00 (GMT+1)`.
+pub fn beside(at: Instant, zone: Tz, other: Tz, language: &str) -> String {
+    let here = brief(at, zone, language);
+    if !differ(at, zone, other) {
+        return here;
+    }
+    let (local, there) = (at.with_timezone(&zone), at.with_timezone(&other));
+    if local.date_naive() == there.date_naive() {
+        format!("{here} = {} ({})", there.format("%H:%M"), gmt(at, other))
+    } else {
+        format!("{here} = {}", brief(at, other, language))
+    }
 }
 
 /// Date, start and end in full, such as `Tuesday, 1 December 2026, 09:00–10:00 (GMT+7)`.
@@ -49,8 +70,9 @@ pub fn full(starts_at: Instant, ends_at: Instant, zone: Tz, language: &str) -> S
     let style = style(language);
     let local = starts_at.with_timezone(&zone);
     format!(
-        "{}, {}–{} ({})",
+        "{}{}{}–{} ({})",
         local.format_localized(style.long, style.locale),
+        style.gap,
         local.format("%H:%M"),
         ends_at.with_timezone(&zone).format("%H:%M"),
         gmt(starts_at, zone)
@@ -134,9 +156,27 @@ mod tests {
         );
         assert_eq!(
             full(start, end, zone, "zh"),
-            "2026年12月1日 星期二, 09:00–10:00 (GMT+7)"
+            "2026年12月1日 星期二 09:00–10:00 (GMT+7)"
         );
         assert_eq!(brief(start, zone, "en"), "Tue 1 Dec, 09:00 (GMT+7)");
+    }
+
+    #[test]
+    fn the_other_clock_stands_beside_ones_own_where_it_differs() {
+        let (minh, berlin) = (chrono_tz::Asia::Ho_Chi_Minh, chrono_tz::Europe::Berlin);
+        let start = at("2026-12-01T02:00:00Z");
+        assert_eq!(
+            beside(start, berlin, minh, "en"),
+            "Tue 1 Dec, 03:00 (GMT+1) = 09:00 (GMT+7)"
+        );
+        assert_eq!(
+            beside(start, minh, chrono_tz::America::New_York, "vi"),
+            "01/12, 09:00 (GMT+7) = 30/11, 21:00 (GMT-5)"
+        );
+        assert_eq!(
+            beside(start, minh, chrono_tz::Asia::Bangkok, "zh"),
+            "12月1日 09:00 (GMT+7)"
+        );
     }
 
     #[test]

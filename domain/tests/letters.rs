@@ -198,11 +198,11 @@ fn both_sides_hear_of_every_booking_event_and_each_in_their_own_words() {
     );
     assert_eq!(
         plan.entries[0].body,
-        "Tue 1 Dec, 03:00 (GMT+1). Minh Expert will answer soon."
+        "Tue 1 Dec, 03:00 (GMT+1) = 09:00 (GMT+7). Minh Expert will answer soon."
     );
     assert_eq!(
         plan.entries[1].body,
-        "Tue 1 Dec, 09:00 (GMT+7). Please confirm or decline."
+        "Tue 1 Dec, 09:00 (GMT+7) = 03:00 (GMT+1). Please confirm or decline."
     );
     assert_eq!(plan.messages.len(), 2);
     let text = &plan.messages[0].content.text;
