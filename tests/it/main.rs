@@ -16,6 +16,8 @@ mod mail;
 mod outbox;
 /// Every event is told once, in order, to both sides.
 mod planning;
+/// Reminders, missed bookings and vanishing notifications as people see them.
+mod reminder;
 /// The clockwork: reminders, missed bookings, holds, archive.
 mod scheduler;
 /// A house with a planner, a bus that is written down, and a channel that does as it is told.
