@@ -5,7 +5,7 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { Choice } from "./form.js";
 
-const ELEMENTS = new Set("A ABBR B BLOCKQUOTE BR CENTER CODE DIV EM H1 H2 H3 H4 HR I LI OL P PRE S SMALL SPAN STRONG SUB SUP TABLE TBODY TD TH THEAD TR U UL".split(" "));
+const ELEMENTS = new Set("A ABBR B BLOCKQUOTE BR CENTER CODE DD DIV DL DT EM H1 H2 H3 H4 HR I LI OL P PRE S SMALL SPAN STRONG SUB SUP TABLE TBODY TD TH THEAD TR U UL".split(" "));
 const SILENT = new Set(["SCRIPT", "STYLE", "HEAD", "TITLE", "TEMPLATE", "IFRAME", "OBJECT", "SVG", "MATH"]);
 const ATTRIBUTES = ["align", "valign", "colspan", "rowspan", "width", "dir", "lang"];
 
