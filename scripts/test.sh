@@ -28,7 +28,7 @@ scripts/browser.sh
 
 step "Behaviour on both engines"
 if cargo nextest --version >/dev/null 2>&1; then
-  cargo nextest run --workspace
+  cargo nextest run --workspace --profile "$([[ -n ${CI:-} ]] && echo ci || echo default)"
 else
   # The integration tests last: their summary is the one that counts.
   cargo test --workspace --lib --bins --quiet
