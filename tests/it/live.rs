@@ -20,6 +20,8 @@ mod document;
 pub mod house;
 /// The bus goes and comes back.
 mod outage;
+/// The live inbox behind the real door.
+mod story;
 /// Clients that keep no rules, and the ends of a connection.
 mod strangers;
 /// Clients.
