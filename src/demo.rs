@@ -399,6 +399,7 @@ impl Stage<'_> {
                 told,
                 changes: Value::Null,
                 stretch: None,
+                holds: Vec::new(),
                 caps: Vec::new(),
                 reminder_offsets: Vec::new(),
             })

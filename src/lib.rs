@@ -25,4 +25,4 @@ pub mod secret;
 /// Logs and figures of the process.
 pub mod telemetry;
 /// Signed tokens.
-mod token;
+pub mod token;

@@ -5,6 +5,8 @@
 //! is a cache: dropping it is safe at any time.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -15,7 +17,9 @@ use belfry_domain::id::{EventId, UserId};
 use belfry_domain::slot::{Availability, Counted, Reason, Refusal, Slot};
 use belfry_domain::topic::Topic;
 use belfry_store::StoreError;
-use futures::channel::oneshot;
+use belfry_store::booking::Decided;
+use tokio::time::error::Elapsed;
+use uuid::Uuid;
 
 use crate::{Busy, Supervisor, World};
 
@@ -23,6 +27,8 @@ use crate::{Busy, Supervisor, World};
 mod desk;
 /// Bookings, moves and holds on their way through the turnstile.
 mod flight;
+/// What may be said to the actor.
+mod mailbox;
 /// What the actor remembers of its expert.
 mod memory;
 /// Free slots as they are answered.
@@ -32,7 +38,7 @@ pub use desk::{BookingRules, Committed, Experts};
 pub use flight::{BookRequest, Done, HoldRequest, MoveRequest};
 pub use slots::{SlotQuery, SlotsAnswer};
 
-use flight::{Command, Flight, Job, Want};
+use flight::{Flight, Job, Want};
 use memory::Memory;
 
 /// An actor that nobody asked for this long lets go of its memory.
@@ -41,6 +47,8 @@ const IDLE: Duration = Duration::from_secs(600);
 const STORE_TIMEOUT: Duration = Duration::from_secs(8);
 /// Callers that may stand in line.
 const MAILBOX: usize = 2048;
+/// How often the database may find time taken that memory thought free, until it is believed.
+const MOST_LOST: u8 = 2;
 /// Alternatives offered with a refusal.
 const ALTERNATIVES: usize = 3;
 
@@ -76,14 +84,21 @@ impl From<BookingError> for Refused {
 /// The actor of one expert.
 pub struct ExpertActor {
     id: UserId,
+    /// Whether a word that memory is behind stands in the mailbox; one is enough for many.
+    stale: Arc<AtomicBool>,
     world: World,
     supervisor: Supervisor,
     rules: BookingRules,
     memory: Option<Memory>,
+    /// Counts the readings of the memory that were begun.
+    reading: u64,
     flights: Vec<Flight>,
+    /// What became of bookings and holds while flights were in the air: their newest version, the highest of
+    /// all for what has ended. A landing that comes late must not bring back what it is older than.
+    news: HashMap<Uuid, i64>,
     /// Jobs that want time which a flight may or may not take.
     waiting: Vec<Job>,
-    answers: HashMap<SlotQuery, std::sync::Arc<SlotsAnswer>>,
+    answers: HashMap<SlotQuery, Arc<SlotsAnswer>>,
     nearest: HashMap<(Instant, u16), Vec<Slot>>,
     last_asked: std::time::Instant,
 }
@@ -97,14 +112,22 @@ enum Verdict {
 }
 
 impl ExpertActor {
-    fn new(id: UserId, supervisor: Supervisor, rules: BookingRules) -> Self {
+    fn new(
+        id: UserId,
+        supervisor: Supervisor,
+        rules: BookingRules,
+        stale: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             id,
+            stale,
             world: supervisor.world().clone(),
             supervisor,
             rules,
             memory: None,
+            reading: 0,
             flights: Vec::new(),
+            news: HashMap::new(),
             waiting: Vec::new(),
             answers: HashMap::new(),
             nearest: HashMap::new(),
@@ -112,23 +135,37 @@ impl ExpertActor {
         }
     }
 
-    /// Reads everything again; messages wait meanwhile.
+    /// Reads everything again; messages and landings wait meanwhile, flights do not.
     fn reload(&mut self, ctx: &mut Context<Self>) {
+        self.reading += 1;
         let read = Memory::read(self.world.clone(), self.id)
             .into_actor(self)
-            .map(|read, actor, ctx| match read {
-                Ok(memory) => {
-                    actor.memory = memory;
-                    actor.forget_answers();
-                }
-                Err(error) => {
-                    tracing::warn!(%error, expert = %actor.id, "expert not read");
-                    // A fresh actor will try again for the next caller.
-                    actor.memory = None;
-                    ctx.stop();
+            .map(|read, actor, ctx| {
+                actor.forget_answers();
+                match read {
+                    Ok(memory) => {
+                        actor.memory = memory;
+                        actor.wake(ctx);
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, expert = %actor.id, "expert not read");
+                        // A fresh actor will try again for the next caller.
+                        actor.memory = None;
+                        ctx.stop();
+                    }
                 }
             });
         ctx.wait(read);
+    }
+
+    /// Does something after the reading under way.
+    fn once_read(
+        &self,
+        ctx: &mut Context<Self>,
+        then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static,
+    ) {
+        let nothing = std::future::ready(()).into_actor(self);
+        ctx.spawn(nothing.map(move |(), actor, ctx| then(actor, ctx)));
     }
 
     fn forget_answers(&mut self) {
@@ -177,7 +214,7 @@ impl ExpertActor {
             return Verdict::Wait;
         };
         let taken = memory.taken_but(want);
-        let mut counted = memory.counted_but(want);
+        let counted = memory.counted_but(want);
         let offer = |counted: &[Counted]| {
             Availability {
                 schedule: &memory.schedule,
@@ -213,6 +250,7 @@ impl ExpertActor {
             return Verdict::Wait;
         }
         if !want.any_time && !self.flights.is_empty() {
+            let mut counted = counted.into_owned();
             counted.extend(self.flights.iter().filter_map(|flight| flight.counted));
             if offer(&counted).is_err() {
                 return Verdict::Wait;
@@ -222,15 +260,18 @@ impl ExpertActor {
     }
 
     fn attempt(&mut self, job: Job, ctx: &mut Context<Self>) {
-        let now = self.world.clock.now();
-        match self.judge(&job.want, now) {
-            Verdict::Free => self.fly(job, now, ctx),
-            Verdict::Wait => self.waiting.push(job),
-            Verdict::Refuse(error) => {
-                let refused = self.refuse(error, &job.want, now);
-                job.answer(Err(refused));
-            }
+        if self.memory.is_none() {
+            return job.answer(Err(Refused::NoExpert));
         }
+        let now = self.world.clock.now();
+        let refusal = match self.judge(&job.want, now) {
+            Verdict::Free if job.lost < MOST_LOST => return self.fly(job, now, ctx),
+            Verdict::Free => BookingError::SlotTaken,
+            Verdict::Wait => return self.waiting.push(job),
+            Verdict::Refuse(error) => error,
+        };
+        let refused = self.refuse(refusal, &job.want, now);
+        job.answer(Err(refused));
     }
 
     fn refuse(&mut self, error: BookingError, want: &Want, now: Instant) -> Refused {
@@ -261,54 +302,80 @@ impl ExpertActor {
         let Some(memory) = &self.memory else {
             return job.answer(Err(Busy("expert").into()));
         };
-        let flight = Flight::of(&job.want, memory);
+        let flight = Flight::of(&job.want, memory, self.reading);
         let number = flight.number;
         let work = flight::run(&job, memory, &self.rules, self.world.clone(), now);
         self.flights.push(flight);
-        let landing = async move { tokio::time::timeout(STORE_TIMEOUT, work).await }
-            .into_actor(self)
-            .map(move |landed, actor, ctx| {
-                actor.flights.retain(|flight| flight.number != number);
-                match landed {
-                    Ok(Ok(Ok(done))) => {
-                        if let Some(memory) = &mut actor.memory {
-                            memory.settle(&job.want, &done);
-                        }
-                        actor.announce();
-                        job.answer(Ok(done));
-                    }
-                    Ok(Ok(Err(BookingError::SlotTaken))) => return actor.lost(job, ctx),
-                    Ok(Ok(Err(error))) => {
-                        let now = actor.world.clock.now();
-                        let refused = actor.refuse(error, &job.want, now);
-                        job.answer(Err(refused));
-                    }
-                    Ok(Err(error)) => {
-                        // Nobody knows what became of it.
-                        actor.reload(ctx);
-                        job.answer(Err(error.into()));
-                    }
-                    Err(_) => {
-                        actor.reload(ctx);
-                        job.answer(Err(Busy("database").into()));
-                    }
-                }
-                actor.wake(ctx);
-            });
+        // A task of its own: it holds a connection, which a reading that everything else waits for may need.
+        let flying = actix::spawn(tokio::time::timeout(STORE_TIMEOUT, work));
+        let landing = flying.into_actor(self).map(move |landed, actor, ctx| {
+            // A task that panicked is as unknown as one that took too long.
+            let landed = landed.unwrap_or_else(|_| Ok(Err(StoreError::Abandoned)));
+            actor.land(number, job, landed, ctx);
+        });
         ctx.spawn(landing);
     }
 
-    /// Another node was faster: read what it wrote, then refuse with alternatives that are true.
-    fn lost(&mut self, job: Job, ctx: &mut Context<Self>) {
-        self.reload(ctx);
-        let refuse = async {}.into_actor(self).map(move |(), actor, ctx| {
-            let now = actor.world.clock.now();
-            let refused = actor.refuse(BookingError::SlotTaken, &job.want, now);
-            job.answer(Err(refused));
-            actor.tell_listeners();
-            actor.wake(ctx);
-        });
-        ctx.spawn(refuse);
+    fn land(
+        &mut self,
+        number: u64,
+        mut job: Job,
+        landed: Result<Decided<Done>, Elapsed>,
+        ctx: &mut Context<Self>,
+    ) {
+        let place = self.flights.iter().position(|f| f.number == number);
+        let reading = place.map(|place| self.flights.swap_remove(place).reading);
+        match landed {
+            Ok(Ok(Ok(done))) => {
+                let read_meanwhile = reading != Some(self.reading);
+                if !read_meanwhile
+                    && self.is_news(&done)
+                    && let Some(memory) = &mut self.memory
+                {
+                    memory.settle(&job.want, &done);
+                }
+                self.announce();
+                job.answer(Ok(done));
+                if read_meanwhile {
+                    // Before or after it was committed: only another reading can tell.
+                    return self.reload(ctx);
+                }
+            }
+            Ok(Ok(Err(BookingError::SlotTaken))) => {
+                // Memory was behind: read what another node wrote, then judge once more, by what is true.
+                job.lost += 1;
+                self.waiting.push(job);
+                self.reload(ctx);
+                return self.once_read(ctx, |actor, _| actor.tell_listeners());
+            }
+            Ok(Ok(Err(error))) => {
+                let now = self.world.clock.now();
+                let refused = self.refuse(error, &job.want, now);
+                job.answer(Err(refused));
+            }
+            // Nobody knows what became of it.
+            Ok(Err(error)) => {
+                job.answer(Err(error.into()));
+                return self.reload(ctx);
+            }
+            Err(_) => {
+                job.answer(Err(Busy("database").into()));
+                return self.reload(ctx);
+            }
+        }
+        self.wake(ctx);
+    }
+
+    /// Whether nothing newer is known of what was made; from now on, nothing older is.
+    fn is_news(&mut self, done: &Done) -> bool {
+        let (source, version) = done.version();
+        let newest = self.news.get(&source).copied().unwrap_or_default();
+        if self.flights.is_empty() {
+            self.news.clear();
+        } else {
+            self.news.insert(source, newest.max(version));
+        }
+        newest < version
     }
 
     /// Lets those who waited for a landing try again.
@@ -336,127 +403,5 @@ impl Actor for ExpertActor {
 
     fn stopped(&mut self, _: &mut Context<Self>) {
         self.world.bus.unsubscribe(&format!("expert:{}", self.id));
-    }
-}
-
-/// Asks for free slots.
-#[derive(Message)]
-#[rtype(result = "Result<std::sync::Arc<SlotsAnswer>, Refused>")]
-struct GetSlots(SlotQuery);
-
-impl Handler<GetSlots> for ExpertActor {
-    type Result = Result<std::sync::Arc<SlotsAnswer>, Refused>;
-
-    fn handle(&mut self, GetSlots(query): GetSlots, _: &mut Context<Self>) -> Self::Result {
-        self.last_asked = std::time::Instant::now();
-        self.drop_expired();
-        let now = self.world.clock.now();
-        let memory = self.memory.as_ref().ok_or(Refused::NoExpert)?;
-        if let Some(answer) = self
-            .answers
-            .get(&query)
-            .filter(|answer| now <= answer.good_until)
-        {
-            return Ok(answer.clone());
-        }
-        let answer = std::sync::Arc::new(SlotsAnswer::new(self.id, memory, &query, now));
-        if self.answers.len() >= slots::MOST_ANSWERS {
-            self.answers.clear();
-        }
-        self.answers.insert(query, answer.clone());
-        Ok(answer)
-    }
-}
-
-/// Asks for the next free slot of the default length.
-#[derive(Message)]
-#[rtype(result = "Option<Instant>")]
-struct NextFree;
-
-impl Handler<NextFree> for ExpertActor {
-    type Result = Option<Instant>;
-
-    fn handle(&mut self, _: NextFree, _: &mut Context<Self>) -> Option<Instant> {
-        self.drop_expired();
-        let now = self.world.clock.now();
-        let memory = self.memory.as_ref()?;
-        let minutes = memory.schedule.rules.default_minutes()?;
-        memory
-            .availability(now)
-            .next_free(now, minutes)
-            .map(|slot| slot.starts_at)
-    }
-}
-
-/// Asks for time.
-#[derive(Message)]
-#[rtype(result = "Result<Done, Refused>")]
-struct Ask(Command);
-
-impl Handler<Ask> for ExpertActor {
-    type Result = ResponseFuture<Result<Done, Refused>>;
-
-    fn handle(&mut self, Ask(command): Ask, ctx: &mut Context<Self>) -> Self::Result {
-        self.last_asked = std::time::Instant::now();
-        self.drop_expired();
-        let Some(memory) = &self.memory else {
-            return Box::pin(std::future::ready(Err(Refused::NoExpert)));
-        };
-        let (reply, answer) = oneshot::channel();
-        match command.want(memory) {
-            Ok(want) => self.attempt(
-                Job {
-                    command,
-                    want,
-                    reply,
-                },
-                ctx,
-            ),
-            Err(error) => return Box::pin(std::future::ready(Err(error.into()))),
-        }
-        Box::pin(async move { answer.await.unwrap_or(Err(Refused::Busy(Busy("expert")))) })
-    }
-}
-
-/// Something outside gave back time or changed the rules.
-#[derive(Message, Clone, Copy)]
-#[rtype(result = "()")]
-enum Notice {
-    /// A booking or hold has ended; called off, it no longer counts towards the caps.
-    Freed { source: uuid::Uuid, counts: bool },
-    /// The schedule was changed on this node: read again and tell everybody.
-    Rescheduled,
-    /// Another node changed something, or its word may have been missed: read again.
-    Stale,
-}
-
-impl Handler<Notice> for ExpertActor {
-    type Result = ();
-
-    fn handle(&mut self, notice: Notice, ctx: &mut Context<Self>) {
-        match notice {
-            Notice::Freed { source, counts } => {
-                if let Some(memory) = &mut self.memory {
-                    memory.free(source, counts);
-                }
-                self.announce();
-            }
-            Notice::Rescheduled => {
-                self.reload(ctx);
-                ctx.spawn(
-                    async {}
-                        .into_actor(self)
-                        .map(|(), actor, _| actor.announce()),
-                );
-            }
-            Notice::Stale => {
-                self.reload(ctx);
-                ctx.spawn(
-                    async {}
-                        .into_actor(self)
-                        .map(|(), actor, _| actor.tell_listeners()),
-                );
-            }
-        }
     }
 }

@@ -298,6 +298,7 @@ fn unanswered(booking: &Booking, now: Instant) -> Result<Change, BookingError> {
         told: Told::by(Actor::system()),
         changes: Value::Null,
         stretch: None,
+        holds: Vec::new(),
         caps: Vec::new(),
         reminder_offsets: Vec::new(),
     })

@@ -197,7 +197,7 @@ pub fn preferred(header: Option<&str>) -> &'static str {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => {
+            StoreError::Unavailable(_) | StoreError::Abandoned => {
                 tracing::warn!(%error, "store unavailable");
                 Self::wait("unavailable", 2)
             }

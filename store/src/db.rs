@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::StoreError;
 
 /// How long a call waits for a connection before it gives up.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one statement may run on PostgreSQL, and a writer wait for another on SQLite.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -96,7 +96,8 @@ impl Dialect for Sqlite {
 
 impl Dialect for Postgres {
     const SKIP_LOCKED: &'static str = "FOR UPDATE SKIP LOCKED";
-    const FOR_UPDATE: &'static str = "FOR UPDATE";
+    // The weaker lock that an UPDATE takes: rows that merely refer to this one need not wait for it.
+    const FOR_UPDATE: &'static str = "FOR NO KEY UPDATE";
     const ID_IN_1: &'static str = "= ANY($1)";
     const ILIKE: &'static str = "ILIKE";
 }

@@ -14,6 +14,9 @@ pub enum StoreError {
     /// A row does not have the shape this code writes.
     #[error("unreadable row: {0}")]
     Unreadable(String),
+    /// Whoever asked has given up meanwhile; nothing was done.
+    #[error("the request was given up")]
+    Abandoned,
     /// The schema could not be brought up to date.
     #[error("migration failed: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),

@@ -128,17 +128,24 @@ impl Store {
 /// Notes what a request with a key made, in the transaction that made it.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError::Abandoned`] when the key no longer waits for this: the request was given up, and what it
+/// made must not stay without its key. When the database fails.
 pub async fn made(tx: &mut Tx, key: &IdempotencyKey, resource_id: Uuid) -> Result<(), StoreError> {
-    on_tx!(tx, |c| {
+    let noted = on_tx!(tx, |c| {
         sqlx::query::<DB>(
-            "UPDATE idempotency_keys SET resource_id = $3 WHERE caller = $1 AND key = $2",
+            "UPDATE idempotency_keys SET resource_id = $3 WHERE caller = $1 AND key = $2 \
+               AND resource_id IS NULL AND status IS NULL",
         )
         .bind(&key.caller)
         .bind(&key.key)
         .bind(resource_id)
         .execute(&mut *c)
-        .await?;
+        .await?
+        .rows_affected()
     });
-    Ok(())
+    if noted == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::Abandoned)
+    }
 }

@@ -25,6 +25,8 @@ pub mod idempotency;
 pub mod inbox;
 /// Who of several nodes does what only one may do.
 pub mod lease;
+/// Everything that must agree, side by side, for checks.
+pub mod ledger;
 /// Taken time, and the holds that take it for a moment.
 pub mod occupancy;
 /// Taking events that nobody was told of yet, and writing what they lead to.

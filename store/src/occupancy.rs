@@ -3,12 +3,29 @@
 //! Writes come first and the row count answers: nothing is read to decide whether a stretch is free.
 
 use belfry_domain::Instant;
-use belfry_domain::booking::Hold;
+use belfry_domain::booking::{BookingError, Hold};
 use belfry_domain::id::{HoldId, UserId};
+use const_format::formatcp;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use crate::booking::Decided;
+use crate::db::Dialect;
+use crate::idempotency::{self, IdempotencyKey};
 use crate::{Store, StoreError, Tx};
+
+/// A hold to be made.
+#[derive(Clone, Debug)]
+pub struct NewHold {
+    pub hold: Hold,
+    /// The expert's time it takes, buffers inside.
+    pub stretch: (Instant, Instant),
+    /// The person's own holds in the way, which it replaces.
+    pub replaced: Vec<HoldId>,
+    /// Slots one person may hold at once.
+    pub most: i64,
+    pub key: Option<IdempotencyKey>,
+}
 
 /// A stretch of somebody's time that is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,30 +85,39 @@ impl Store {
         })
     }
 
-    /// Holds a stretch of an expert's time (`stretch` has the buffers inside); `false` when it is taken.
+    /// Holds a stretch of an expert's time and lets go of the person's holds that it replaces, or does
+    /// nothing at all.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn insert_hold(
-        &self,
-        hold: &Hold,
-        stretch: (Instant, Instant),
-        key: Option<&crate::idempotency::IdempotencyKey>,
-        now: Instant,
-    ) -> Result<bool, StoreError> {
+    /// When the database fails. Inside: `TooManyHolds`, `SlotTaken`.
+    pub async fn insert_hold(&self, new: &NewHold, now: Instant) -> Decided<()> {
+        match self.try_insert_hold(new, now).await {
+            Err(error) if error.is_retryable() => self.try_insert_hold(new, now).await,
+            other => other,
+        }
+    }
+
+    async fn try_insert_hold(&self, new: &NewHold, now: Instant) -> Decided<()> {
+        let NewHold { hold, stretch, .. } = new;
         let mut tx = self.begin().await?;
-        let expires_at = Some(hold.expires_at);
+        for replaced in &new.replaced {
+            drop_hold(&mut tx, *replaced, hold.client_id).await?;
+        }
+        if count_holds(&mut tx, hold.client_id, now).await? >= new.most {
+            return Ok(Err(BookingError::TooManyHolds));
+        }
+        let (expert, source) = (hold.expert_id, hold.id.uuid());
         if !take(
             &mut tx,
-            hold.expert_id,
-            hold.id.uuid(),
-            stretch,
-            expires_at,
+            expert,
+            source,
+            *stretch,
+            Some(hold.expires_at),
             now,
         )
         .await?
         {
-            return Ok(false);
+            return Ok(Err(BookingError::SlotTaken));
         }
         on_tx!(&mut tx, |c| {
             sqlx::query::<DB>(
@@ -107,28 +133,11 @@ impl Store {
             .execute(&mut *c)
             .await?;
         });
-        if let Some(key) = key {
-            crate::idempotency::made(&mut tx, key, hold.id.uuid()).await?;
+        if let Some(key) = &new.key {
+            idempotency::made(&mut tx, key, hold.id.uuid()).await?;
         }
         tx.commit().await?;
-        Ok(true)
-    }
-
-    /// How many slots a person holds.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn count_holds(&self, client: UserId, now: Instant) -> Result<i64, StoreError> {
-        on_read!(self, |pool| {
-            let (count,): (i64,) = sqlx::query_as::<DB, _>(
-                "SELECT COUNT(*) FROM holds WHERE client_id = $1 AND expires_at > $2",
-            )
-            .bind(client.uuid())
-            .bind(now)
-            .fetch_one(pool)
-            .await?;
-            Ok(count)
-        })
+        Ok(Ok(()))
     }
 
     /// The hold with this id.
@@ -169,6 +178,27 @@ impl Store {
     }
 }
 
+/// How many slots a person holds, under the person's lock, so that two holds cannot both be the last.
+async fn count_holds(tx: &mut Tx, client: UserId, now: Instant) -> Result<i64, StoreError> {
+    on_tx!(tx, |c| {
+        sqlx::query::<DB>(formatcp!(
+            "SELECT id FROM users WHERE id = $1 {}",
+            <DB as Dialect>::FOR_UPDATE
+        ))
+        .bind(client.uuid())
+        .fetch_optional(&mut *c)
+        .await?;
+        let (count,): (i64,) = sqlx::query_as::<DB, _>(
+            "SELECT COUNT(*) FROM holds WHERE client_id = $1 AND expires_at > $2",
+        )
+        .bind(client.uuid())
+        .bind(now)
+        .fetch_one(&mut *c)
+        .await?;
+        Ok(count)
+    })
+}
+
 /// Takes a stretch for `source`; `false` when any of it is gone. An expired hold in the way is swept
 /// in the same transaction.
 pub(crate) async fn take(
@@ -182,7 +212,7 @@ pub(crate) async fn take(
     if insert(tx, subject, source, (starts_at, ends_at), expires_at).await? {
         return Ok(true);
     }
-    let swept = on_tx!(tx, |c| {
+    on_tx!(tx, |c| {
         sqlx::query::<DB>(
             "DELETE FROM occupancies WHERE subject_id = $1 AND ends_at > $2 AND starts_at < $3 \
                AND expires_at <= $4",
@@ -192,10 +222,10 @@ pub(crate) async fn take(
         .bind(ends_at)
         .bind(now)
         .execute(&mut *c)
-        .await?
-        .rows_affected()
+        .await?;
     });
-    Ok(swept > 0 && insert(tx, subject, source, (starts_at, ends_at), expires_at).await?)
+    // Also when nothing was swept here: somebody else may just have swept what stood in the way.
+    insert(tx, subject, source, (starts_at, ends_at), expires_at).await
 }
 
 async fn insert(

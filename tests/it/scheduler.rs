@@ -7,6 +7,7 @@ use belfry_domain::booking::{Booking, Hold, Status};
 use belfry_domain::event::EventType;
 use belfry_domain::id::HoldId;
 use belfry_store::booking::{BookingFilter, Scope};
+use belfry_store::occupancy::NewHold;
 use belfry_store::retention::Stale;
 use chrono::TimeDelta;
 use tokio::sync::mpsc;
@@ -206,14 +207,14 @@ async fn an_expired_hold_frees_its_time(fresh: &Fresh) {
             ends_at: starts_at + TimeDelta::minutes(60),
             expires_at: now + TimeDelta::minutes(lasts),
         };
-        let stretch = (hold.starts_at, hold.ends_at);
-        assert!(
-            house
-                .store
-                .insert_hold(&hold, stretch, None, now)
-                .await
-                .unwrap()
-        );
+        let new = NewHold {
+            stretch: (hold.starts_at, hold.ends_at),
+            hold,
+            replaced: Vec::new(),
+            most: 3,
+            key: None,
+        };
+        house.store.insert_hold(&new, now).await.unwrap().unwrap();
     }
     let node = house.node("one");
     assert_eq!(node.tick(house.now()).await.holds, 0);

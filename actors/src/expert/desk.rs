@@ -1,6 +1,7 @@
 //! What experts do for callers: the handle to all expert actors of this node.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -18,8 +19,9 @@ use dashmap::DashMap;
 use serde_json::{Map, Value, json};
 
 use super::flight::{BookRequest, Command, Done, HoldRequest, MoveRequest};
+use super::mailbox::{Ask, GetSlots, NextFree, Notice};
 use super::slots::{SlotQuery, SlotsAnswer};
-use super::{Ask, Busy, ExpertActor, GetSlots, NextFree, Notice, Refused, World};
+use super::{Busy, ExpertActor, Refused, World};
 use crate::Supervisor;
 
 /// Longest a caller waits in line.
@@ -46,7 +48,23 @@ pub struct Experts {
     supervisor: Supervisor,
     rules: BookingRules,
     committed: Committed,
-    directory: Arc<DashMap<UserId, Addr<ExpertActor>>>,
+    directory: Arc<DashMap<UserId, Entry>>,
+}
+
+/// An expert's actor on this node.
+#[derive(Clone)]
+struct Entry {
+    actor: Addr<ExpertActor>,
+    stale: Arc<AtomicBool>,
+}
+
+impl Entry {
+    /// Lets the actor read again, unless it is about to.
+    fn tell_stale(&self) {
+        if !self.stale.swap(true, Ordering::AcqRel) {
+            self.actor.do_send(Notice::Stale);
+        }
+    }
 }
 
 impl Experts {
@@ -175,6 +193,7 @@ impl Experts {
                 },
                 changes: Value::Null,
                 stretch: None,
+                holds: Vec::new(),
                 caps: Vec::new(),
                 reminder_offsets: Vec::new(),
             })
@@ -238,6 +257,7 @@ impl Experts {
                 told: Told::by(doer.clone()),
                 changes: Value::Object(changes),
                 stretch: None,
+                holds: Vec::new(),
                 caps: Vec::new(),
                 reminder_offsets: Vec::new(),
             })
@@ -296,15 +316,15 @@ impl Experts {
         let from: Option<Value> = serde_json::from_slice(payload).ok();
         let own =
             from.is_some_and(|m| m.get("node").and_then(Value::as_str) == Some(&*self.world.node));
-        if !own && let Some(actor) = self.directory.get(&expert) {
-            actor.do_send(Notice::Stale);
+        if !own && let Some(entry) = self.directory.get(&expert) {
+            entry.tell_stale();
         }
     }
 
     /// Words from other nodes may have been missed: every actor reads again.
     pub fn gap(&self) {
         for entry in self.directory.iter() {
-            entry.value().do_send(Notice::Stale);
+            entry.tell_stale();
         }
     }
 
@@ -341,27 +361,30 @@ impl Experts {
     }
 
     fn actor(&self, expert: UserId) -> Addr<ExpertActor> {
-        if let Some(actor) = self
-            .directory
-            .get(&expert)
-            .filter(|actor| actor.connected())
+        if let Some(entry) = self.directory.get(&expert)
+            && entry.actor.connected()
         {
-            return actor.clone();
+            return entry.actor.clone();
         }
         let start = || {
             let (supervisor, rules) = (self.supervisor.clone(), self.rules.clone());
-            ExpertActor::start_in_arbiter(self.supervisor.arbiter(expert.uuid()), move |_| {
-                ExpertActor::new(expert, supervisor, rules)
-            })
+            let stale = Arc::<AtomicBool>::default();
+            let told = stale.clone();
+            let arbiter = self.supervisor.arbiter(expert.uuid());
+            let actor = ExpertActor::start_in_arbiter(arbiter, move |_| {
+                ExpertActor::new(expert, supervisor, rules, told)
+            });
+            Entry { actor, stale }
         };
         self.directory
             .entry(expert)
-            .and_modify(|actor| {
-                if !actor.connected() {
-                    *actor = start();
+            .and_modify(|entry| {
+                if !entry.actor.connected() {
+                    *entry = start();
                 }
             })
             .or_insert_with(start)
+            .actor
             .clone()
     }
 }

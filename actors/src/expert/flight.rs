@@ -10,10 +10,12 @@ use belfry_domain::slot::Counted;
 use belfry_domain::wall;
 use belfry_store::booking::{Cap, Change, Decided, NewBooking};
 use belfry_store::idempotency::IdempotencyKey;
+use belfry_store::occupancy::NewHold;
 use chrono::TimeDelta;
 use futures::channel::oneshot;
 use futures::future::LocalBoxFuture;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::desk::BookingRules;
 use super::memory::Memory;
@@ -89,6 +91,8 @@ pub(super) struct Want {
 pub(super) struct Job {
     pub command: Command,
     pub want: Want,
+    /// How often the database found the time taken that memory thought free.
+    pub lost: u8,
     pub reply: oneshot::Sender<Result<Done, Refused>>,
 }
 
@@ -102,19 +106,32 @@ impl Job {
 /// A command that the database is judging.
 pub(super) struct Flight {
     pub number: u64,
+    /// Which reading of the memory it set out from.
+    pub reading: u64,
     pub stretch: (Instant, Instant),
     pub counted: Option<Counted>,
 }
 
 impl Flight {
-    pub fn of(want: &Want, memory: &Memory) -> Self {
+    pub fn of(want: &Want, memory: &Memory, reading: u64) -> Self {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         Self {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            reading,
             stretch: memory.stretch(want.starts_at, want.minutes),
             counted: want.counts.then_some(Counted {
                 starts_at: want.starts_at,
             }),
+        }
+    }
+}
+
+impl Done {
+    /// What takes the time, and how new this state of it is; a hold has only one.
+    pub fn version(&self) -> (Uuid, i64) {
+        match self {
+            Self::Booking(booking) => (booking.id.uuid(), booking.version),
+            Self::Hold(hold) => (hold.id.uuid(), 1),
         }
     }
 }
@@ -176,11 +193,7 @@ pub(super) fn run(
                 booking: new_booking(request, memory, ends_at, now),
                 stretch,
                 holder: want.holder,
-                holds: memory
-                    .own_holds(want)
-                    .into_iter()
-                    .map(HoldId::from)
-                    .collect(),
+                holds: own_holds(memory, want),
                 caps: caps(memory, want.starts_at),
                 reminder_offsets: rules.reminder_offsets.clone(),
                 told: Told::by(request.actor.clone()),
@@ -198,6 +211,7 @@ pub(super) fn run(
             } else {
                 caps(memory, want.starts_at)
             };
+            let holds = own_holds(memory, want);
             let offsets = rules.reminder_offsets.clone();
             let auto_confirm = memory.schedule.rules.auto_confirm;
             let notice = cancel_notice(memory);
@@ -225,6 +239,7 @@ pub(super) fn run(
                         event: EventType::BookingRescheduled,
                         told,
                         stretch: Some(stretch),
+                        holds: holds.clone(),
                         caps: caps.clone(),
                         reminder_offsets: offsets.clone(),
                     })
@@ -246,27 +261,27 @@ pub(super) fn run(
                 ends_at,
                 expires_at: now + rules.hold,
             };
-            let replaced = memory.own_holds(want);
-            let (key, most) = (request.key.clone(), rules.holds_per_person);
+            let new = NewHold {
+                hold,
+                stretch,
+                replaced: own_holds(memory, want),
+                most: rules.holds_per_person,
+                key: request.key.clone(),
+            };
             Box::pin(async move {
-                for id in replaced {
-                    world.store.release_hold(id.into(), hold.client_id).await?;
-                }
-                if world.store.count_holds(hold.client_id, now).await? >= most {
-                    return Ok(Err(BookingError::TooManyHolds));
-                }
-                let held = world
-                    .store
-                    .insert_hold(&hold, stretch, key.as_ref(), now)
-                    .await?;
-                Ok(if held {
-                    Ok(Done::Hold(hold))
-                } else {
-                    Err(BookingError::SlotTaken)
-                })
+                let held = world.store.insert_hold(&new, now).await?;
+                Ok(held.map(|()| Done::Hold(new.hold)))
             })
         }
     }
+}
+
+fn own_holds(memory: &Memory, want: &Want) -> Vec<HoldId> {
+    memory
+        .own_holds(want)
+        .into_iter()
+        .map(HoldId::from)
+        .collect()
 }
 
 /// How long before the start a client may still cancel or move.

@@ -1,6 +1,7 @@
 //! What the actor remembers of its expert: the schedule, the time that is gone, and what counts
 //! towards the caps.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use belfry_domain::Instant;
@@ -95,20 +96,21 @@ impl Memory {
     /// The asker's own holds in the way of what is wanted; a booking replaces them.
     pub fn own_holds(&self, want: &Want) -> Vec<Uuid> {
         let stretch = self.stretch(want.starts_at, want.minutes);
-        self.occupied
+        // In order and apart: those that can be in the way stand together.
+        let first = self.occupied.partition_point(|o| o.ends_at <= stretch.0);
+        self.occupied[first..]
             .iter()
-            .filter(|o| {
-                o.holder == Some(want.holder) && o.starts_at < stretch.1 && stretch.0 < o.ends_at
-            })
+            .take_while(|o| o.starts_at < stretch.1)
+            .filter(|o| o.holder == Some(want.holder))
             .map(|o| o.source_id)
             .collect()
     }
 
     /// What is taken, without what the wish itself would give back.
-    pub fn taken_but(&self, want: &Want) -> Vec<Taken> {
+    pub fn taken_but(&self, want: &Want) -> Cow<'_, [Taken]> {
         let holds = self.own_holds(want);
         if holds.is_empty() && want.moved.is_none() {
-            return self.taken.clone();
+            return Cow::Borrowed(&self.taken);
         }
         let moved = want.moved.map(BookingId::uuid);
         self.occupied
@@ -119,9 +121,9 @@ impl Memory {
     }
 
     /// What counts, without the booking that is being moved.
-    pub fn counted_but(&self, want: &Want) -> Vec<Counted> {
+    pub fn counted_but(&self, want: &Want) -> Cow<'_, [Counted]> {
         match want.moved {
-            None => self.counted.clone(),
+            None => Cow::Borrowed(&self.counted),
             Some(moved) => self
                 .counted_by
                 .iter()

@@ -56,6 +56,8 @@ pub struct Change {
     pub changes: Value,
     /// For a move to another time: the expert's new stretch, buffers inside.
     pub stretch: Option<(Instant, Instant)>,
+    /// The client's holds that a move replaces.
+    pub holds: Vec<HoldId>,
     pub caps: Vec<Cap>,
     pub reminder_offsets: Vec<i64>,
 }
@@ -157,6 +159,9 @@ impl Store {
                 return Ok(Err(refused));
             }
             occupancy::free(&mut tx, id.uuid()).await?;
+            for hold in &change.holds {
+                occupancy::drop_hold(&mut tx, *hold, after.client.id).await?;
+            }
             if let Some(refused) = take_both(&mut tx, &after, stretch, now).await? {
                 return Ok(Err(refused));
             }

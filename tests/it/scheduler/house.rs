@@ -195,6 +195,7 @@ pub fn change(booking: &Booking, status: Status, event: EventType) -> Change {
         told: Told::by(Who::system()),
         changes: Value::Null,
         stretch: None,
+        holds: Vec::new(),
         caps: Vec::new(),
         reminder_offsets: Vec::new(),
     }

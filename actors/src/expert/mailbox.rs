@@ -1,0 +1,135 @@
+//! What may be said to an expert's actor: questions, wishes, and news from outside.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use actix::prelude::*;
+use belfry_domain::Instant;
+use futures::channel::oneshot;
+use uuid::Uuid;
+
+use super::flight::{Command, Done, Job};
+use super::slots::MOST_ANSWERS;
+use super::{ExpertActor, Refused, SlotQuery, SlotsAnswer};
+use crate::Busy;
+
+/// Asks for free slots.
+#[derive(Message)]
+#[rtype(result = "Result<Arc<SlotsAnswer>, Refused>")]
+pub(super) struct GetSlots(pub SlotQuery);
+
+impl Handler<GetSlots> for ExpertActor {
+    type Result = Result<Arc<SlotsAnswer>, Refused>;
+
+    fn handle(&mut self, GetSlots(query): GetSlots, _: &mut Context<Self>) -> Self::Result {
+        self.last_asked = std::time::Instant::now();
+        self.drop_expired();
+        let now = self.world.clock.now();
+        let memory = self.memory.as_ref().ok_or(Refused::NoExpert)?;
+        if let Some(answer) = self
+            .answers
+            .get(&query)
+            .filter(|answer| now <= answer.good_until)
+        {
+            return Ok(answer.clone());
+        }
+        let answer = Arc::new(SlotsAnswer::new(self.id, memory, &query, now));
+        if self.answers.len() >= MOST_ANSWERS {
+            self.answers.clear();
+        }
+        self.answers.insert(query, answer.clone());
+        Ok(answer)
+    }
+}
+
+/// Asks for the next free slot of the default length.
+#[derive(Message)]
+#[rtype(result = "Option<Instant>")]
+pub(super) struct NextFree;
+
+impl Handler<NextFree> for ExpertActor {
+    type Result = Option<Instant>;
+
+    fn handle(&mut self, _: NextFree, _: &mut Context<Self>) -> Option<Instant> {
+        self.drop_expired();
+        let now = self.world.clock.now();
+        let memory = self.memory.as_ref()?;
+        let minutes = memory.schedule.rules.default_minutes()?;
+        memory
+            .availability(now)
+            .next_free(now, minutes)
+            .map(|slot| slot.starts_at)
+    }
+}
+
+/// Asks for time.
+#[derive(Message)]
+#[rtype(result = "Result<Done, Refused>")]
+pub(super) struct Ask(pub Command);
+
+impl Handler<Ask> for ExpertActor {
+    type Result = ResponseFuture<Result<Done, Refused>>;
+
+    fn handle(&mut self, Ask(command): Ask, ctx: &mut Context<Self>) -> Self::Result {
+        self.last_asked = std::time::Instant::now();
+        self.drop_expired();
+        let Some(memory) = &self.memory else {
+            return Box::pin(std::future::ready(Err(Refused::NoExpert)));
+        };
+        let (reply, answer) = oneshot::channel();
+        match command.want(memory) {
+            Ok(want) => self.attempt(
+                Job {
+                    command,
+                    want,
+                    lost: 0,
+                    reply,
+                },
+                ctx,
+            ),
+            Err(error) => return Box::pin(std::future::ready(Err(error.into()))),
+        }
+        Box::pin(async move { answer.await.unwrap_or(Err(Refused::Busy(Busy("expert")))) })
+    }
+}
+
+/// Something outside gave back time or changed the rules.
+#[derive(Message, Clone, Copy)]
+#[rtype(result = "()")]
+pub(super) enum Notice {
+    /// A booking or hold has ended; called off, it no longer counts towards the caps.
+    Freed { source: Uuid, counts: bool },
+    /// The schedule was changed on this node: read again and tell everybody.
+    Rescheduled,
+    /// Another node changed something, or its word may have been missed: read again.
+    Stale,
+}
+
+impl Handler<Notice> for ExpertActor {
+    type Result = ();
+
+    fn handle(&mut self, notice: Notice, ctx: &mut Context<Self>) {
+        match notice {
+            Notice::Freed { source, counts } => {
+                if !self.flights.is_empty() {
+                    self.news.insert(source, i64::MAX);
+                }
+                if let Some(memory) = &mut self.memory {
+                    memory.free(source, counts);
+                }
+                self.announce();
+                self.wake(ctx);
+            }
+            Notice::Rescheduled => {
+                self.reload(ctx);
+                self.once_read(ctx, |actor, _| actor.announce());
+            }
+            Notice::Stale => {
+                // Words that come from here on need another reading.
+                self.stale.store(false, Ordering::Release);
+                self.reload(ctx);
+                self.once_read(ctx, |actor, _| actor.tell_listeners());
+            }
+        }
+    }
+}

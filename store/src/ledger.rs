@@ -1,0 +1,175 @@
+//! Everything that must agree, side by side: taken time, bookings and their history, events, reminders,
+//! inboxes and messages.
+//!
+//! For whoever checks a house from the outside. The tables are read one after the other, so only a house at
+//! rest gives one picture.
+
+use belfry_domain::Instant;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use crate::{Store, StoreError};
+
+/// The whole house at a glance.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    pub occupancies: Vec<OccupancyLine>,
+    pub bookings: Vec<BookingLine>,
+    pub holds: Vec<HoldLine>,
+    /// By booking and version.
+    pub history: Vec<HistoryLine>,
+    pub events: Vec<EventLine>,
+    pub reminders: Vec<ReminderLine>,
+    /// By user and offset.
+    pub notifications: Vec<NotificationLine>,
+    pub deliveries: Vec<DeliveryLine>,
+}
+
+/// A stretch of somebody's time that is gone, expired holds included.
+#[derive(Clone, Debug, FromRow)]
+pub struct OccupancyLine {
+    pub source_id: Uuid,
+    pub subject_id: Uuid,
+    pub starts_at: Instant,
+    pub ends_at: Instant,
+    pub kind: String,
+    pub expires_at: Option<Instant>,
+}
+
+/// A booking as it stands.
+#[derive(Clone, Debug, FromRow)]
+pub struct BookingLine {
+    pub id: Uuid,
+    pub code: String,
+    pub status: String,
+    pub expert_id: Uuid,
+    pub client_id: Uuid,
+    pub starts_at: Instant,
+    pub ends_at: Instant,
+    pub version: i64,
+    pub created_at: Instant,
+    pub updated_at: Instant,
+}
+
+/// A hold, expired or not.
+#[derive(Clone, Debug, FromRow)]
+pub struct HoldLine {
+    pub id: Uuid,
+    pub expert_id: Uuid,
+    pub client_id: Uuid,
+    pub starts_at: Instant,
+    pub ends_at: Instant,
+    pub expires_at: Instant,
+}
+
+/// One step of a booking's life.
+#[derive(Clone, Debug, FromRow)]
+pub struct HistoryLine {
+    pub booking_id: Uuid,
+    pub version: i64,
+    pub event: String,
+    pub from_status: Option<String>,
+    pub to_status: String,
+}
+
+/// An event and whether it was planned.
+#[derive(Clone, Debug, FromRow)]
+pub struct EventLine {
+    pub id: Uuid,
+    #[sqlx(rename = "type")]
+    pub kind: String,
+    pub subject: String,
+    pub subject_version: i64,
+    pub planned_at: Option<Instant>,
+    pub fault: Option<String>,
+}
+
+/// A reminder, issued or not.
+#[derive(Clone, Debug, FromRow)]
+pub struct ReminderLine {
+    pub booking_id: Uuid,
+    pub offset_minutes: i64,
+    pub starts_at: Instant,
+    pub due_at: Instant,
+    pub issued_at: Option<Instant>,
+}
+
+/// An inbox entry.
+#[derive(Clone, Debug, FromRow)]
+pub struct NotificationLine {
+    pub user_id: Uuid,
+    pub offset: i64,
+    pub event_id: Uuid,
+    pub rule_id: String,
+    pub kind: String,
+}
+
+/// A message to be sent.
+#[derive(Clone, Debug, FromRow)]
+pub struct DeliveryLine {
+    pub event_id: Uuid,
+    pub rule_id: String,
+    pub user_id: Uuid,
+    pub channel: String,
+    pub kind: String,
+    pub status: String,
+}
+
+impl Store {
+    /// Reads every line. For a house of moderate size: nothing is paged.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ledger(&self) -> Result<Ledger, StoreError> {
+        Ok(on_read!(self, |pool| {
+            Ledger {
+                occupancies: sqlx::query_as::<DB, _>(
+                    "SELECT source_id, subject_id, starts_at, ends_at, kind, expires_at FROM occupancies \
+                     ORDER BY subject_id, starts_at",
+                )
+                .fetch_all(pool)
+                .await?,
+                bookings: sqlx::query_as::<DB, _>(
+                    "SELECT id, code, status, expert_id, client_id, starts_at, ends_at, version, created_at, \
+                     updated_at FROM bookings ORDER BY id",
+                )
+                .fetch_all(pool)
+                .await?,
+                holds: sqlx::query_as::<DB, _>(
+                    "SELECT id, expert_id, client_id, starts_at, ends_at, expires_at FROM holds ORDER BY id",
+                )
+                .fetch_all(pool)
+                .await?,
+                history: sqlx::query_as::<DB, _>(
+                    "SELECT booking_id, version, event, from_status, to_status FROM booking_history \
+                     ORDER BY booking_id, version",
+                )
+                .fetch_all(pool)
+                .await?,
+                events: sqlx::query_as::<DB, _>(
+                    "SELECT id, type, subject, subject_version, planned_at, fault FROM events \
+                     ORDER BY subject, subject_version, id",
+                )
+                .fetch_all(pool)
+                .await?,
+                reminders: sqlx::query_as::<DB, _>(
+                    "SELECT booking_id, offset_minutes, starts_at, due_at, issued_at FROM reminders \
+                     ORDER BY booking_id, due_at",
+                )
+                .fetch_all(pool)
+                .await?,
+                notifications: sqlx::query_as::<DB, _>(
+                    r#"SELECT user_id, "offset", event_id, rule_id, kind FROM notifications
+                       ORDER BY user_id, "offset""#,
+                )
+                .fetch_all(pool)
+                .await?,
+                deliveries: sqlx::query_as::<DB, _>(
+                    "SELECT event_id, rule_id, user_id, channel, kind, status FROM deliveries ORDER BY id",
+                )
+                .fetch_all(pool)
+                .await?,
+            }
+        }))
+    }
+}
