@@ -8,6 +8,8 @@ mod delivery;
 mod engine;
 /// The inbox.
 mod inbox;
+/// What a house at rest must look like in its tables.
+mod ledger;
 /// Live connections.
 mod live;
 /// Mail over a real connection to a mail server.
@@ -18,6 +20,8 @@ mod outbox;
 mod planning;
 /// Reminders, missed bookings and vanishing notifications as people see them.
 mod reminder;
+/// Many at once for the same time: one has it, nobody is lied to.
+mod race;
 /// The clockwork: reminders, missed bookings, holds, archive.
 mod scheduler;
 /// A house with a planner, a bus that is written down, and a channel that does as it is told.

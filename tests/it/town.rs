@@ -6,8 +6,12 @@ use std::sync::Arc;
 
 use belfry::config::Settings;
 use belfry::house::{House, Options};
+use belfry::secret::Secret;
+use belfry::token::Tokens;
 use belfry_actors::{Clock, ManualClock};
 use belfry_domain::Instant;
+use belfry_domain::account::{Account, Role};
+use belfry_domain::id::UserId;
 use belfry_store::Store;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -26,6 +30,8 @@ pub struct Town {
     redis: Option<String>,
     http: reqwest::Client,
     numbered: std::cell::Cell<u32>,
+    /// Started for one question.
+    spare: std::cell::RefCell<Vec<House>>,
 }
 
 /// Somebody at the door of one node, signed in or not.
@@ -54,8 +60,24 @@ impl Town {
         Self::open_with(fresh, |_| {}).await
     }
 
+    /// Two nodes that hear each other where there is Redis, whatever the engine.
+    pub async fn open_two(fresh: &Fresh) -> Self {
+        let mut town = Self::closed(fresh, |_| {});
+        town.redis = std::env::var("BELFRY_TEST_REDIS_URL").ok();
+        town.add_node().await;
+        town.add_node().await;
+        town
+    }
+
     /// As [`Town::open`] with other settings.
     pub async fn open_with(fresh: &Fresh, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut town = Self::closed(fresh, change);
+        town.add_node().await;
+        town
+    }
+
+    /// No node yet.
+    fn closed(fresh: &Fresh, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::defaults().unwrap();
         settings.limits.enabled = false;
         change(&mut settings);
@@ -63,7 +85,7 @@ impl Town {
         let redis = (fresh.store.engine() == "postgres")
             .then(|| std::env::var("BELFRY_TEST_REDIS_URL").ok())
             .flatten();
-        let mut town = Self {
+        Self {
             store: fresh.store.clone(),
             clock,
             nodes: Vec::new(),
@@ -71,26 +93,34 @@ impl Town {
             redis,
             http: reqwest::Client::new(),
             numbered: std::cell::Cell::new(0),
-        };
-        town.add_node().await;
-        town
+            spare: std::cell::RefCell::default(),
+        }
+    }
+
+    /// Whether the nodes hear each other.
+    pub fn has_redis(&self) -> bool {
+        self.redis.is_some()
     }
 
     /// Starts one more node over the same store. Only nodes with Redis between them hear each other.
     pub async fn add_node(&mut self) {
-        let options = Options {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            data_dir: PathBuf::new(),
-            database_url: None,
-            redis_url: self.redis.clone().map(belfry::secret::Secret::new),
-            settings: self.settings.clone(),
-        };
+        let options = self.options(self.redis.clone());
         let clock: Arc<dyn Clock> = self.clock.clone();
         self.nodes.push(
             House::start(options, self.store.clone(), clock)
                 .await
                 .unwrap(),
         );
+    }
+
+    fn options(&self, redis: Option<String>) -> Options {
+        Options {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            data_dir: PathBuf::new(),
+            database_url: None,
+            redis_url: redis.map(Secret::new),
+            settings: self.settings.clone(),
+        }
     }
 
     /// What the clock shows.
@@ -126,6 +156,45 @@ impl Town {
         let session = person.post("/auth/register", body).await.expect(201);
         person.sign_in_as(&session);
         person
+    }
+
+    /// So many new people with tokens, none of whom can log in: hashing that many passwords takes longer
+    /// than most tests. They knock at the doors in turn.
+    pub async fn crowd(&self, size: usize) -> Vec<Person> {
+        let secret = self.store.setting_or_insert("auth.secret", "").await;
+        let tokens = Tokens::new(Secret::new(secret.unwrap()));
+        let mut tx = self.store.begin().await.unwrap();
+        let mut crowd = Vec::with_capacity(size);
+        for place in 0..size {
+            let id = UserId::at(self.now());
+            let account = Account {
+                id,
+                email: format!("{id}@belfry.test"),
+                name: format!("Guest {place}"),
+                role: Role::User,
+                branch_id: None,
+                phone: None,
+                gender: None,
+                description: String::new(),
+                locale: "en".to_owned(),
+                time_zone: chrono_tz::UTC,
+                avatar_tag: None,
+                email_verified: true,
+                disabled: false,
+                auth_epoch: 1,
+                version: 1,
+                created_at: self.now(),
+            };
+            let inserted = belfry_store::account::insert(&mut tx, &account, "").await;
+            assert!(inserted.unwrap());
+            let mut person = self.stranger_at(place % self.nodes.len());
+            person.id = id.to_string();
+            person.email.clone_from(&account.email);
+            person.token = Some(tokens.access(&account, 24 * 60, self.now()));
+            crowd.push(person);
+        }
+        tx.commit().await.unwrap();
+        crowd
     }
 
     /// A new administrator.
@@ -180,7 +249,7 @@ impl Town {
         belfry_store::account::govern(&mut tx, id, Some(role), None, branch, self.now())
             .await
             .unwrap();
-        if role == belfry_domain::account::Role::Expert {
+        if role == Role::Expert {
             let rules = &self.settings.booking.rules;
             belfry_store::expert::insert(&mut tx, id, chrono_tz::UTC, rules, self.now())
                 .await
@@ -197,9 +266,21 @@ impl Town {
         person
     }
 
+    /// Starts of the free slots as a node offers them that has just read everything.
+    pub async fn read_afresh(&self, expert: &Person, from: &str, days: u16) -> Vec<String> {
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let house = House::start(self.options(None), self.store.clone(), clock);
+        let house = house.await.unwrap();
+        let mut door = self.stranger();
+        door.base = format!("http://{}", house.address);
+        let slots = door.slots(expert, from, days).await;
+        self.spare.borrow_mut().push(house);
+        slots
+    }
+
     /// Takes every node down.
     pub async fn close(self) {
-        for node in self.nodes {
+        for node in self.nodes.into_iter().chain(self.spare.into_inner()) {
             node.stop().await;
         }
     }
