@@ -6,6 +6,8 @@ mod booking;
 mod delivery;
 /// A fresh store for every test, on either engine.
 mod engine;
+/// Repeated wishes, and the first answer to them.
+mod idempotency;
 /// The inbox.
 mod inbox;
 /// What a house at rest must look like in its tables.
