@@ -31,6 +31,7 @@ if cargo nextest --version >/dev/null 2>&1; then
   cargo nextest run --workspace --profile "$([[ -n ${CI:-} ]] && echo ci || echo default)"
 else
   # The integration tests last: their summary is the one that counts.
-  cargo test --workspace --lib --bins --quiet
-  cargo test --test it
+  cargo test --workspace --exclude belfry --tests --quiet
+  cargo test -p belfry --lib --bins --quiet
+  cargo test -p belfry --test it
 fi

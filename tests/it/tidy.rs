@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 mod schema;
 
 /// Where people read Rust, and where they read what the browser gets.
-const RUST: [&str; 6] = [
+const RUST: [&str; 7] = [
     "src",
     "domain/src",
     "store/src",
     "actors/src",
+    "domain/tests",
     "tests/it",
     "benches",
 ];
