@@ -20,10 +20,10 @@ mod mail;
 mod outbox;
 /// Every event is told once, in order, to both sides.
 mod planning;
-/// Reminders, missed bookings and vanishing notifications as people see them.
-mod reminder;
 /// Many at once for the same time: one has it, nobody is lied to.
 mod race;
+/// Reminders, missed bookings and vanishing notifications as people see them.
+mod reminder;
 /// The clockwork: reminders, missed bookings, holds, archive.
 mod scheduler;
 /// A house with a planner, a bus that is written down, and a channel that does as it is told.
