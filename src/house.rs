@@ -13,6 +13,7 @@ use actix_web::web::Data;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use belfry_actors::cache::SlotCache;
 use belfry_actors::courier::{Courier, CourierSettings};
 use belfry_actors::expert::{BookingRules, Committed};
 use belfry_actors::planner::{Desk, Planner};
@@ -27,6 +28,7 @@ use redis::aio::ConnectionManager;
 use tokio::task::JoinHandle;
 
 use crate::bus::{InProcessBus, RedisBus};
+use crate::cache::RedisSlotCache;
 use crate::channel;
 use crate::config::Settings;
 use crate::http::auth::Gate;
@@ -139,18 +141,23 @@ impl House {
             let planner = planner.clone();
             Arc::new(move || planner.nudge())
         };
+        let shared = shared(redis).await?;
+        let cache = shared.clone().map(RedisSlotCache::new);
         let experts = Experts::new(
             supervisor.clone(),
             booking_rules(&settings),
             committed.clone(),
+            cache.map(|cache| Arc::new(cache) as Arc<dyn SlotCache>),
         );
         let nudge = Nudge::default();
-        let scheduler = start_scheduler(&settings, &world, &committed, &nudge)?;
+        let sweep = Sweep::new(world.clone(), retention(&settings), committed.clone());
+        let sweep = sweep.telling(experts.clone());
+        let scheduler = start_scheduler(&settings, &world, sweep, &nudge)?;
 
         let gate = Gate::new(world.clone(), tokens.clone());
         let live = live(&settings, &supervisor, &tokens, &gate);
         let app = Data::new(App {
-            limiter: Limiter::new(&settings.limits, shared_limits(redis).await?),
+            limiter: Limiter::new(&settings.limits, shared),
             passwords: Passwords::new(2)?,
             content_security_policy: pages::content_security_policy(),
             world: world.clone(),
@@ -242,18 +249,20 @@ fn booking_rules(settings: &Settings) -> BookingRules {
     }
 }
 
-fn start_scheduler(
-    settings: &Settings,
-    world: &World,
-    committed: &Committed,
-    nudge: &Nudge,
-) -> Result<Addr<Scheduler>> {
-    let retention = Retention {
+fn retention(settings: &Settings) -> Retention {
+    Retention {
         bookings_days: settings.retention.bookings_days,
         read_notifications_days: settings.retention.read_notifications_days,
         logs_days: settings.retention.logs_days,
-    };
-    let sweep = Sweep::new(world.clone(), retention, committed.clone());
+    }
+}
+
+fn start_scheduler(
+    settings: &Settings,
+    world: &World,
+    sweep: Sweep,
+    nudge: &Nudge,
+) -> Result<Addr<Scheduler>> {
     let cron = settings
         .scheduler
         .sweep
@@ -277,7 +286,8 @@ fn live(settings: &Settings, supervisor: &Supervisor, tokens: &Tokens, gate: &Ga
     Live::new(supervisor.clone(), tickets, check_token)
 }
 
-async fn shared_limits(redis: Option<&str>) -> Result<Option<ConnectionManager>> {
+/// The connection for limits and the slot cache, which all nodes share.
+async fn shared(redis: Option<&str>) -> Result<Option<ConnectionManager>> {
     let Some(url) = redis else { return Ok(None) };
     let config = redis::aio::ConnectionManagerConfig::new()
         .set_connection_timeout(Some(Duration::from_secs(2)))

@@ -2,6 +2,8 @@
 
 /// The bus between nodes.
 pub mod bus;
+/// The slot cache in Redis.
+mod cache;
 /// Ways to reach people outside the house.
 pub mod channel;
 /// The command line.

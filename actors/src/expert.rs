@@ -21,6 +21,7 @@ use belfry_store::booking::Decided;
 use tokio::time::error::Elapsed;
 use uuid::Uuid;
 
+use crate::cache::SlotCache;
 use crate::{Busy, Supervisor, World};
 
 /// What experts do for callers: the handle to all expert actors of this node.
@@ -86,6 +87,7 @@ pub struct ExpertActor {
     id: UserId,
     /// Whether a word that memory is behind stands in the mailbox; one is enough for many.
     stale: Arc<AtomicBool>,
+    cache: Option<Arc<dyn SlotCache>>,
     world: World,
     supervisor: Supervisor,
     rules: BookingRules,
@@ -116,11 +118,13 @@ impl ExpertActor {
         id: UserId,
         supervisor: Supervisor,
         rules: BookingRules,
+        cache: Option<Arc<dyn SlotCache>>,
         stale: Arc<AtomicBool>,
     ) -> Self {
         Self {
             id,
             stale,
+            cache,
             world: supervisor.world().clone(),
             supervisor,
             rules,
@@ -305,6 +309,14 @@ impl ExpertActor {
         let flight = Flight::of(&job.want, memory, self.reading);
         let number = flight.number;
         let work = flight::run(&job, memory, &self.rules, self.world.clone(), now);
+        let (cache, id) = (self.cache.clone(), self.id);
+        let work = async move {
+            let landed = work.await;
+            if let (Ok(Ok(_)), Some(cache)) = (&landed, cache) {
+                cache.bump(id).await;
+            }
+            landed
+        };
         self.flights.push(flight);
         // A task of its own: it holds a connection, which a reading that everything else waits for may need.
         let flying = actix::spawn(tokio::time::timeout(STORE_TIMEOUT, work));

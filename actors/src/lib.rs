@@ -2,6 +2,8 @@
 
 /// Messages between nodes.
 pub mod bus;
+/// Answers about free slots that several nodes share.
+pub mod cache;
 /// A way to reach people outside the house.
 pub mod channel;
 /// The only reader of the time of day.

@@ -18,7 +18,7 @@ use chrono::TimeDelta;
 use metrics::{counter, gauge};
 use serde_json::Value;
 
-use crate::World;
+use crate::{Experts, World};
 
 /// Rows per statement.
 const BATCH: i64 = 200;
@@ -68,6 +68,7 @@ pub struct Sweep {
     world: World,
     retention: Retention,
     appended: Appended,
+    experts: Option<Experts>,
 }
 
 impl Sweep {
@@ -77,7 +78,14 @@ impl Sweep {
             world,
             retention,
             appended,
+            experts: None,
         }
+    }
+
+    /// Lets the experts of this node know whose time a sweep gave back.
+    pub fn telling(mut self, experts: Experts) -> Self {
+        self.experts = Some(experts);
+        self
     }
 
     /// A full sweep at `now`: every step of the house's clockwork, each on its own. A step that fails is
@@ -216,7 +224,12 @@ impl Sweep {
                         .change_booking(*id, None, decide, now)
                         .await
                     {
-                        Ok(Ok(_)) => missed += 1,
+                        Ok(Ok(after)) => {
+                            missed += 1;
+                            if let Some(experts) = &self.experts {
+                                experts.stepped(&after).await;
+                            }
+                        }
                         // Somebody answered it meanwhile.
                         Ok(Err(refused)) => tracing::debug!(booking = %id, %refused, "not missed"),
                         Err(error @ StoreError::Unavailable(_)) => return Err(error),

@@ -172,7 +172,7 @@ pub async fn govern_person(
     belfry_store::audit::append(&mut tx, &entry).await?;
     tx.commit().await?;
     app.gate.forget(id.0);
-    app.experts.rescheduled(id.0);
+    app.experts.rescheduled(id.0).await;
     if input.disabled == Some(true) {
         app.supervisor.disable(id.0);
     }

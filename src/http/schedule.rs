@@ -171,7 +171,7 @@ pub async fn put(
     {
         return Err(Problem::new("stale"));
     }
-    app.experts.rescheduled(id.0);
+    app.experts.rescheduled(id.0).await;
     show(&app, id.0).await
 }
 
@@ -217,7 +217,7 @@ pub async fn put_override(
     faults.extend(day.validate());
     faults.check()?;
     app.world.store.put_override(id.0, &day).await?;
-    app.experts.rescheduled(id.0);
+    app.experts.rescheduled(id.0).await;
     Ok(HttpResponse::Ok().json(OverrideOut::from(day)))
 }
 
@@ -239,7 +239,7 @@ pub async fn delete_override(
     {
         return Err(Problem::new("not-found"));
     }
-    app.experts.rescheduled(id.0);
+    app.experts.rescheduled(id.0).await;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -308,7 +308,7 @@ pub async fn create_time_off(
             reason,
         };
         app.world.store.insert_time_off(id.0, &entry, now).await?;
-        app.experts.rescheduled(id.0);
+        app.experts.rescheduled(id.0).await;
         Ok(crate::http::idempotency::Created::new(&TimeOffOut::from(
             entry,
         )))
@@ -332,7 +332,7 @@ pub async fn delete_time_off(
     if !app.world.store.delete_time_off(id.0, entry).await? {
         return Err(Problem::new("not-found"));
     }
-    app.experts.rescheduled(id.0);
+    app.experts.rescheduled(id.0).await;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -2,6 +2,8 @@
 
 /// Bookings: the main story and its refusals.
 mod booking;
+/// Free slots where the expert's actor is not.
+mod cache;
 /// Claimed once, settled once, tried again, never lost from sight.
 mod delivery;
 /// A fresh store for every test, on either engine.
@@ -28,6 +30,8 @@ mod reminder;
 mod scheduler;
 /// A house with a planner, a bus that is written down, and a channel that does as it is told.
 mod spine;
+/// The main story as both sides hear of it.
+mod story;
 /// The rules of the house that a test can hold.
 mod tidy;
 /// A whole house behind its real door, and people who knock.

@@ -158,43 +158,18 @@ impl Town {
         person
     }
 
-    /// So many new people with tokens, none of whom can log in: hashing that many passwords takes longer
-    /// than most tests. They knock at the doors in turn.
+    /// So many new people with tokens, as [`guests`]. They knock at the doors in turn.
     pub async fn crowd(&self, size: usize) -> Vec<Person> {
-        let secret = self.store.setting_or_insert("auth.secret", "").await;
-        let tokens = Tokens::new(Secret::new(secret.unwrap()));
-        let mut tx = self.store.begin().await.unwrap();
-        let mut crowd = Vec::with_capacity(size);
-        for place in 0..size {
-            let id = UserId::at(self.now());
-            let account = Account {
-                id,
-                email: format!("{id}@belfry.test"),
-                name: format!("Guest {place}"),
-                role: Role::User,
-                branch_id: None,
-                phone: None,
-                gender: None,
-                description: String::new(),
-                locale: "en".to_owned(),
-                time_zone: chrono_tz::UTC,
-                avatar_tag: None,
-                email_verified: true,
-                disabled: false,
-                auth_epoch: 1,
-                version: 1,
-                created_at: self.now(),
-            };
-            let inserted = belfry_store::account::insert(&mut tx, &account, "").await;
-            assert!(inserted.unwrap());
+        let guests = guests(&self.store, size, self.now()).await;
+        let crowd = guests.into_iter().enumerate().map(|(place, guest)| {
+            let (account, token) = guest;
             let mut person = self.stranger_at(place % self.nodes.len());
-            person.id = id.to_string();
-            person.email.clone_from(&account.email);
-            person.token = Some(tokens.access(&account, 24 * 60, self.now()));
-            crowd.push(person);
-        }
-        tx.commit().await.unwrap();
-        crowd
+            person.id = account.id.to_string();
+            person.email = account.email;
+            person.token = Some(token);
+            person
+        });
+        crowd.collect()
     }
 
     /// A new administrator.
@@ -284,6 +259,43 @@ impl Town {
             node.stop().await;
         }
     }
+}
+
+/// So many new people with tokens for a day, none of whom can log in: hashing that many passwords takes
+/// longer than most tests.
+pub async fn guests(store: &Store, size: usize, now: Instant) -> Vec<(Account, String)> {
+    let secret = uuid::Uuid::new_v4().to_string();
+    let secret = store.setting_or_insert("auth.secret", &secret).await;
+    let tokens = Tokens::new(Secret::new(secret.unwrap()));
+    let mut tx = store.begin().await.unwrap();
+    let mut guests = Vec::with_capacity(size);
+    for place in 0..size {
+        let id = UserId::at(now);
+        let account = Account {
+            id,
+            email: format!("{id}@belfry.test"),
+            name: format!("Guest {place}"),
+            role: Role::User,
+            branch_id: None,
+            phone: None,
+            gender: None,
+            description: String::new(),
+            locale: "en".to_owned(),
+            time_zone: chrono_tz::UTC,
+            avatar_tag: None,
+            email_verified: true,
+            disabled: false,
+            auth_epoch: 1,
+            version: 1,
+            created_at: now,
+        };
+        let inserted = belfry_store::account::insert(&mut tx, &account, "").await;
+        assert!(inserted.unwrap());
+        let token = tokens.access(&account, 24 * 60, now);
+        guests.push((account, token));
+    }
+    tx.commit().await.unwrap();
+    guests
 }
 
 impl Person {

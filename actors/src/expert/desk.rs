@@ -23,6 +23,7 @@ use super::mailbox::{Ask, GetSlots, NextFree, Notice};
 use super::slots::{SlotQuery, SlotsAnswer};
 use super::{Busy, ExpertActor, Refused, World};
 use crate::Supervisor;
+use crate::cache::SlotCache;
 
 /// Longest a caller waits in line.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -48,6 +49,7 @@ pub struct Experts {
     supervisor: Supervisor,
     rules: BookingRules,
     committed: Committed,
+    cache: Option<Arc<dyn SlotCache>>,
     directory: Arc<DashMap<UserId, Entry>>,
 }
 
@@ -68,20 +70,28 @@ impl Entry {
 }
 
 impl Experts {
-    /// Experts of the supervisor's world; the supervisor hears other nodes for them.
-    pub fn new(supervisor: Supervisor, rules: BookingRules, committed: Committed) -> Self {
+    /// Experts of the supervisor's world; the supervisor hears other nodes for them. `cache` is shared with
+    /// those nodes, if there are any.
+    pub fn new(
+        supervisor: Supervisor,
+        rules: BookingRules,
+        committed: Committed,
+        cache: Option<Arc<dyn SlotCache>>,
+    ) -> Self {
         let experts = Self {
             world: supervisor.world().clone(),
             supervisor: supervisor.clone(),
             rules,
             committed,
+            cache,
             directory: Arc::default(),
         };
         supervisor.serve_experts(experts.clone());
         experts
     }
 
-    /// Free slots, from the actor's memory.
+    /// Free slots: from the memory of the expert's actor where it lives here, else from the cache, else from
+    /// an actor that reads for it.
     ///
     /// # Errors
     /// `NoExpert`, `Busy`.
@@ -90,7 +100,33 @@ impl Experts {
         expert: UserId,
         query: SlotQuery,
     ) -> Result<Arc<SlotsAnswer>, Refused> {
-        self.ask(expert, || GetSlots(query.clone())).await?
+        let elsewhere = |_: &&Arc<dyn SlotCache>| !self.lives_here(expert);
+        let Some(cache) = self.cache.as_ref().filter(elsewhere) else {
+            return self.ask(expert, || GetSlots(query.clone())).await?;
+        };
+        let question = query.text();
+        let found = cache.get(expert, &question).await;
+        let looked = std::time::Instant::now();
+        let now = self.world.clock.now();
+        if let Some(answer) = found.answer
+            && now <= answer.good_until
+        {
+            return Ok(Arc::new(answer));
+        }
+        let answer = self.ask(expert, || GetSlots(query.clone())).await??;
+        // What was read before the version was looked up may be older than the version.
+        if let Some(version) = found.version
+            && answer.read_at.is_some_and(|read| read >= looked)
+        {
+            cache.put(expert, &version, &question, &answer, now).await;
+        }
+        Ok(answer)
+    }
+
+    /// Whether the expert's actor is on this node.
+    pub fn lives_here(&self, expert: UserId) -> bool {
+        let entry = self.directory.get(&expert);
+        entry.is_some_and(|entry| entry.actor.connected())
     }
 
     /// When the expert is free next, for the default length.
@@ -148,7 +184,7 @@ impl Experts {
         };
         let released = self.world.store.release_hold(id, client).await?;
         if released {
-            self.freed(hold.expert_id, id.uuid(), false);
+            self.freed(hold.expert_id, id.uuid(), false).await;
         }
         Ok(released)
     }
@@ -203,10 +239,7 @@ impl Experts {
             .store
             .change_booking(id, expected, decide, now)
             .await??;
-        if !after.status.is_open() {
-            let counts = matches!(after.status, Status::Completed | Status::Missed);
-            self.freed(after.expert.id, id.uuid(), counts);
-        }
+        self.stepped(&after).await;
         (self.committed)();
         Ok(after)
     }
@@ -306,8 +339,17 @@ impl Experts {
         Ok(TimeDelta::minutes(minutes))
     }
 
+    /// A booking took a step outside these hands, such as by the sweep: its time is free if it has ended.
+    pub async fn stepped(&self, after: &Booking) {
+        if !after.status.is_open() {
+            let counts = matches!(after.status, Status::Completed | Status::Missed);
+            self.freed(after.expert.id, after.id.uuid(), counts).await;
+        }
+    }
+
     /// The schedule was changed here: slots follow at once, on every node.
-    pub fn rescheduled(&self, expert: UserId) {
+    pub async fn rescheduled(&self, expert: UserId) {
+        self.bump(expert).await;
         self.notify(expert, Notice::Rescheduled);
     }
 
@@ -328,8 +370,16 @@ impl Experts {
         }
     }
 
-    fn freed(&self, expert: UserId, source: uuid::Uuid, counts: bool) {
+    async fn freed(&self, expert: UserId, source: uuid::Uuid, counts: bool) {
+        self.bump(expert).await;
         self.notify(expert, Notice::Freed { source, counts });
+    }
+
+    /// Before anybody hears of a change: answers kept so far are out of date.
+    async fn bump(&self, expert: UserId) {
+        if let Some(cache) = &self.cache {
+            cache.bump(expert).await;
+        }
     }
 
     fn notify(&self, expert: UserId, notice: Notice) {
@@ -368,11 +418,12 @@ impl Experts {
         }
         let start = || {
             let (supervisor, rules) = (self.supervisor.clone(), self.rules.clone());
+            let cache = self.cache.clone();
             let stale = Arc::<AtomicBool>::default();
             let told = stale.clone();
             let arbiter = self.supervisor.arbiter(expert.uuid());
             let actor = ExpertActor::start_in_arbiter(arbiter, move |_| {
-                ExpertActor::new(expert, supervisor, rules, told)
+                ExpertActor::new(expert, supervisor, rules, cache, told)
             });
             Entry { actor, stale }
         };

@@ -19,6 +19,8 @@ use crate::World;
 
 /// Everything needed to answer without the database.
 pub(super) struct Memory {
+    /// Everything committed before this moment is known.
+    pub read_at: std::time::Instant,
     pub expert: Expert,
     pub schedule: Schedule,
     /// In order of start; never overlapping, since the database does not let them.
@@ -32,6 +34,7 @@ pub(super) struct Memory {
 impl Memory {
     /// Reads it from the store; `None` when there is no such expert.
     pub async fn read(world: World, id: UserId) -> Result<Option<Self>, StoreError> {
+        let read_at = std::time::Instant::now();
         let now = world.clock.now();
         let Some(expert) = world.store.expert(id).await? else {
             return Ok(None);
@@ -52,6 +55,7 @@ impl Memory {
             .into_iter()
             .collect();
         let mut memory = Self {
+            read_at,
             expert,
             schedule,
             occupied,
@@ -163,6 +167,11 @@ impl Memory {
             self.counted_by.remove(&source.into());
         }
         self.derive();
+    }
+
+    /// When the next hold expires.
+    pub fn next_expiry(&self) -> Option<Instant> {
+        self.occupied.iter().filter_map(|o| o.expires_at).min()
     }
 
     /// Drops holds that have expired; `true` if there were any.

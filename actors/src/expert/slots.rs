@@ -26,6 +26,20 @@ pub struct SlotQuery {
     pub minutes: Option<u16>,
 }
 
+impl SlotQuery {
+    /// The same text for the same question, on every node.
+    pub(super) fn text(&self) -> String {
+        let or_own = |value: Option<String>| value.unwrap_or_else(|| "own".to_owned());
+        format!(
+            "{}/{}/{}/{}",
+            or_own(self.from.map(|date| date.to_string())),
+            self.days,
+            or_own(self.time_zone.map(|zone| zone.name().to_owned())),
+            or_own(self.minutes.map(|minutes| minutes.to_string())),
+        )
+    }
+}
+
 /// An answer, ready to be sent.
 #[derive(Clone, Debug)]
 pub struct SlotsAnswer {
@@ -35,6 +49,8 @@ pub struct SlotsAnswer {
     pub etag: String,
     /// Afterwards time alone may have changed the answer.
     pub good_until: Instant,
+    /// Everything committed before this moment is in it; `None` when nobody knows.
+    pub read_at: Option<std::time::Instant>,
 }
 
 #[derive(Serialize)]
@@ -99,11 +115,12 @@ impl SlotsAnswer {
             etag: format!("\"{:016x}\"", hasher.finish()),
             body,
             good_until: good_until(memory, first, zone, now),
+            read_at: Some(memory.read_at),
         }
     }
 }
 
-/// The first slot goes when its notice begins; the horizon moves at the expert's midnight, and "today" at
+/// The first slot goes when its notice begins, a held one comes back when its hold expires; the horizon moves at the expert's midnight, and "today" at
 /// the asker's.
 fn good_until(memory: &Memory, first: Option<Instant>, zone: Tz, now: Instant) -> Instant {
     let own = memory.schedule.time_zone;
@@ -111,5 +128,7 @@ fn good_until(memory: &Memory, first: Option<Instant>, zone: Tz, now: Instant) -
     let notice = TimeDelta::minutes(i64::from(memory.schedule.rules.min_notice_minutes));
     let last = TimeDelta::microseconds(1);
     let rolls_over = midnight(own).min(midnight(zone)) - last;
+    let expires = memory.next_expiry().map_or(rolls_over, |at| at - last);
+    let rolls_over = rolls_over.min(expires);
     first.map_or(rolls_over, |first| rolls_over.min(first - notice.max(last)))
 }
