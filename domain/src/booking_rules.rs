@@ -6,7 +6,7 @@ use crate::field::FieldError;
 
 /// The slot rules of one expert. The defaults are what a new expert starts with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct BookingRules {
     /// The lengths on offer, in minutes; the first is the one meant when none is named.
     pub minutes: Vec<u16>,

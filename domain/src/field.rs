@@ -20,6 +20,8 @@ impl FieldError {
     pub const TOO_SHORT: &'static str = "too_short";
     /// A text or list is longer than allowed.
     pub const TOO_LONG: &'static str = "too_long";
+    /// No such member is known here.
+    pub const UNKNOWN_FIELD: &'static str = "unknown_field";
     /// A number or instant lies outside its limits.
     pub const OUT_OF_RANGE: &'static str = "out_of_range";
     /// The value does not have the form it should have, or contradicts another one.

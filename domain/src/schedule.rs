@@ -48,6 +48,7 @@ impl From<chrono::Weekday> for Weekday {
 /// A stretch of working time on one date: from a time on the clock until another. An end that is not after the start
 /// lies on the next date, so `22:00` until `02:00` runs over midnight and `09:00` until `09:00` is a whole day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Hours {
     /// The start; never `24:00`.
     pub from: WallTime,
@@ -71,6 +72,7 @@ impl Hours {
 
 /// Working hours that come back every week.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Window {
     /// The day of the week on which it starts.
     pub weekday: Weekday,

@@ -8,7 +8,7 @@ use belfry_domain::booking::{Actor, Booking, BookingError, Hold, Mode, Party, Si
 
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{BookingId, HoldId, UserId};
-use belfry_domain::{text, to_micros};
+use belfry_domain::text;
 use belfry_store::booking::HistoryEntry;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use crate::http::auth::Signed;
 use crate::http::etag::versioned;
 use crate::http::expert::number;
 use crate::http::idempotency::{Created, once};
-use crate::http::input::{Body, Faults, Id};
+use crate::http::input::{Body, Faults, Id, instant};
 use crate::http::problem::Problem;
 
 /// Finding bookings.
@@ -98,7 +98,7 @@ pub async fn hold(
         let minutes = checked_minutes(input.minutes)?;
         let request = HoldRequest {
             client,
-            starts_at: to_micros(input.starts_at),
+            starts_at: instant("/starts_at", input.starts_at)?,
             minutes,
             key,
         };
@@ -155,7 +155,7 @@ pub async fn create(
         let request = BookRequest {
             client,
             holder: caller.id,
-            starts_at: to_micros(input.starts_at),
+            starts_at: instant("/starts_at", input.starts_at)?,
             minutes: checked_minutes(input.minutes)?,
             mode: input.mode,
             note: note.filter(|note| !note.is_empty()),

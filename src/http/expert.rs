@@ -323,6 +323,7 @@ pub fn date(pointer: &str, value: &str) -> Result<NaiveDate, FieldError> {
     use chrono::Datelike;
     NaiveDate::parse_from_str(value, "%Y-%m-%d")
         .ok()
+        .filter(|_| value.len() == 10)
         .filter(|date| (1970..=2200).contains(&date.year()))
         .ok_or_else(|| {
             FieldError::new(

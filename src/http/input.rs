@@ -7,7 +7,9 @@ use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest, web};
 use belfry_domain::field::FieldError;
-use serde::de::DeserializeOwned;
+use belfry_domain::{Instant, to_micros};
+use chrono::{DateTime, Datelike, Utc};
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::http::problem::Problem;
 
@@ -21,35 +23,33 @@ pub struct Body {
 }
 
 impl Body {
-    /// Parses the body as JSON of the shape `T`.
+    /// Parses the body as a JSON object of the shape `T`.
     ///
     /// # Errors
     /// `malformed` for what is not JSON, `validation` with a pointer for what does not fit,
     /// `payload-too-large`, `unsupported-media-type`.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        let bytes = self.bytes()?;
-        let value: serde_json::Value =
-            serde_json::from_slice(bytes).map_err(|_| Problem::new("malformed"))?;
-        serde_path_to_error::deserialize(value).map_err(|error| {
+        let malformed = || Problem::new("malformed");
+        let text = std::str::from_utf8(self.bytes()?).map_err(|_| malformed())?;
+        // Judged as JSON first, so that what is wrong with the form is not hidden by the content. The
+        // shape is read from the text itself: a tree would have dropped members that occur twice.
+        serde_json::from_str::<IgnoredAny>(text).map_err(|_| malformed())?;
+        if !text.trim_start().starts_with('{') {
+            let detail = "A JSON object is expected.";
+            return Err(Problem::field("", FieldError::INVALID, detail));
+        }
+        let mut reader = serde_json::Deserializer::from_str(text);
+        serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let pointer = pointer_of(error.path());
-            let text = error.into_inner().to_string();
-            let (code, pointer) = if let Some(name) = quoted_after(&text, "missing field `") {
-                (FieldError::REQUIRED, format!("{pointer}/{name}"))
-            } else if let Some(name) = quoted_after(&text, "unknown field `") {
-                // The path already ends in the unknown name for maps, and not for structs.
-                let ends = pointer.ends_with(&format!("/{name}"));
-                (
-                    "unknown_field",
-                    if ends {
-                        pointer
-                    } else {
-                        format!("{pointer}/{name}")
-                    },
-                )
-            } else {
-                (FieldError::INVALID, pointer)
-            };
-            Problem::field(&pointer, code, text)
+            let error = error.into_inner();
+            let text = error.to_string();
+            let text = text
+                .rsplit_once(" at line ")
+                .map_or(&*text, |(text, _)| text);
+            if error.is_syntax() && text != "number out of range" {
+                return malformed();
+            }
+            fault(pointer, text).into()
         })
     }
 
@@ -76,16 +76,50 @@ impl Body {
     }
 }
 
+/// The fault in words of serde's.
+fn fault(pointer: String, text: &str) -> FieldError {
+    let named = [
+        ("missing field `", FieldError::REQUIRED),
+        ("unknown field `", FieldError::UNKNOWN_FIELD),
+        ("duplicate field `", FieldError::DUPLICATE),
+    ];
+    for (start, code) in named {
+        if let Some(name) = quoted_after(text, start) {
+            let name = escaped(name);
+            // The path already ends in the name of a member that was being read.
+            let ends = code != FieldError::REQUIRED && pointer.ends_with(&format!("/{name}"));
+            let pointer = if ends {
+                pointer
+            } else {
+                format!("{pointer}/{name}")
+            };
+            return FieldError::new(pointer, code, text);
+        }
+    }
+    let is_number = text.starts_with("invalid value: integer") || text == "number out of range";
+    let code = if is_number {
+        FieldError::OUT_OF_RANGE
+    } else {
+        FieldError::INVALID
+    };
+    FieldError::new(pointer, code, text)
+}
+
 fn pointer_of(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter()
         .map(|segment| match segment {
             Segment::Seq { index } => format!("/{index}"),
-            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-            Segment::Enum { variant } => format!("/{variant}"),
-            Segment::Unknown => String::new(),
+            Segment::Map { key } => format!("/{}", escaped(key)),
+            // The variant is the value, not a place in it.
+            Segment::Enum { .. } | Segment::Unknown => String::new(),
         })
         .collect()
+}
+
+/// A member's name inside a pointer (RFC 6901 §3).
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 fn quoted_after<'a>(text: &'a str, start: &str) -> Option<&'a str> {
@@ -149,22 +183,14 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
+        let reader = serde_urlencoded::Deserializer::new(pairs);
         std::future::ready(
-            web::Query::<T>::from_query(request.query_string())
-                .map(|query| Self(query.into_inner()))
+            serde_path_to_error::deserialize(reader)
+                .map(Self)
                 .map_err(|error| {
-                    let text = error.to_string();
-                    let text = text
-                        .split_once(": ")
-                        .map_or(text.as_str(), |(_, rest)| rest);
-                    let (code, name) = if let Some(name) = quoted_after(text, "missing field `") {
-                        (FieldError::REQUIRED, name)
-                    } else if let Some(name) = quoted_after(text, "unknown field `") {
-                        ("unknown_field", name)
-                    } else {
-                        (FieldError::INVALID, "")
-                    };
-                    Problem::field(&format!("/{name}"), code, text)
+                    let pointer = pointer_of(error.path());
+                    fault(pointer, &error.into_inner().to_string()).into()
                 }),
         )
     }
@@ -186,6 +212,18 @@ impl<T: std::str::FromStr> FromRequest for Id<T> {
                 .map(Self)
                 .ok_or_else(|| Problem::new("not-found")),
         )
+    }
+}
+
+/// Checks an instant; kept with microseconds.
+///
+/// # Errors
+/// `out_of_range` at `pointer` for years that no calendar here reaches.
+pub fn instant(pointer: &str, value: DateTime<Utc>) -> Result<Instant, FieldError> {
+    if (1970..=2200).contains(&value.year()) {
+        Ok(to_micros(value))
+    } else {
+        Err(FieldError::out_of_range(pointer, "1970", "2200"))
     }
 }
 
@@ -236,4 +274,16 @@ where
     T: serde::Deserialize<'de>,
 {
     serde::Deserialize::deserialize(deserializer).map(Some)
+}
+
+/// A member that may be absent but not `null`.
+///
+/// # Errors
+/// When the value does not fit.
+pub fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: serde::Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }

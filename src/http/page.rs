@@ -38,6 +38,8 @@ pub fn cursor<K: DeserializeOwned>(after: Option<&str>) -> Result<Option<K>, Pro
             URL_SAFE_NO_PAD
                 .decode(text)
                 .ok()
+                // PostgreSQL keeps no NUL, so no cursor of ours holds one.
+                .filter(|bytes| !bytes.windows(6).any(|escape| escape == br"\u0000"))
                 .and_then(|bytes| serde_json::from_slice(&bytes).ok())
                 .ok_or_else(|| {
                     Problem::field(

@@ -7,7 +7,7 @@ use belfry_domain::booking_rules::BookingRules;
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{BookingId, TimeOffId, UserId};
 use belfry_domain::schedule::{Hours, Override, Schedule, TimeOff, Window};
-use belfry_domain::{Instant, account, text, to_micros, wall};
+use belfry_domain::{Instant, account, text, wall};
 use belfry_store::schedule::TimeOffEntry;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use crate::http::auth::Signed;
 use crate::http::booking::BookingOut;
 use crate::http::etag::{IfMatch, versioned};
 use crate::http::expert::{PageQuery, date, number, run_expert};
-use crate::http::input::{Body, Faults, Id, Query};
+use crate::http::input::{Body, Faults, Id, Query, instant};
 use crate::http::page::{cursor, limit, page};
 use crate::http::problem::Problem;
 
@@ -282,11 +282,13 @@ pub async fn create_time_off(
     run_expert(&app, &signed, id.0).await?;
     let make = async |_key| {
         let input: TimeOffIn = body.read()?;
-        let span = TimeOff {
-            starts_at: to_micros(input.starts_at),
-            ends_at: to_micros(input.ends_at),
-        };
         let mut faults = Faults::default();
+        let starts_at = faults.take(instant("/starts_at", input.starts_at));
+        let ends_at = faults.take(instant("/ends_at", input.ends_at));
+        let span = TimeOff {
+            starts_at: starts_at.unwrap_or(input.starts_at),
+            ends_at: ends_at.unwrap_or(input.ends_at),
+        };
         faults.extend(span.validate());
         let reason = faults.take_some(input.reason.as_deref(), |v| {
             text::checked("/reason", v, 0, 200, false)

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use belfry_domain::account;
 use belfry_domain::booking::{Actor, Booking, Side, Step};
 use belfry_domain::field::FieldError;
+use belfry_domain::text;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -92,12 +93,13 @@ async fn found(app: &App, input: &LookupIn) -> Result<Booking, Problem> {
             detail,
         )]);
     }
+    let code = faults.take(text::checked("/code", &input.code, 0, 100, false));
     faults.check()?;
-    let code = input.code.trim();
+    let code = code.unwrap_or_default();
     let store = &app.world.store;
     // Whatever does not match looks the same, so that codes cannot be told from guesses.
     let found = store
-        .booking_by_code(code, email.as_deref(), phone.as_deref())
+        .booking_by_code(&code, email.as_deref(), phone.as_deref())
         .await?;
     found.ok_or_else(|| Problem::new("not-found"))
 }

@@ -6,7 +6,7 @@ use belfry_actors::expert::MoveRequest;
 use belfry_domain::booking::{Edit, Mode, Review, Step};
 use belfry_domain::field::FieldError;
 use belfry_domain::id::BookingId;
-use belfry_domain::{text, to_micros};
+use belfry_domain::text;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -18,7 +18,7 @@ use crate::http::auth::Signed;
 use crate::http::etag::IfMatch;
 use crate::http::expert::number;
 use crate::http::idempotency::{Created, once};
-use crate::http::input::{Body, Faults, Id, nullable};
+use crate::http::input::{Body, Faults, Id, instant, nullable};
 use crate::http::problem::Problem;
 
 #[derive(Deserialize, ToSchema)]
@@ -207,7 +207,7 @@ pub async fn reschedule(
     booking.reschedule(side, false, notice, now)?;
     let request = MoveRequest {
         booking,
-        starts_at: to_micros(input.starts_at),
+        starts_at: instant("/starts_at", input.starts_at)?,
         minutes: checked_minutes(input.minutes)?,
         side,
         actor: actor(&signed),
