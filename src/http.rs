@@ -38,6 +38,8 @@ pub mod inbox;
 pub mod input;
 /// What every answer has.
 pub mod layer;
+/// What a caller is still sending when the answer is known.
+pub mod leftover;
 /// Rate limits.
 pub mod limit;
 /// Live connections: WebSocket and its fallback.
@@ -94,20 +96,20 @@ pub fn address(app: &App, request: &HttpRequest) -> String {
         .unwrap_or_default()
 }
 
-/// All routes.
+/// All routes. Each is a resource of its own, so that another method is answered 405 and not 404.
 pub fn routes(config: &mut ServiceConfig) {
     config
         .service(web::scope("/api/v1").configure(api))
-        .route("/healthz", web::get().to(operation::health))
-        .route("/readyz", web::get().to(operation::ready))
-        .route("/metrics", web::get().to(operation::figures))
-        .route("/openapi.json", web::get().to(openapi::get))
-        .route("/asyncapi.json", web::get().to(asyncapi::get))
-        .route("/ws", web::get().to(live::not_upgraded))
-        .route("/docs", web::get().to(openapi::docs))
+        .service(web::resource("/healthz").get(operation::health))
+        .service(web::resource("/readyz").get(operation::ready))
+        .service(web::resource("/metrics").get(operation::figures))
+        .service(web::resource("/openapi.json").get(openapi::get))
+        .service(web::resource("/asyncapi.json").get(asyncapi::get))
+        .service(web::resource("/ws").get(live::not_upgraded))
+        .service(web::resource("/docs").get(openapi::docs))
         .service(openapi::viewer())
-        .route("/problems/{slug}", web::get().to(pages::problem))
-        .route("/static/{path:.*}", web::get().to(pages::file))
+        .service(web::resource("/problems/{slug}").get(pages::problem))
+        .service(web::resource("/static/{path:.*}").get(pages::file))
         .default_service(web::to(pages::app));
 }
 

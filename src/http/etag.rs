@@ -45,8 +45,14 @@ impl FromRequest for IfMatch {
 /// 200 with a single resource and its version.
 pub fn versioned<T: Serialize>(version: i64, body: &T) -> HttpResponse {
     let mut response = HttpResponse::Ok().json(body);
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
+    tag(&mut response, Some(version));
+    response
+}
+
+/// Names the version in the answer; things without one have no tag.
+pub fn tag(response: &mut HttpResponse, version: Option<i64>) {
+    let tag = version.and_then(|version| HeaderValue::from_str(&format!("\"{version}\"")).ok());
+    if let Some(tag) = tag {
         response.headers_mut().insert(ETAG, tag);
     }
-    response
 }

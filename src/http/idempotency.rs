@@ -3,12 +3,14 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use belfry_domain::field::FieldError;
 use belfry_store::idempotency::{IdempotencyKey, NextAction};
 use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::http::App;
+use crate::http::etag::tag;
 use crate::http::input::Body;
 use crate::http::problem::Problem;
 
@@ -33,7 +35,10 @@ impl Created {
     }
 
     fn respond(self) -> HttpResponse {
-        HttpResponseBuilder::new(self.status).json(self.body)
+        let version = self.body["version"].as_i64();
+        let mut response = HttpResponseBuilder::new(self.status).json(self.body);
+        tag(&mut response, version);
+        response
     }
 }
 
@@ -113,7 +118,12 @@ fn key_of(request: &HttpRequest, caller: String) -> Result<Option<IdempotencyKey
     };
     let key = value.to_str().unwrap_or_default().trim();
     if key.is_empty() || key.len() > 255 {
-        return Err(Problem::new("malformed"));
+        let detail = "An Idempotency-Key has 1 to 255 plain characters.";
+        return Err(Problem::field(
+            "/idempotency-key",
+            FieldError::INVALID,
+            detail,
+        ));
     }
     Ok(Some(IdempotencyKey {
         caller,
@@ -127,9 +137,14 @@ fn replay(status: StatusCode, body: String) -> HttpResponse {
     } else {
         "application/problem+json"
     };
-    HttpResponseBuilder::new(status)
+    let version = serde_json::from_str::<serde_json::Value>(&body)
+        .ok()
+        .and_then(|body| body["version"].as_i64());
+    let mut response = HttpResponseBuilder::new(status)
         .content_type(kind)
-        .body(body)
+        .body(body);
+    tag(&mut response, version);
+    response
 }
 
 fn replayed(mut response: HttpResponse) -> HttpResponse {

@@ -5,12 +5,14 @@ use std::time::Instant as Stopwatch;
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use uuid::Uuid;
 
+use crate::http::leftover::Leftover;
 use crate::http::limit::Policy;
 use crate::http::openapi::VIEWER_POLICY;
 use crate::http::problem::{self, Problem};
@@ -36,19 +38,28 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// # Errors
 /// Never by itself: an inner error becomes its answer here.
 pub async fn around<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let started = Stopwatch::now();
+    // HEAD is answered wherever GET is; the body is left out on the way. A stream of events has no end
+    // that could be waited for.
+    if request.method() == Method::HEAD && !request.path().ends_with("/live/events") {
+        request.head_mut().method = Method::GET;
+    }
     let id = accepted_id(&request).unwrap_or_else(|| Uuid::now_v7().to_string());
     request.extensions_mut().insert(RequestId(id.clone()));
     let app = request.app_data::<Data<App>>().cloned();
+    let leftover = Leftover::of(&mut request);
     let response = match allowed(app.as_ref(), request.request()).await {
         Ok(()) => next.call(request).await?.map_into_left_body(),
         Err(problem) => request
             .into_response(problem.error_response())
             .map_into_right_body(),
     };
+    if let Some(leftover) = leftover.filter(|_| response.status().is_client_error()) {
+        leftover.drain().await;
+    }
     let language = problem::language(response.request());
     let mut response = with_problem_body(response, language, &id);
     protect(&mut response, app.as_ref(), &id);
