@@ -1,7 +1,7 @@
 //! Accounts: opening one, signing in and out, the own profile.
 
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use belfry_domain::Instant;
@@ -9,6 +9,7 @@ use belfry_domain::account::{self, Account, AccountError, Role};
 use belfry_domain::event::{Event, EventType};
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{BranchId, UserId, uuid_at};
+use belfry_domain::text;
 use belfry_store::session::Refreshed;
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngCore;
@@ -18,6 +19,7 @@ use utoipa::ToSchema;
 
 use crate::http::App;
 use crate::http::address;
+use crate::http::auth::Signed;
 use crate::http::idempotency::{Created, once};
 use crate::http::input::{Body, Faults};
 use crate::http::limit::Policy;
@@ -221,7 +223,8 @@ pub async fn login(
         .take(Policy::Login, &address(&app, &request))
         .await?;
     let input: LoginIn = body.read()?;
-    let email = input.email.trim().to_lowercase();
+    // Any line of text may be tried; what is no address has no account.
+    let email = text::checked("/email", &input.email, 0, 254, false)?.to_lowercase();
     app.limiter.take(Policy::AccountLogin, &email).await?;
     let found = app.world.store.account_by_email(&email).await?;
     let hash = found.as_ref().map(|(_, hash)| hash.as_str());
@@ -281,14 +284,14 @@ pub async fn refresh(app: Data<App>, body: Body) -> Result<HttpResponse, Problem
     responses((status = 204)), security((), ("bearer" = [])))]
 pub async fn logout(
     app: Data<App>,
-    signed: crate::http::auth::MaybeSigned,
+    request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let input: LogoutIn = body.read()?;
     let now = app.world.clock.now();
     match (input.refresh_token, input.everywhere.unwrap_or(false)) {
         (_, true) => {
-            let account = signed.0.ok_or_else(|| Problem::new("unauthenticated"))?.0;
+            let account = Signed::extract(&request).await?.0;
             app.world.store.log_out_everywhere(account.id, now).await?;
             app.gate.forget(account.id);
         }

@@ -133,22 +133,6 @@ impl FromRequest for Signed {
     }
 }
 
-/// A caller who may or may not be signed in; a bad token is refused all the same.
-pub struct MaybeSigned(pub Option<Signed>);
-
-impl FromRequest for MaybeSigned {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        if bearer(request).is_none() {
-            return Box::pin(std::future::ready(Ok(Self(None))));
-        }
-        let signed = Signed::from_request(request, payload);
-        Box::pin(async move { signed.await.map(|signed| Self(Some(signed))) })
-    }
-}
-
 /// The token of an `Authorization: Bearer` header.
 pub fn bearer(request: &HttpRequest) -> Option<&str> {
     let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;

@@ -395,7 +395,7 @@ pub async fn govern(
         sqlx::query::<DB>(
             "UPDATE users SET role = COALESCE($2, role), disabled = COALESCE($3, disabled), \
                  branch_id = CASE WHEN $4 THEN $5 ELSE branch_id END, \
-                 auth_epoch = auth_epoch + 1, version = version + 1, updated_at = $6 \
+                 auth_epoch = CASE WHEN $7 THEN auth_epoch + 1 ELSE auth_epoch END, version = version + 1, updated_at = $6 \
              WHERE id = $1",
         )
         .bind(id.uuid())
@@ -404,6 +404,9 @@ pub async fn govern(
         .bind(branch.is_some())
         .bind(branch.flatten().map(BranchId::uuid))
         .bind(now)
+        // Roles are read with every call, so a new one needs no new token; a disabled account gets its
+        // old tokens back by no means.
+        .bind(disabled == Some(true))
         .execute(&mut *c)
         .await?;
     });

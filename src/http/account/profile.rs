@@ -1,6 +1,6 @@
 //! The own profile and its picture.
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine;
@@ -17,16 +17,24 @@ use super::UserOut;
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::etag::{IfMatch, versioned};
-use crate::http::input::{Body, Faults, Id, nullable, read_all};
+use crate::http::input::{Body, Faults, Id, given, nullable, read_all};
 use crate::http::problem::Problem;
 
 /// Largest picture, in bytes and in pixels to a side.
 const MOST_AVATAR_BYTES: usize = 2 * 1024 * 1024;
+/// What a picture may be called on the way; what it is, its content tells.
+const DECLARED: [&str; 4] = [
+    "image/png",
+    "image/jpeg",
+    "image/webp",
+    "application/octet-stream",
+];
 const MOST_AVATAR_SIDE: usize = 4096;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProfileIn {
+    #[serde(default, deserialize_with = "given")]
     name: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
@@ -34,15 +42,20 @@ pub struct ProfileIn {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     gender: Option<Option<String>>,
-    description: Option<String>,
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    description: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
     locale: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     time_zone: Option<String>,
 }
 
 /// The caller's own profile.
 #[utoipa::path(get, path = "/api/v1/me", tag = "Accounts", responses((status = 200, body = UserOut)))]
-pub async fn get_me(signed: Signed) -> HttpResponse {
-    versioned(signed.0.version, &UserOut::from(&*signed.0))
+pub async fn get_me(app: Data<App>, signed: Signed) -> Result<HttpResponse, Problem> {
+    // Read afresh: what the gate remembers may be older than an edit made at another node.
+    me_again(&app, signed.0.id).await
 }
 
 /// Changes the caller's own profile; members left out stay as they are.
@@ -65,8 +78,8 @@ pub async fn update_me(
             v.map(|v| text::checked("/gender", &v, 1, 40, false))
                 .transpose()
         }),
-        description: faults.take_some(input.description.as_deref(), |v| {
-            text::checked("/description", v, 0, 2000, true)
+        description: faults.take_some(input.description, |v| {
+            text::checked("/description", &v.unwrap_or_default(), 0, 2000, true)
         }),
         locale: faults.take_some(input.locale.as_deref(), |v| account::locale("/locale", v)),
         time_zone: faults
@@ -105,8 +118,15 @@ async fn me_again(app: &App, id: UserId) -> Result<HttpResponse, Problem> {
 pub async fn set_avatar(
     app: Data<App>,
     signed: Signed,
+    if_match: IfMatch,
+    request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
+    if_match.check(signed.0.version)?;
+    let declared = request.headers().get(CONTENT_TYPE);
+    if declared.is_some_and(|kind| !DECLARED.iter().any(|known| kind == known)) {
+        return Err(Problem::new("unsupported-media-type"));
+    }
     let bytes = read_all(payload.into_inner(), MOST_AVATAR_BYTES).await?;
     let kind = infer::get(&bytes).map(|kind| kind.mime_type());
     let Some(content_type @ ("image/png" | "image/jpeg" | "image/webp")) = kind else {
@@ -136,7 +156,12 @@ pub async fn set_avatar(
 
 /// Removes the caller's picture.
 #[utoipa::path(delete, path = "/api/v1/me/avatar", tag = "Accounts", responses((status = 200, body = UserOut)))]
-pub async fn delete_avatar(app: Data<App>, signed: Signed) -> Result<HttpResponse, Problem> {
+pub async fn delete_avatar(
+    app: Data<App>,
+    signed: Signed,
+    if_match: IfMatch,
+) -> Result<HttpResponse, Problem> {
+    if_match.check(signed.0.version)?;
     app.world
         .store
         .set_avatar(signed.0.id, None, app.world.clock.now())
