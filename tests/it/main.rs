@@ -1,13 +1,19 @@
 //! Every behaviour from the outside, in one binary.
 
+/// Accounts: opening one, staying signed in, getting back in.
+mod account;
 /// Bookings: the main story and its refusals.
 mod booking;
 /// Free slots where the expert's actor is not.
 mod cache;
+/// The public contract: the document and what the server really does are one.
+mod contract;
 /// Claimed once, settled once, tried again, never lost from sight.
 mod delivery;
 /// A fresh store for every test, on either engine.
 mod engine;
+/// Experts: the list, the profile, free slots.
+mod expert;
 /// Repeated wishes, and the first answer to them.
 mod idempotency;
 /// The inbox.
@@ -26,6 +32,8 @@ mod planning;
 mod race;
 /// Reminders, missed bookings and vanishing notifications as people see them.
 mod reminder;
+/// Schedules: week and rules, overrides, time off, agenda.
+mod schedule;
 /// The clockwork: reminders, missed bookings, holds, archive.
 mod scheduler;
 /// A house with a planner, a bus that is written down, and a channel that does as it is told.

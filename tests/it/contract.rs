@@ -1,0 +1,13 @@
+//! The public contract: the document and what the server really does are one.
+
+/// What becomes of bodies, queries and ids that make no sense.
+mod body;
+/// Committed, generated and served are the same document, and every call of it is there.
+mod document;
+/// Who may call what.
+mod rights;
+/// What every answer has.
+mod wire;
+
+/// An id that nothing has.
+const UNKNOWN: &str = "01890000-0000-7000-8000-000000000000";
