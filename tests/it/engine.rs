@@ -51,6 +51,17 @@ impl Fresh {
             remains: Remains::Database { server, name },
         })
     }
+
+    /// The options that let a server process use the same database.
+    pub fn place(&self) -> [String; 2] {
+        match &self.remains {
+            Remains::Folder(folder) => ["--data-dir".to_owned(), folder.display().to_string()],
+            Remains::Database { server, name } => {
+                let (address, _) = server.rsplit_once('/').expect("an address with a database");
+                ["--database-url".to_owned(), format!("{address}/{name}")]
+            }
+        }
+    }
 }
 
 impl Drop for Fresh {

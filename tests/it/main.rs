@@ -8,6 +8,8 @@ mod booking;
 mod cache;
 /// The public contract: the document and what the server really does are one.
 mod contract;
+/// The server process killed under load.
+mod crash;
 /// Claimed once, settled once, tried again, never lost from sight.
 mod delivery;
 /// A fresh store for every test, on either engine.

@@ -160,7 +160,7 @@ impl Town {
 
     /// So many new people with tokens, as [`guests`]. They knock at the doors in turn.
     pub async fn crowd(&self, size: usize) -> Vec<Person> {
-        let guests = guests(&self.store, size, self.now()).await;
+        let guests = guests(&self.store, size, Role::User, self.now()).await;
         let crowd = guests.into_iter().enumerate().map(|(place, guest)| {
             let (account, token) = guest;
             let mut person = self.stranger_at(place % self.nodes.len());
@@ -263,7 +263,12 @@ impl Town {
 
 /// So many new people with tokens for a day, none of whom can log in: hashing that many passwords takes
 /// longer than most tests.
-pub async fn guests(store: &Store, size: usize, now: Instant) -> Vec<(Account, String)> {
+pub async fn guests(
+    store: &Store,
+    size: usize,
+    role: Role,
+    now: Instant,
+) -> Vec<(Account, String)> {
     let secret = uuid::Uuid::new_v4().to_string();
     let secret = store.setting_or_insert("auth.secret", &secret).await;
     let tokens = Tokens::new(Secret::new(secret.unwrap()));
@@ -275,7 +280,7 @@ pub async fn guests(store: &Store, size: usize, now: Instant) -> Vec<(Account, S
             id,
             email: format!("{id}@belfry.test"),
             name: format!("Guest {place}"),
-            role: Role::User,
+            role,
             branch_id: None,
             phone: None,
             gender: None,
