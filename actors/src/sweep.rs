@@ -188,11 +188,9 @@ impl Sweep {
 
     /// Announces every reminder due at `now`, once.
     async fn remind(&self, now: Instant) -> Result<u64, StoreError> {
-        if let Some(due) = self.world.store.next_reminder().await? {
-            let age = (now - due).num_milliseconds().max(0);
-            #[expect(clippy::cast_precision_loss, reason = "milliseconds of an age fit")]
-            gauge!("belfry_reminder_oldest_due_seconds").set(age as f64 / 1000.0);
-        }
+        let due = self.world.store.next_reminder().await?;
+        let late = due.map_or(0, |due| (now - due).num_milliseconds().max(0));
+        gauge!("belfry_reminders_oldest_due_seconds").set(late as f64 / 1000.0);
         let mut announced = 0;
         let outcome = self
             .in_batches(now, async || {
