@@ -135,7 +135,7 @@ async fn a_key_has_1_to_255_characters(fresh: &Fresh) {
     let (expert, client) = (town.expert().await, town.client().await);
     for key in ["", "   ", &"k".repeat(256)] {
         let refused = post(&client, key, "/bookings", &wish(&expert)).await;
-        refused.problem(400, "malformed");
+        refused.problem(422, "validation");
     }
     let longest = post(&client, &"k".repeat(255), "/bookings", &wish(&expert)).await;
     longest.expect(201);
