@@ -72,6 +72,8 @@ impl Close {
 #[derive(Message, Clone, Debug)]
 #[rtype(result = "()")]
 pub enum Push {
+    /// Send this before anything else. What comes earlier is not for this connection.
+    Welcome(Frame),
     /// Send this.
     Frame(Frame),
     /// Say why and end.
@@ -84,7 +86,6 @@ pub struct Session {
     user: UserId,
     to: Recipient<Push>,
     queued: AtomicUsize,
-    welcomed: AtomicBool,
     closing: AtomicBool,
 }
 
@@ -95,7 +96,6 @@ impl Session {
             user,
             to,
             queued: AtomicUsize::new(0),
-            welcomed: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         }
     }
@@ -150,14 +150,10 @@ impl Session {
         self.queued.load(Ordering::Relaxed) < REPLAY_LIMIT
     }
 
-    /// Whether momentary frames may be pushed: not before the welcome, which is always first.
-    pub(crate) fn is_welcomed(&self) -> bool {
-        self.welcomed.load(Ordering::Acquire)
-    }
-
-    /// Pushes the welcome and lets everything else follow.
-    pub(crate) fn welcome(&self, frame: &Frame) {
-        self.push(frame);
-        self.welcomed.store(true, Ordering::Release);
+    /// Hands over the first frame. The transport decides by it what came too early, because only there
+    /// everything passes in one order.
+    pub(crate) fn welcome(&self, frame: Frame) {
+        self.hold(frame.wire().len());
+        self.to.do_send(Push::Welcome(frame));
     }
 }

@@ -169,7 +169,7 @@ impl UserActor {
         member.place = member.place.clamp(0, head.offset);
         member.stage = Stage::Welcomed;
         let frame = Frame::welcome(id, user, head, member.place, heartbeat);
-        member.session.welcome(&frame);
+        member.session.welcome(frame);
         self.told = self.told.max(head.offset);
     }
 
@@ -300,8 +300,9 @@ impl Handler<ToUser> for UserActor {
             }
             ToUser::Heard => {
                 self.heard = true;
+                // Those who still wait will be told where the inbox stands after this moment.
                 for member in &mut self.members {
-                    member.unsure = true;
+                    member.unsure = member.stage != Stage::Waiting;
                 }
                 self.fill(ctx);
                 self.admit_waiting(ctx);

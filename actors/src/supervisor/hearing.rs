@@ -54,9 +54,7 @@ impl Directory {
         match Heard::parse(payload) {
             Heard::Momentary(frame) | Heard::Foreign(frame) => {
                 for session in &entry.sessions {
-                    if session.is_welcomed() {
-                        session.push(&frame);
-                    }
+                    session.push(&frame);
                 }
             }
             Heard::Durable(offset, frame) => entry.actor.do_send(ToUser::Durable(offset, frame)),

@@ -37,6 +37,7 @@ pub async fn stream(live: Data<Live>, request: HttpRequest) -> Result<HttpRespon
         grant,
         after,
         connection: None,
+        welcomed: false,
         lines: sender,
     };
     let body = Body {
@@ -59,6 +60,7 @@ struct Teller {
     after: Option<Offset>,
     /// From the start of the actor to its end.
     connection: Option<Connection>,
+    welcomed: bool,
     lines: mpsc::UnboundedSender<Line>,
 }
 
@@ -107,7 +109,18 @@ impl Handler<Push> for Teller {
 
     fn handle(&mut self, push: Push, ctx: &mut Self::Context) {
         match push {
-            Push::Frame(frame) => self.tell(event(&frame), frame.wire().len(), ctx),
+            Push::Welcome(frame) => {
+                self.welcomed = true;
+                self.tell(event(&frame), frame.wire().len(), ctx);
+            }
+            Push::Frame(frame) if self.welcomed => {
+                self.tell(event(&frame), frame.wire().len(), ctx);
+            }
+            Push::Frame(frame) => {
+                if let Some(connection) = &self.connection {
+                    connection.session().left(frame.wire().len());
+                }
+            }
             Push::Close(why) => {
                 let text = format!(
                     "event: close\ndata: {{\"code\":{},\"reason\":\"{}\"}}\n\n",

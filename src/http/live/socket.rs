@@ -64,6 +64,8 @@ pub struct Socket {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// Until the welcome: nothing is sent before it, and nothing is read.
+    Arriving,
     Open,
     /// The close frame is queued: nothing follows it.
     Closing,
@@ -95,7 +97,7 @@ impl Socket {
             connection: None,
             incoming: Incoming::new(unread),
             outgoing: Outgoing::default(),
-            stage: Stage::Open,
+            stage: Stage::Arriving,
             busy: false,
             missed: 0,
             next_ping: Instant::now(),
@@ -115,7 +117,7 @@ impl Socket {
     fn read(&mut self, ctx: &mut Context<Self>, task: &mut Task<'_>) -> Poll<io::Result<()>> {
         for _ in 0..READS {
             self.take_messages(ctx);
-            if self.busy {
+            if self.busy || self.stage == Stage::Arriving {
                 return Poll::Pending;
             }
             let come = SCRATCH.with_borrow_mut(|scratch| {
@@ -237,7 +239,7 @@ impl Socket {
 
     /// Begins the closing handshake, which lasts for a bounded time.
     fn close(&mut self, why: Close, ctx: &mut Context<Self>) {
-        if self.stage != Stage::Open {
+        if !matches!(self.stage, Stage::Arriving | Stage::Open) {
             return;
         }
         self.stage = Stage::Closing;
@@ -338,12 +340,18 @@ impl Handler<Push> for Socket {
     type Result = ();
 
     fn handle(&mut self, push: Push, ctx: &mut Self::Context) {
-        match push {
-            Push::Frame(frame) if self.stage == Stage::Open => {
+        match (push, self.stage) {
+            (Push::Welcome(frame), Stage::Arriving) => {
+                self.stage = Stage::Open;
                 self.outgoing.push(frame.into_wire());
             }
-            Push::Frame(_) => {}
-            Push::Close(why) => self.close(why, ctx),
+            (Push::Frame(frame), Stage::Open) => self.outgoing.push(frame.into_wire()),
+            (Push::Frame(frame) | Push::Welcome(frame), _) => {
+                if let Some(connection) = &self.connection {
+                    connection.session().left(frame.wire().len());
+                }
+            }
+            (Push::Close(why), _) => self.close(why, ctx),
         }
     }
 }
@@ -352,7 +360,7 @@ impl Handler<Beat> for Socket {
     type Result = ();
 
     fn handle(&mut self, _: Beat, ctx: &mut Self::Context) {
-        if self.stage != Stage::Open {
+        if !matches!(self.stage, Stage::Arriving | Stage::Open) {
             return;
         }
         if self.grant.session_ends <= self.live.now() {
