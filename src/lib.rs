@@ -12,6 +12,9 @@ pub mod cli;
 pub mod config;
 /// People and bookings to look at.
 pub mod demo;
+/// What strangers send, as a fuzzer sends it.
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 /// Whether a running server is ready, for container health checks.
 pub mod health;
 /// The house put together.

@@ -40,7 +40,7 @@ mod command;
 /// The stream for those whom no WebSocket reaches.
 pub mod events;
 /// From the bytes of a client to its messages.
-mod incoming;
+pub(crate) mod incoming;
 /// What waits to be written to a socket.
 mod outgoing;
 /// One ticking task per worker.

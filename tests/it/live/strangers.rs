@@ -29,13 +29,16 @@ async fn a_bad_frame_closes_its_own_socket_and_no_other() {
         tab.send(message).await;
         assert_eq!(tab.closed().await, code);
     }
+    let ping = br#"{"type":"ping"}"#;
     let half = vec![b'x'; 9 * 1024];
     for (bytes, code) in [
         // Unmasked, reserved bits, an unknown opcode, a continuation of nothing, text inside a message.
-        (vec![0x81, 2, b'{', b'}'], 4400),
-        (frame(0xf1, b"{}"), 4400),
-        (frame(0x83, b"{}"), 4400),
-        (frame(0x80, b"{}"), 4400),
+        ([&[0x81, ping.len() as u8][..], ping].concat(), 4400),
+        (frame(0xc1, ping), 4400),
+        (frame(0xa1, ping), 4400),
+        (frame(0x91, ping), 4400),
+        (frame(0x83, ping), 4400),
+        (frame(0x80, ping), 4400),
         ([frame(0x01, b"{"), frame(0x81, b"}")].concat(), 4400),
         // No UTF-8.
         (frame(0x81, b"{\"type\":\"\xff\"}"), 4400),
