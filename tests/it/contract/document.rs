@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::UNKNOWN;
 use crate::engine::Fresh;
-use crate::town::{Answer, Person, Town};
+use crate::town::Town;
 
 /// One call of the document.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -150,51 +148,6 @@ fn every_operation_says_what_it_does_and_how_it_refuses() {
             );
         }
     }
-}
-
-/// The call with everything in its path filled in.
-pub fn fill(path: &str, expert: &str) -> String {
-    path.replace("/experts/{id}", &format!("/experts/{expert}"))
-        .replace("/users/{id}/avatar", &format!("/users/{expert}/avatar"))
-        .replace("{id}", UNKNOWN)
-        .replace("{time_off_id}", UNKNOWN)
-        .replace("{date}", "2027-03-02")
-}
-
-async fn make(call: &Call, who: &Person, expert: &str) -> Answer {
-    let method: Method = call.method.parse().unwrap();
-    let body = (method != Method::GET).then(|| json!({}));
-    who.send(method, &fill(&call.path, expert), body, &[]).await
-}
-
-#[actix_rt::test]
-async fn every_call_of_the_document_is_there_and_asks_for_a_token_unless_it_is_public() {
-    let fresh = Fresh::sqlite().await;
-    let town = Town::open(&fresh).await;
-    let expert = town.expert().await;
-    let picture = crate::account::profile::PNG.to_vec();
-    let put = expert.request(Method::PUT, "/me/avatar").body(picture);
-    Answer::of(put.send().await.unwrap()).await.expect(200);
-    let stranger = town.stranger();
-    for call in calls() {
-        let answer = make(&call, &stranger, &expert.id).await;
-        if call.path.ends_with("/live/events") {
-            // Its token is the ticket.
-            answer.problem(401, "unauthenticated");
-        } else if call.public {
-            let is_there = ![401, 403, 404, 405].contains(&answer.status) && answer.status < 500;
-            assert!(is_there, "{call:?}: {} {}", answer.status, answer.text);
-        } else {
-            assert_eq!(answer.status, 401, "{call:?}: {}", answer.text);
-            assert_eq!(
-                answer.header("www-authenticate"),
-                Some("Bearer"),
-                "{call:?}"
-            );
-            answer.problem(401, "unauthenticated");
-        }
-    }
-    town.close().await;
 }
 
 #[actix_rt::test]
