@@ -1,28 +1,47 @@
 #!/usr/bin/env bash
-# Installs the named tools with apt where they are missing: cc, postgres, redis, chromium.
+# Installs the named tools where they are missing: cc, postgres, redis, chromium with apt, and those of
+# scripts/tools.txt from PyPI into target/tools.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 packages=()
+tools=
 for tool in "$@"; do
   case $tool in
     cc) command -v cc >/dev/null || packages+=(build-essential) ;;
     postgres) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql) ;;
     redis) command -v redis-server >/dev/null || packages+=(redis-server) ;;
     chromium) [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || packages+=(chromium) ;;
+    tools)
+      # What stands there is what the list names.
+      cmp -s scripts/tools.txt target/tools/installed.txt && continue
+      tools=missing
+      python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
+      ;;
     *) echo "install.sh: unknown tool $tool" >&2; exit 2 ;;
   esac
 done
-[[ ${#packages[@]} -eq 0 ]] && exit 0
 
-echo "Installing ${packages[*]}"
-as_root=()
-if [[ $(id -u) -ne 0 ]]; then
-  command -v sudo >/dev/null || {
-    echo "install.sh: please install ${packages[*]}, or run this as root or with sudo" >&2
-    exit 1
-  }
-  as_root=(sudo)
+if [[ ${#packages[@]} -gt 0 ]]; then
+  echo "Installing ${packages[*]}"
+  as_root=()
+  if [[ $(id -u) -ne 0 ]]; then
+    command -v sudo >/dev/null || {
+      echo "install.sh: please install ${packages[*]}, or run this as root or with sudo" >&2
+      exit 1
+    }
+    as_root=(sudo)
+  fi
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 fi
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-  apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+
+if [[ -n $tools ]]; then
+  echo "Installing the tools of scripts/tools.txt"
+  rm -rf target/tools
+  python3 -m venv target/tools
+  target/tools/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+    --require-hashes --requirement scripts/tools.txt
+  cp scripts/tools.txt target/tools/installed.txt
+fi

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [[ -z ${BELFRY_TEST_WITH_SERVICES:-} ]]; then
-  scripts/install.sh cc postgres redis chromium
+  scripts/install.sh cc postgres redis chromium tools
   BELFRY_TEST_WITH_SERVICES=1 exec scripts/services.sh "$0" "$@"
 fi
 
@@ -14,6 +14,9 @@ step() { printf '\n== %s (%ds)\n' "$*" $((SECONDS - started)); }
 
 step "Format"
 cargo fmt --all --check
+
+step "Supply chain"
+scripts/deny.sh
 
 # Clippy lints while it compiles, and cargo then builds every dependency once, where a separate `cargo clippy`
 # would check all of them a second time. `make lint` is the usual way while working.
