@@ -14,8 +14,12 @@ use crate::engine::{Fresh, on_both_engines};
 use house::{House, PATIENCE, commit, news};
 use tab::Tab;
 
+/// The Autobahn suite.
+mod autobahn;
 /// The AsyncAPI document tells what really happens.
 mod document;
+/// The server as an echo.
+mod echo;
 /// Nodes with sockets and nothing behind them but the store.
 pub mod house;
 /// The bus goes and comes back.
