@@ -22,6 +22,7 @@ use tokio::time::error::Elapsed;
 use uuid::Uuid;
 
 use crate::cache::SlotCache;
+use crate::group_commit::GroupCommit;
 use crate::{Busy, Supervisor, World};
 
 /// What experts do for callers: the handle to all expert actors of this node.
@@ -91,6 +92,7 @@ pub struct ExpertActor {
     world: World,
     supervisor: Supervisor,
     rules: BookingRules,
+    group_commit: GroupCommit,
     memory: Option<Memory>,
     /// Counts the readings of the memory that were begun.
     reading: u64,
@@ -118,6 +120,7 @@ impl ExpertActor {
         id: UserId,
         supervisor: Supervisor,
         rules: BookingRules,
+        group_commit: GroupCommit,
         cache: Option<Arc<dyn SlotCache>>,
         stale: Arc<AtomicBool>,
     ) -> Self {
@@ -128,6 +131,7 @@ impl ExpertActor {
             world: supervisor.world().clone(),
             supervisor,
             rules,
+            group_commit,
             memory: None,
             reading: 0,
             flights: Vec::new(),
@@ -308,7 +312,7 @@ impl ExpertActor {
         };
         let flight = Flight::of(&job.want, memory, self.reading);
         let number = flight.number;
-        let work = flight::run(&job, memory, &self.rules, self.world.clone(), now);
+        let work = flight::run(&job, memory, self, now);
         let (cache, id) = (self.cache.clone(), self.id);
         let work = async move {
             let landed = work.await;

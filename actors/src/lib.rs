@@ -16,6 +16,8 @@ pub mod courier;
 pub mod expert;
 /// The messages of a live connection, each serialised once.
 pub mod frame;
+/// Bookings share their commits.
+pub mod group_commit;
 /// From what happened to who is told.
 pub mod planner;
 /// The house's own clockwork: sweeps by cron, reminders at their minute.

@@ -168,7 +168,7 @@ pub async fn register(
                 return Err(AccountError::EmailTaken.into());
             }
             let event = Event::of_account(EventType::AccountRegistered, &account, now);
-            belfry_store::event::append(&mut tx, &event).await?;
+            belfry_store::event::append(&mut tx, &[event]).await?;
             let refresh = start_session(&app, &mut tx, account.id, now).await?;
             tx.commit().await?;
             (app.committed)();
@@ -340,7 +340,7 @@ async fn tell_how_to_reset(app: &App, email: &str) -> Result<(), Problem> {
     let now = app.world.clock.now();
     let event = Event::of_account(EventType::AccountPasswordForgotten, &account, now);
     let mut tx = app.world.store.begin().await?;
-    belfry_store::event::append(&mut tx, &event).await?;
+    belfry_store::event::append(&mut tx, &[event]).await?;
     tx.commit().await?;
     (app.committed)();
     Ok(())

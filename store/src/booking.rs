@@ -13,10 +13,15 @@ use uuid::Uuid;
 use crate::db::{Dialect, IdList};
 use crate::{Store, StoreError, Tx};
 
+/// The steps of a booking's life.
+mod history;
+/// Making bookings, one or many at once.
+mod insert;
 /// Changing bookings.
 mod write;
 
-pub use write::{Cap, Change, Decided, NewBooking};
+pub use insert::{Grouped, NewBooking};
+pub use write::{Cap, Change, Decided};
 
 const SELECT: &str = "SELECT b.id, b.code, b.status, b.expert_id, e.name AS expert_name, \
      e.branch_id AS expert_branch, b.client_id, c.name AS client_name, b.starts_at, b.ends_at, b.time_zone, \

@@ -274,6 +274,15 @@ impl Store {
         }
     }
 
+    /// How many transactions that write are worth having under way at once.
+    pub fn writers(&self) -> usize {
+        match self.db {
+            Db::Sqlite { .. } => 1,
+            // While one waits for the disk, the other one computes.
+            Db::Postgres(_) => 2,
+        }
+    }
+
     /// Begins a transaction that will write.
     ///
     /// # Errors

@@ -31,6 +31,14 @@ impl StoreError {
         Self::Unreadable(what.to_string())
     }
 
+    /// The same failure, told to one more of those it struck.
+    pub fn again(&self) -> Self {
+        match self {
+            Self::Unavailable(error) => Self::Unavailable(sqlx::Error::Protocol(error.to_string())),
+            other => Self::Database(sqlx::Error::Protocol(other.to_string())),
+        }
+    }
+
     /// Whether the same transaction may succeed when tried again at once: deadlock and serialisation
     /// failures of PostgreSQL (SQLSTATE 40P01, 40001).
     pub(crate) fn is_retryable(&self) -> bool {

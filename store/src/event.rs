@@ -3,30 +3,28 @@
 use belfry_domain::Instant;
 use belfry_domain::event::{Event, SOURCE};
 
+use crate::rows::Rows;
 use crate::{StoreError, Tx};
 
-/// Writes an event beside the change it tells of. Once the transaction commits, the planner will find
-/// it, whatever happens to this process.
+/// Writes events beside the changes they tell of. Once the transaction commits, the planner will find
+/// them, whatever happens to this process.
 ///
 /// # Errors
 /// When the database fails; the transaction must then be dropped.
-pub async fn append(tx: &mut Tx, event: &Event) -> Result<(), StoreError> {
-    on_tx!(tx, |c| {
-        sqlx::query::<DB>(
-            "INSERT INTO events (id, type, source, subject, subject_version, time, data)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+pub async fn append(tx: &mut Tx, events: &[Event]) -> Result<(), StoreError> {
+    Rows::into("events")
+        .ids("id", events.iter().map(|event| event.id.uuid()))
+        .texts("type", events.iter().map(|event| event.kind.as_str()))
+        .texts("source", events.iter().map(|_| SOURCE))
+        .texts("subject", events.iter().map(|event| &*event.subject))
+        .numbers(
+            "subject_version",
+            events.iter().map(|event| event.subject_version),
         )
-        .bind(event.id.uuid())
-        .bind(event.kind.as_str())
-        .bind(SOURCE)
-        .bind(event.subject.as_str())
-        .bind(event.subject_version)
-        .bind(event.time)
-        .bind(&event.data)
-        .execute(&mut *c)
-        .await?;
-    });
-    Ok(())
+        .instants("time", events.iter().map(|event| event.time))
+        .documents("data", events.iter().map(|event| &event.data))
+        .insert(tx)
+        .await
 }
 
 /// Sets events older than `before` aside as planned, without telling anybody of them: for history that is

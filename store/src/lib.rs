@@ -35,6 +35,8 @@ pub mod planning;
 pub mod reminder;
 /// What is let go when its time is over.
 pub mod retention;
+/// Many rows as one statement.
+mod rows;
 /// Schedules: weeks, exceptions, time off.
 pub mod schedule;
 /// Refresh tokens.

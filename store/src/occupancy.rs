@@ -2,16 +2,19 @@
 //!
 //! Writes come first and the row count answers: nothing is read to decide whether a stretch is free.
 
+use std::collections::BTreeSet;
+
 use belfry_domain::Instant;
-use belfry_domain::booking::{BookingError, Hold};
+use belfry_domain::booking::{Booking, BookingError, Hold};
 use belfry_domain::id::{HoldId, UserId};
 use const_format::formatcp;
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::booking::Decided;
-use crate::db::Dialect;
+use crate::db::{Dialect, IdList};
 use crate::idempotency::{self, IdempotencyKey};
+use crate::rows::Rows;
 use crate::{Store, StoreError, Tx};
 
 /// A hold to be made.
@@ -106,17 +109,14 @@ impl Store {
         if count_holds(&mut tx, hold.client_id, now).await? >= new.most {
             return Ok(Err(BookingError::TooManyHolds));
         }
-        let (expert, source) = (hold.expert_id, hold.id.uuid());
-        if !take(
-            &mut tx,
-            expert,
-            source,
-            *stretch,
-            Some(hold.expires_at),
-            now,
-        )
-        .await?
-        {
+        let wanted = Stretch {
+            source: hold.id.uuid(),
+            subject: hold.expert_id,
+            starts_at: stretch.0,
+            ends_at: stretch.1,
+            expires_at: Some(hold.expires_at),
+        };
+        if !take(&mut tx, &wanted, now).await? {
             return Ok(Err(BookingError::SlotTaken));
         }
         on_tx!(&mut tx, |c| {
@@ -199,78 +199,122 @@ async fn count_holds(tx: &mut Tx, client: UserId, now: Instant) -> Result<i64, S
     })
 }
 
-/// Takes a stretch for `source`; `false` when any of it is gone. An expired hold in the way is swept
-/// in the same transaction.
-pub(crate) async fn take(
+/// A stretch of somebody's time that a booking or a hold wants.
+pub(crate) struct Stretch {
+    /// The booking or the hold.
+    pub source: Uuid,
+    pub subject: UserId,
+    pub starts_at: Instant,
+    pub ends_at: Instant,
+    /// Set for holds.
+    pub expires_at: Option<Instant>,
+}
+
+impl Stretch {
+    /// What [`take_all`] knows it by.
+    pub fn key(&self) -> (Uuid, Uuid) {
+        (self.source, self.subject.uuid())
+    }
+
+    fn kind(&self) -> &'static str {
+        match self.expires_at {
+            Some(_) => "hold",
+            None => "booking",
+        }
+    }
+}
+
+/// The time that a booking takes of the expert, buffers inside, and of the client, each with the refusal of
+/// who has none left.
+pub(crate) fn both_sides(
+    booking: &Booking,
+    stretch: (Instant, Instant),
+) -> [(Stretch, BookingError); 2] {
+    let side = |subject, (starts_at, ends_at)| Stretch {
+        source: booking.id.uuid(),
+        subject,
+        starts_at,
+        ends_at,
+        expires_at: None,
+    };
+    let span = (booking.starts_at, booking.ends_at);
+    [
+        (side(booking.expert.id, stretch), BookingError::SlotTaken),
+        (side(booking.client.id, span), BookingError::ClientBusy),
+    ]
+}
+
+/// Takes a stretch; `false` when any of it is gone. An expired hold in the way is swept in the same
+/// transaction.
+pub(crate) async fn take(tx: &mut Tx, stretch: &Stretch, now: Instant) -> Result<bool, StoreError> {
+    let taken = take_all(tx, std::iter::once(stretch)).await?;
+    Ok(!taken.is_empty() || take_over(tx, stretch, now).await?)
+}
+
+/// Takes what [`take_all`] could not, if nothing but expired holds stands in the way.
+pub(crate) async fn take_over(
     tx: &mut Tx,
-    subject: UserId,
-    source: Uuid,
-    (starts_at, ends_at): (Instant, Instant),
-    expires_at: Option<Instant>,
+    stretch: &Stretch,
     now: Instant,
 ) -> Result<bool, StoreError> {
-    if insert(tx, subject, source, (starts_at, ends_at), expires_at).await? {
-        return Ok(true);
-    }
     on_tx!(tx, |c| {
         sqlx::query::<DB>(
             "DELETE FROM occupancies WHERE subject_id = $1 AND ends_at > $2 AND starts_at < $3 \
                AND expires_at <= $4",
         )
-        .bind(subject.uuid())
-        .bind(starts_at)
-        .bind(ends_at)
+        .bind(stretch.subject.uuid())
+        .bind(stretch.starts_at)
+        .bind(stretch.ends_at)
         .bind(now)
         .execute(&mut *c)
         .await?;
     });
     // Also when nothing was swept here: somebody else may just have swept what stood in the way.
-    insert(tx, subject, source, (starts_at, ends_at), expires_at).await
+    let taken = take_all(tx, std::iter::once(stretch)).await?;
+    Ok(!taken.is_empty())
 }
 
-async fn insert(
+/// Takes each stretch of which nothing is gone and answers their keys.
+///
+/// They are taken in the order of people and time, so that two writers that want some of the same wait for
+/// each other instead of crossing.
+pub(crate) async fn take_all<'a>(
     tx: &mut Tx,
-    subject: UserId,
-    source: Uuid,
-    (starts_at, ends_at): (Instant, Instant),
-    expires_at: Option<Instant>,
-) -> Result<bool, StoreError> {
-    let kind = if expires_at.is_some() {
-        "hold"
-    } else {
-        "booking"
-    };
-    let done = on_tx!(tx, |c| {
-        sqlx::query::<DB>(
-            "INSERT INTO occupancies (source_id, subject_id, starts_at, ends_at, kind, expires_at) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-        )
-        .bind(source)
-        .bind(subject.uuid())
-        .bind(starts_at)
-        .bind(ends_at)
-        .bind(kind)
-        .bind(expires_at)
-        .execute(&mut *c)
-        .await
-        .map(|done| done.rows_affected() == 1)
-    });
-    match done {
-        // SQLite's trigger aborts the statement, and only the statement.
-        Err(sqlx::Error::Database(error)) if error.message() == "occupancies_no_overlap" => {
-            Ok(false)
-        }
-        other => Ok(other?),
-    }
+    stretches: impl Iterator<Item = &'a Stretch>,
+) -> Result<BTreeSet<(Uuid, Uuid)>, StoreError> {
+    let mut ordered: Vec<&Stretch> = stretches.collect();
+    ordered.sort_by_key(|stretch| (stretch.subject, stretch.starts_at));
+    let all = || ordered.iter();
+    let taken = Rows::into("occupancies")
+        .ids("source_id", all().map(|stretch| stretch.source))
+        .ids("subject_id", all().map(|stretch| stretch.subject.uuid()))
+        .instants("starts_at", all().map(|stretch| stretch.starts_at))
+        .instants("ends_at", all().map(|stretch| stretch.ends_at))
+        .texts("kind", all().map(|stretch| stretch.kind()))
+        .instants("expires_at", all().map(|stretch| stretch.expires_at))
+        .on_conflict("ON CONFLICT DO NOTHING")
+        .insert_returning("source_id, subject_id", tx)
+        .await?;
+    Ok(taken.into_iter().collect())
 }
 
-/// Gives back all time that `source` took.
-pub(crate) async fn free(tx: &mut Tx, source: Uuid) -> Result<(), StoreError> {
+/// Gives back all time that the bookings or holds took.
+pub(crate) async fn free(
+    tx: &mut Tx,
+    sources: impl Iterator<Item = Uuid>,
+) -> Result<(), StoreError> {
+    let sources = IdList(sources.collect());
+    if sources.0.is_empty() {
+        return Ok(());
+    }
     on_tx!(tx, |c| {
-        sqlx::query::<DB>("DELETE FROM occupancies WHERE source_id = $1")
-            .bind(source)
-            .execute(&mut *c)
-            .await?;
+        sqlx::query::<DB>(formatcp!(
+            "DELETE FROM occupancies WHERE source_id {}",
+            <DB as Dialect>::ID_IN_1
+        ))
+        .bind(sources)
+        .execute(&mut *c)
+        .await?;
     });
     Ok(())
 }
@@ -287,7 +331,7 @@ pub(crate) async fn drop_hold(tx: &mut Tx, id: HoldId, client: UserId) -> Result
             == 1
     });
     if dropped {
-        free(tx, id.uuid()).await?;
+        free(tx, std::iter::once(id.uuid())).await?;
     }
     Ok(dropped)
 }

@@ -14,34 +14,39 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::db::Dialect;
+use crate::rows::Rows;
 use crate::{Store, StoreError, Tx, booking, event};
 
-/// Writes the reminders of a booking that was just made, or moved, to start at `starts_at`. Belongs into
-/// the booking's transaction, after the booking's row.
+/// Writes the reminders of bookings that were just made, or moved. Each is its id, when it starts, the
+/// minutes before that at which to remind, and the instant it was made. Belongs into the booking's
+/// transaction, after the booking's row.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn plan(
     tx: &mut Tx,
-    booking_id: BookingId,
-    starts_at: Instant,
-    offsets_minutes: &[i64],
-    now: Instant,
+    promised: impl Iterator<Item = (BookingId, Instant, &[i64], Instant)>,
 ) -> Result<(), StoreError> {
-    for planned in reminder::plan(starts_at, offsets_minutes, now) {
-        on_tx!(tx, |connection| sqlx::query::<DB>(
-            "INSERT INTO reminders (booking_id, offset_minutes, starts_at, due_at)
-             VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+    let planned: Vec<_> = promised
+        .flat_map(|(id, starts_at, offsets, now)| {
+            let planned = reminder::plan(starts_at, offsets, now).into_iter();
+            planned.map(move |planned| (id, starts_at, planned))
+        })
+        .collect();
+    Rows::into("reminders")
+        .ids("booking_id", planned.iter().map(|(id, ..)| id.uuid()))
+        .numbers(
+            "offset_minutes",
+            planned.iter().map(|(.., planned)| planned.offset_minutes),
         )
-        .bind(booking_id.uuid())
-        .bind(planned.offset_minutes)
-        .bind(starts_at)
-        .bind(planned.due_at)
-        .execute(&mut *connection)
-        .await?
-        .rows_affected());
-    }
-    Ok(())
+        .instants(
+            "starts_at",
+            planned.iter().map(|(_, starts_at, _)| *starts_at),
+        )
+        .instants("due_at", planned.iter().map(|(.., planned)| planned.due_at))
+        .on_conflict("ON CONFLICT DO NOTHING")
+        .insert(tx)
+        .await
 }
 
 /// Takes back what has not been announced yet, because the booking ended or is being moved. Belongs into
@@ -108,6 +113,7 @@ impl Store {
             .into_iter()
             .map(|booking| (booking.id.uuid(), booking))
             .collect();
+        let mut events = Vec::new();
         for row in due {
             let Some(booking) = bookings.get(&row.booking_id) else {
                 continue;
@@ -117,11 +123,12 @@ impl Store {
                     offset_minutes: Some(row.offset_minutes),
                     ..Told::by(Actor::system())
                 };
-                let event = Event::of_booking(EventType::BookingReminderDue, booking, told, now);
-                event::append(&mut tx, &event).await?;
-                issued.announced += 1;
+                let kind = EventType::BookingReminderDue;
+                events.push(Event::of_booking(kind, booking, told, now));
             }
         }
+        event::append(&mut tx, &events).await?;
+        issued.announced = events.len() as u64;
         tx.commit().await?;
         Ok(issued)
     }

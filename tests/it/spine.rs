@@ -121,7 +121,9 @@ impl<'a> Spine<'a> {
 
     pub async fn append(&self, event: &Event) {
         let mut tx = self.store().begin().await.unwrap();
-        event::append(&mut tx, event).await.unwrap();
+        event::append(&mut tx, std::slice::from_ref(event))
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     }
 

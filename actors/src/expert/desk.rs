@@ -24,6 +24,7 @@ use super::slots::{SlotQuery, SlotsAnswer};
 use super::{Busy, ExpertActor, Refused, World};
 use crate::Supervisor;
 use crate::cache::SlotCache;
+use crate::group_commit::GroupCommit;
 
 /// Longest a caller waits in line.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -48,6 +49,7 @@ pub struct Experts {
     world: World,
     supervisor: Supervisor,
     rules: BookingRules,
+    group_commit: GroupCommit,
     committed: Committed,
     cache: Option<Arc<dyn SlotCache>>,
     directory: Arc<DashMap<UserId, Entry>>,
@@ -70,7 +72,7 @@ impl Entry {
 }
 
 impl Experts {
-    /// Experts of the supervisor's world; the supervisor hears other nodes for them. `cache` is shared with
+    /// Experts of the supervisor's world. Must be called inside a running actix system; the supervisor hears other nodes for them. `cache` is shared with
     /// those nodes, if there are any.
     pub fn new(
         supervisor: Supervisor,
@@ -78,8 +80,10 @@ impl Experts {
         committed: Committed,
         cache: Option<Arc<dyn SlotCache>>,
     ) -> Self {
+        let world = supervisor.world().clone();
         let experts = Self {
-            world: supervisor.world().clone(),
+            group_commit: GroupCommit::start(world.store.clone()),
+            world,
             supervisor: supervisor.clone(),
             rules,
             committed,
@@ -418,12 +422,12 @@ impl Experts {
         }
         let start = || {
             let (supervisor, rules) = (self.supervisor.clone(), self.rules.clone());
-            let cache = self.cache.clone();
+            let (group_commit, cache) = (self.group_commit.clone(), self.cache.clone());
             let stale = Arc::<AtomicBool>::default();
             let told = stale.clone();
             let arbiter = self.supervisor.arbiter(expert.uuid());
             let actor = ExpertActor::start_in_arbiter(arbiter, move |_| {
-                ExpertActor::new(expert, supervisor, rules, cache, told)
+                ExpertActor::new(expert, supervisor, rules, group_commit, cache, told)
             });
             Entry { actor, stale }
         };

@@ -17,9 +17,8 @@ use futures::future::LocalBoxFuture;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::desk::BookingRules;
 use super::memory::Memory;
-use super::{Refused, World};
+use super::{ExpertActor, Refused};
 
 /// A wish for a new booking.
 #[derive(Clone, Debug)]
@@ -180,10 +179,11 @@ impl Command {
 pub(super) fn run(
     job: &Job,
     memory: &Memory,
-    rules: &BookingRules,
-    world: World,
+    expert: &ExpertActor,
     now: Instant,
 ) -> LocalBoxFuture<'static, Decided<Done>> {
+    let ExpertActor { rules, world, .. } = expert;
+    let store = world.store.clone();
     let want = &job.want;
     let stretch = memory.stretch(want.starts_at, want.minutes);
     let ends_at = want.starts_at + TimeDelta::minutes(i64::from(want.minutes));
@@ -199,8 +199,9 @@ pub(super) fn run(
                 told: Told::by(request.actor.clone()),
                 key: request.key.clone(),
             };
+            let group_commit = expert.group_commit.clone();
             Box::pin(async move {
-                let made = world.store.insert_booking(&new).await?;
+                let made = group_commit.book(new).await?;
                 Ok(made.map(|booking| Done::Booking(Box::new(booking))))
             })
         }
@@ -245,8 +246,7 @@ pub(super) fn run(
                     })
                 };
                 let id = request.booking.id;
-                let moved = world
-                    .store
+                let moved = store
                     .change_booking(id, request.expected, decide, now)
                     .await?;
                 Ok(moved.map(|booking| Done::Booking(Box::new(booking))))
@@ -269,7 +269,7 @@ pub(super) fn run(
                 key: request.key.clone(),
             };
             Box::pin(async move {
-                let held = world.store.insert_hold(&new, now).await?;
+                let held = store.insert_hold(&new, now).await?;
                 Ok(held.map(|()| Done::Hold(new.hold)))
             })
         }

@@ -4,12 +4,11 @@
 use belfry_domain::Instant;
 use belfry_domain::booking::{Booking, BookingError, Review};
 use belfry_domain::event::{Event, EventType, Told};
-use belfry_domain::id::{BookingId, HoldId, UserId, uuid_at};
+use belfry_domain::id::{BookingId, HoldId, UserId};
 use const_format::formatcp;
-use rand::Rng;
 use serde_json::Value;
-use sqlx::types::Json;
 
+use super::history::{self, Step};
 use super::{BookingRow, SELECT};
 use crate::db::Dialect;
 use crate::idempotency::{self, IdempotencyKey};
@@ -26,23 +25,6 @@ pub struct Cap {
     pub most: i64,
     /// The code of the refusal when it is full.
     pub reason: &'static str,
-}
-
-/// A booking to be made.
-#[derive(Clone, Debug)]
-pub struct NewBooking {
-    /// As it will be; its code is drawn while it is written.
-    pub booking: Booking,
-    /// The expert's time it takes, buffers inside.
-    pub stretch: (Instant, Instant),
-    /// Who asks, and their holds that this booking replaces.
-    pub holder: UserId,
-    pub holds: Vec<HoldId>,
-    pub caps: Vec<Cap>,
-    /// Minutes before the start at which both are reminded.
-    pub reminder_offsets: Vec<i64>,
-    pub told: Told,
-    pub key: Option<IdempotencyKey>,
 }
 
 /// A change of a booking, as a rule decided it.
@@ -62,55 +44,7 @@ pub struct Change {
     pub reminder_offsets: Vec<i64>,
 }
 
-/// How often a free code is drawn before giving up; with a million codes and fewer bookings than that
-/// open, a handful is plenty.
-const CODE_DRAWS: usize = 64;
-
 impl Store {
-    /// Makes a booking and takes the time of both people, or nothing at all.
-    ///
-    /// # Errors
-    /// When the database fails. Inside: `SlotTaken`, `ClientBusy`, or `NotOffered` for a full cap.
-    pub async fn insert_booking(&self, new: &NewBooking) -> Decided<Booking> {
-        // PostgreSQL may end one of two crossing writers; the other is through by the second try.
-        match self.try_insert_booking(new).await {
-            Err(error) if error.is_retryable() => self.try_insert_booking(new).await,
-            other => other,
-        }
-    }
-
-    async fn try_insert_booking(&self, new: &NewBooking) -> Decided<Booking> {
-        let now = new.booking.created_at;
-        let mut booking = new.booking.clone();
-        let mut tx = self.begin().await?;
-        for hold in &new.holds {
-            occupancy::drop_hold(&mut tx, *hold, new.holder).await?;
-        }
-        if let Some(refused) = exceeded(&mut tx, booking.expert.id, &new.caps, None).await? {
-            return Ok(Err(refused));
-        }
-        if let Some(refused) = take_both(&mut tx, &booking, new.stretch, now).await? {
-            return Ok(Err(refused));
-        }
-        insert_row(&mut tx, &mut booking).await?;
-        let event = Event::of_booking(EventType::BookingCreated, &booking, new.told.clone(), now);
-        insert_history(&mut tx, &event, &new.told, None, &booking, &Value::Null).await?;
-        event::append(&mut tx, &event).await?;
-        reminder::plan(
-            &mut tx,
-            booking.id,
-            booking.starts_at,
-            &new.reminder_offsets,
-            now,
-        )
-        .await?;
-        if let Some(key) = &new.key {
-            idempotency::made(&mut tx, key, booking.id.uuid()).await?;
-        }
-        tx.commit().await?;
-        Ok(Ok(booking))
-    }
-
     /// Reads a booking, lets `decide` judge it, and writes what it decided, all under the booking's lock.
     /// `expected` is the version the caller has seen, if it cares.
     ///
@@ -158,31 +92,34 @@ impl Store {
             if let Some(refused) = exceeded(&mut tx, expert, &change.caps, Some(id)).await? {
                 return Ok(Err(refused));
             }
-            occupancy::free(&mut tx, id.uuid()).await?;
+            occupancy::free(&mut tx, std::iter::once(id.uuid())).await?;
             for hold in &change.holds {
                 occupancy::drop_hold(&mut tx, *hold, after.client.id).await?;
             }
-            if let Some(refused) = take_both(&mut tx, &after, stretch, now).await? {
-                return Ok(Err(refused));
+            for (side, refused) in occupancy::both_sides(&after, stretch) {
+                if !occupancy::take(&mut tx, &side, now).await? {
+                    return Ok(Err(refused));
+                }
             }
             reminder::drop_unissued(&mut tx, id).await?;
-            reminder::plan(&mut tx, id, after.starts_at, &change.reminder_offsets, now).await?;
+            let offsets = change.reminder_offsets.as_slice();
+            let promised = (id, after.starts_at, offsets, now);
+            reminder::plan(&mut tx, std::iter::once(promised)).await?;
         } else if before.status.is_open() && !after.status.is_open() {
-            occupancy::free(&mut tx, id.uuid()).await?;
+            occupancy::free(&mut tx, std::iter::once(id.uuid())).await?;
             reminder::drop_unissued(&mut tx, id).await?;
         }
         update_row(&mut tx, &after).await?;
         let event = Event::of_booking(change.event, &after, change.told.clone(), now);
-        insert_history(
-            &mut tx,
-            &event,
-            &change.told,
-            Some(&before),
-            &after,
-            &change.changes,
-        )
-        .await?;
-        event::append(&mut tx, &event).await?;
+        let step = Step {
+            event: &event,
+            told: &change.told,
+            before: Some(before.status),
+            after: &after,
+            changes: &change.changes,
+        };
+        history::insert(&mut tx, &[step]).await?;
+        event::append(&mut tx, &[event]).await?;
         tx.commit().await?;
         Ok(Ok(after))
     }
@@ -239,8 +176,15 @@ impl Store {
         update_row(&mut tx, &after).await?;
         let kind = EventType::BookingReviewed;
         let event = Event::of_booking(kind, &after, told.clone(), review.created_at);
-        insert_history(&mut tx, &event, &told, Some(&before), &after, &Value::Null).await?;
-        event::append(&mut tx, &event).await?;
+        let step = Step {
+            event: &event,
+            told: &told,
+            before: Some(before.status),
+            after: &after,
+            changes: &Value::Null,
+        };
+        history::insert(&mut tx, &[step]).await?;
+        event::append(&mut tx, &[event]).await?;
         if let Some(key) = key {
             idempotency::made(&mut tx, key, id.uuid()).await?;
         }
@@ -268,26 +212,8 @@ async fn lock(tx: &mut Tx, id: BookingId) -> Result<Option<Booking>, StoreError>
     })
 }
 
-/// Takes the expert's and the client's time, or says whose was gone.
-async fn take_both(
-    tx: &mut Tx,
-    booking: &Booking,
-    stretch: (Instant, Instant),
-    now: Instant,
-) -> Result<Option<BookingError>, StoreError> {
-    let source = booking.id.uuid();
-    if !occupancy::take(tx, booking.expert.id, source, stretch, None, now).await? {
-        return Ok(Some(BookingError::SlotTaken));
-    }
-    let span = (booking.starts_at, booking.ends_at);
-    if !occupancy::take(tx, booking.client.id, source, span, None, now).await? {
-        return Ok(Some(BookingError::ClientBusy));
-    }
-    Ok(None)
-}
-
 /// Checks caps under the expert's lock, so that two bookings cannot both be the last.
-async fn exceeded(
+pub(super) async fn exceeded(
     tx: &mut Tx,
     expert: UserId,
     caps: &[Cap],
@@ -323,58 +249,14 @@ async fn exceeded(
     Ok(None)
 }
 
-async fn insert_row(tx: &mut Tx, booking: &mut Booking) -> Result<(), StoreError> {
-    let wall_start = booking
-        .starts_at
-        .with_timezone(&booking.time_zone)
-        .format("%Y-%m-%dT%H:%M");
-    let wall_start = wall_start.to_string();
-    for _ in 0..CODE_DRAWS {
-        booking.code = format!("{:06}", rand::rng().random_range(0..1_000_000));
-        let inserted = on_tx!(tx, |c| {
-            sqlx::query::<DB>(
-                "INSERT INTO bookings (id, code, status, expert_id, client_id, starts_at, ends_at, time_zone, \
-                 wall_start, mode, place, link, note, reason, sequence, version, created_at, updated_at, confirmed_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
-                 ON CONFLICT (code) WHERE archived_at IS NULL DO NOTHING",
-            )
-            .bind(booking.id.uuid())
-            .bind(&booking.code)
-            .bind(booking.status.as_str())
-            .bind(booking.expert.id.uuid())
-            .bind(booking.client.id.uuid())
-            .bind(booking.starts_at)
-            .bind(booking.ends_at)
-            .bind(booking.time_zone.name())
-            .bind(&wall_start)
-            .bind(booking.mode.as_str())
-            .bind(&booking.place)
-            .bind(&booking.link)
-            .bind(&booking.note)
-            .bind(&booking.reason)
-            .bind(booking.sequence)
-            .bind(booking.version)
-            .bind(booking.created_at)
-            .bind(booking.updated_at)
-            .bind(booking.confirmed_at)
-            .execute(&mut *c)
-            .await?
-            .rows_affected()
-                == 1
-        });
-        if inserted {
-            return Ok(());
-        }
-    }
-    Err(StoreError::unreadable("no free booking code was found"))
+/// What the clock of the booking's zone shows at its start.
+pub(super) fn wall_start(booking: &Booking) -> String {
+    let wall = booking.starts_at.with_timezone(&booking.time_zone);
+    wall.format("%Y-%m-%dT%H:%M").to_string()
 }
 
 async fn update_row(tx: &mut Tx, booking: &Booking) -> Result<(), StoreError> {
-    let wall_start = booking
-        .starts_at
-        .with_timezone(&booking.time_zone)
-        .format("%Y-%m-%dT%H:%M");
-    let wall_start = wall_start.to_string();
+    let wall_start = wall_start(booking);
     on_tx!(tx, |c| {
         sqlx::query::<DB>(
             "UPDATE bookings SET status = $2, starts_at = $3, ends_at = $4, wall_start = $5, mode = $6, \
@@ -395,38 +277,6 @@ async fn update_row(tx: &mut Tx, booking: &Booking) -> Result<(), StoreError> {
         .bind(booking.version)
         .bind(booking.updated_at)
         .bind(booking.confirmed_at)
-        .execute(&mut *c)
-        .await?;
-    });
-    Ok(())
-}
-
-async fn insert_history(
-    tx: &mut Tx,
-    event: &Event,
-    told: &Told,
-    before: Option<&Booking>,
-    after: &Booking,
-    changes: &Value,
-) -> Result<(), StoreError> {
-    on_tx!(tx, |c| {
-        sqlx::query::<DB>(
-            "INSERT INTO booking_history (id, booking_id, version, at, actor_id, actor_name, actor_role, event, \
-             from_status, to_status, reason, changes) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        )
-        .bind(uuid_at(event.time))
-        .bind(after.id.uuid())
-        .bind(after.version)
-        .bind(event.time)
-        .bind(told.actor.id.map(UserId::uuid))
-        .bind(&told.actor.name)
-        .bind(&told.actor.role)
-        .bind(event.kind.as_str())
-        .bind(before.map(|booking| booking.status.as_str()))
-        .bind(after.status.as_str())
-        .bind(&told.reason)
-        .bind(Json(changes))
         .execute(&mut *c)
         .await?;
     });

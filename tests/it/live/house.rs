@@ -171,7 +171,7 @@ pub async fn commit(store: &Store, user: UserId, now: Instant) -> Notification {
         data: json!({}),
     };
     let mut tx = store.begin().await.unwrap();
-    event::append(&mut tx, &event).await.unwrap();
+    event::append(&mut tx, &[event]).await.unwrap();
     tx.commit().await.unwrap();
     let entry = Entry {
         rule_id: "test",

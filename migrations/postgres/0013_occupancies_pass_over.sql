@@ -1,0 +1,1 @@
+-- ON CONFLICT DO NOTHING passes over rows that overlap by itself; SQLite's trigger does so from here on.

@@ -1,0 +1,231 @@
+//! Many rows as one statement.
+//!
+//! A statement for each row costs a round trip each, and a list of `VALUES` is another text for each number of
+//! rows, so that PostgreSQL parses and plans it anew. There the columns travel as arrays instead: one text, one
+//! plan, however many rows. SQLite has no arrays and no round trips; it gets the list.
+
+use belfry_domain::Instant;
+use serde_json::Value;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, FromRow, Postgres, QueryBuilder, Sqlite};
+use uuid::Uuid;
+
+use crate::{StoreError, Tx};
+
+/// Rows on their way into a table, column by column; every column has as many values.
+pub(crate) struct Rows<'a> {
+    table: &'static str,
+    columns: Vec<(&'static str, Column<'a>)>,
+    conflict: &'static str,
+}
+
+enum Column<'a> {
+    Ids(Vec<Option<Uuid>>),
+    Texts(Vec<Option<&'a str>>),
+    Numbers(Vec<Option<i64>>),
+    Instants(Vec<Option<Instant>>),
+    Documents(Vec<Json<&'a Value>>),
+}
+
+impl<'a> Rows<'a> {
+    /// No rows yet.
+    pub fn into(table: &'static str) -> Self {
+        Self {
+            table,
+            columns: Vec::new(),
+            conflict: "",
+        }
+    }
+
+    /// A column of ids.
+    pub fn ids<T: Into<Option<Uuid>>>(
+        self,
+        name: &'static str,
+        values: impl Iterator<Item = T>,
+    ) -> Self {
+        self.column(name, Column::Ids(values.map(Into::into).collect()))
+    }
+
+    /// A column of text.
+    pub fn texts<T: Into<Option<&'a str>>>(
+        self,
+        name: &'static str,
+        values: impl Iterator<Item = T>,
+    ) -> Self {
+        self.column(name, Column::Texts(values.map(Into::into).collect()))
+    }
+
+    /// A column of whole numbers.
+    pub fn numbers<T: Into<Option<i64>>>(
+        self,
+        name: &'static str,
+        values: impl Iterator<Item = T>,
+    ) -> Self {
+        self.column(name, Column::Numbers(values.map(Into::into).collect()))
+    }
+
+    /// A column of instants.
+    pub fn instants<T: Into<Option<Instant>>>(
+        self,
+        name: &'static str,
+        values: impl Iterator<Item = T>,
+    ) -> Self {
+        self.column(name, Column::Instants(values.map(Into::into).collect()))
+    }
+
+    /// A column of JSON documents.
+    pub fn documents(self, name: &'static str, values: impl Iterator<Item = &'a Value>) -> Self {
+        self.column(name, Column::Documents(values.map(Json).collect()))
+    }
+
+    /// What happens to a row that is there already: an `ON CONFLICT` clause.
+    pub fn on_conflict(mut self, clause: &'static str) -> Self {
+        self.conflict = clause;
+        self
+    }
+
+    fn column(mut self, name: &'static str, column: Column<'a>) -> Self {
+        self.columns.push((name, column));
+        self
+    }
+
+    fn len(&self) -> usize {
+        self.columns.first().map_or(0, |(_, column)| column.len())
+    }
+
+    /// Writes the rows, in their order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn insert(self, tx: &mut Tx) -> Result<(), StoreError> {
+        if self.len() == 0 {
+            return Ok(());
+        }
+        match tx {
+            Tx::Sqlite(tx) => {
+                self.listed("").build().execute(&mut **tx).await?;
+            }
+            Tx::Postgres(tx) => {
+                let query = sqlx::query(AssertSqlSafe(self.arrayed("")));
+                self.bound(query).execute(&mut **tx).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the rows and answers the columns `returned` of those that were written.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn insert_returning<T>(
+        self,
+        returned: &'static str,
+        tx: &mut Tx,
+    ) -> Result<Vec<T>, StoreError>
+    where
+        T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+    {
+        if self.len() == 0 {
+            return Ok(Vec::new());
+        }
+        match tx {
+            Tx::Sqlite(tx) => {
+                let mut query = self.listed(returned);
+                let rows = query.build().fetch_all(&mut **tx).await?;
+                Ok(rows.iter().map(T::from_row).collect::<Result<_, _>>()?)
+            }
+            Tx::Postgres(tx) => {
+                let query = sqlx::query(AssertSqlSafe(self.arrayed(returned)));
+                let rows = self.bound(query).fetch_all(&mut **tx).await?;
+                Ok(rows.iter().map(T::from_row).collect::<Result<_, _>>()?)
+            }
+        }
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<_> = self.columns.iter().map(|(name, _)| *name).collect();
+        names.join(", ")
+    }
+
+    fn end(&self, returned: &str) -> String {
+        match returned {
+            "" => self.conflict.to_owned(),
+            columns => format!("{} RETURNING {columns}", self.conflict),
+        }
+    }
+
+    fn arrayed(&self, returned: &str) -> String {
+        let arrays: Vec<_> = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(place, (_, column))| format!("${}::{}[]", place + 1, column.postgres_type()))
+            .collect();
+        format!(
+            "INSERT INTO {} ({}) SELECT * FROM unnest({}) {}",
+            self.table,
+            self.names(),
+            arrays.join(", "),
+            self.end(returned),
+        )
+    }
+
+    fn bound(
+        self,
+        mut query: sqlx::query::Query<'a, Postgres, sqlx::postgres::PgArguments>,
+    ) -> sqlx::query::Query<'a, Postgres, sqlx::postgres::PgArguments> {
+        for (_, column) in self.columns {
+            query = match column {
+                Column::Ids(values) => query.bind(values),
+                Column::Texts(values) => query.bind(values),
+                Column::Numbers(values) => query.bind(values),
+                Column::Instants(values) => query.bind(values),
+                Column::Documents(values) => query.bind(values),
+            };
+        }
+        query
+    }
+
+    fn listed(&self, returned: &str) -> QueryBuilder<Sqlite> {
+        let start = format!("INSERT INTO {} ({}) ", self.table, self.names());
+        let mut query = QueryBuilder::new(start);
+        query.push_values(0..self.len(), |mut row, place| {
+            for (_, column) in &self.columns {
+                match column {
+                    Column::Ids(values) => row.push_bind(values[place]),
+                    Column::Texts(values) => row.push_bind(values[place].map(str::to_owned)),
+                    Column::Numbers(values) => row.push_bind(values[place]),
+                    Column::Instants(values) => row.push_bind(values[place]),
+                    Column::Documents(values) => row.push_bind(Json(values[place].0.clone())),
+                };
+            }
+        });
+        query.push(" ");
+        query.push(self.end(returned));
+        query
+    }
+}
+
+impl Column<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Ids(values) => values.len(),
+            Self::Texts(values) => values.len(),
+            Self::Numbers(values) => values.len(),
+            Self::Instants(values) => values.len(),
+            Self::Documents(values) => values.len(),
+        }
+    }
+
+    fn postgres_type(&self) -> &'static str {
+        match self {
+            Self::Ids(_) => "uuid",
+            Self::Texts(_) => "text",
+            Self::Numbers(_) => "bigint",
+            Self::Instants(_) => "timestamptz",
+            Self::Documents(_) => "jsonb",
+        }
+    }
+}
