@@ -16,6 +16,8 @@ mod delivery;
 mod engine;
 /// Experts: the list, the profile, free slots.
 mod expert;
+/// Bookings that share a transaction.
+mod group_commit;
 /// Repeated wishes, and the first answer to them.
 mod idempotency;
 /// The inbox.

@@ -8,11 +8,11 @@ use belfry_domain::inbox::Notification;
 use belfry_domain::notification::{Entry, Message};
 use const_format::formatcp;
 use serde_json::Value;
-use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::{Finished, Outcome};
 use crate::db::{Dialect, IdList};
+use crate::rows::Rows;
 use crate::{StoreError, Tx};
 
 /// Marks the events and writes entries and deliveries of those that nobody else planned meanwhile.
@@ -105,19 +105,15 @@ async fn number(
     if counts.is_empty() {
         return Ok(Vec::new());
     }
-    let last: Vec<(Uuid, i64)> = on_tx!(tx, |c| {
-        let mut query =
-            QueryBuilder::<DB>::new("INSERT INTO inbox_counters (user_id, last_offset) ");
-        query.push_values(&counts, |mut row, (user, count)| {
-            row.push_bind(user.uuid()).push_bind(*count);
-        });
-        query.push(
-            " ON CONFLICT (user_id) DO UPDATE
-                SET last_offset = inbox_counters.last_offset + excluded.last_offset
-              RETURNING user_id, last_offset",
-        );
-        query.build_query_as().fetch_all(&mut *c).await?
-    });
+    let last: Vec<(Uuid, i64)> = Rows::into("inbox_counters")
+        .ids("user_id", counts.keys().map(|user| user.uuid()))
+        .numbers("last_offset", counts.values().copied())
+        .on_conflict(
+            "ON CONFLICT (user_id) DO UPDATE
+               SET last_offset = inbox_counters.last_offset + excluded.last_offset",
+        )
+        .insert_returning("user_id, last_offset", tx)
+        .await?;
     let mut next: BTreeMap<UserId, i64> = last
         .into_iter()
         .map(|(user, last)| {
@@ -152,31 +148,21 @@ async fn number(
 }
 
 async fn insert_notifications(tx: &mut Tx, rows: &[Numbered]) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    on_tx!(tx, |c| {
-        let mut query = QueryBuilder::<DB>::new(
-            r#"INSERT INTO notifications (id, user_id, "offset", event_id, rule_id, category, kind,
-                 title, body, data, created_at) "#,
-        );
-        query.push_values(rows, |mut row, numbered| {
-            let notification = &numbered.notification;
-            row.push_bind(notification.id.uuid())
-                .push_bind(numbered.user_id.uuid())
-                .push_bind(notification.offset)
-                .push_bind(numbered.event_id.uuid())
-                .push_bind(numbered.rule_id)
-                .push_bind(notification.category.as_str())
-                .push_bind(notification.kind.as_str())
-                .push_bind(notification.title.as_str())
-                .push_bind(notification.body.as_str())
-                .push_bind(&notification.data)
-                .push_bind(notification.created_at);
-        });
-        query.build().execute(&mut *c).await?;
-    });
-    Ok(())
+    let entries = || rows.iter().map(|row| &row.notification);
+    Rows::into("notifications")
+        .ids("id", entries().map(|entry| entry.id.uuid()))
+        .ids("user_id", rows.iter().map(|row| row.user_id.uuid()))
+        .numbers("\"offset\"", entries().map(|entry| entry.offset))
+        .ids("event_id", rows.iter().map(|row| row.event_id.uuid()))
+        .texts("rule_id", rows.iter().map(|row| row.rule_id))
+        .texts("category", entries().map(|entry| &*entry.category))
+        .texts("kind", entries().map(|entry| &*entry.kind))
+        .texts("title", entries().map(|entry| &*entry.title))
+        .texts("body", entries().map(|entry| &*entry.body))
+        .documents("data", entries().map(|entry| &entry.data))
+        .instants("created_at", entries().map(|entry| entry.created_at))
+        .insert(tx)
+        .await
 }
 
 async fn insert_deliveries(
@@ -185,9 +171,6 @@ async fn insert_deliveries(
     rows: &[Numbered],
     now: Instant,
 ) -> Result<(), StoreError> {
-    if messages.is_empty() {
-        return Ok(());
-    }
     let notified: BTreeMap<(EventId, &str, UserId), NotificationId> = rows
         .iter()
         .map(|row| {
@@ -202,31 +185,27 @@ async fn insert_deliveries(
         .map(|(_, message)| serde_json::to_value(&message.content))
         .collect::<Result<_, _>>()
         .map_err(StoreError::unreadable)?;
-    on_tx!(tx, |c| {
-        let mut query = QueryBuilder::<DB>::new(
-            "INSERT INTO deliveries (id, event_id, rule_id, user_id, notification_id, channel, address,
-               kind, subject, content, status, attempt, next_at, created_at, updated_at) ",
-        );
-        let rows = messages.iter().zip(&contents);
-        query.push_values(rows, |mut row, ((event_id, message), content)| {
-            let key = (*event_id, message.rule_id, message.user_id);
-            row.push_bind(DeliveryId::at(now).uuid())
-                .push_bind(event_id.uuid())
-                .push_bind(message.rule_id)
-                .push_bind(message.user_id.uuid())
-                .push_bind(notified.get(&key).map(|id| id.uuid()))
-                .push_bind(message.channel)
-                .push_bind(message.address.as_str())
-                .push_bind(message.kind)
-                .push_bind(message.subject.as_str())
-                .push_bind(content)
-                .push_bind("pending")
-                .push_bind(0_i64)
-                .push_bind(now)
-                .push_bind(now)
-                .push_bind(now);
-        });
-        query.build().execute(&mut *c).await?;
+    let told = || messages.iter().map(|(_, message)| message);
+    let entries = messages.iter().map(|(event_id, message)| {
+        let key = (*event_id, message.rule_id, message.user_id);
+        notified.get(&key).map(|id| id.uuid())
     });
-    Ok(())
+    Rows::into("deliveries")
+        .ids("id", told().map(|_| DeliveryId::at(now).uuid()))
+        .ids("event_id", messages.iter().map(|(id, _)| id.uuid()))
+        .texts("rule_id", told().map(|message| message.rule_id))
+        .ids("user_id", told().map(|message| message.user_id.uuid()))
+        .ids("notification_id", entries)
+        .texts("channel", told().map(|message| message.channel))
+        .texts("address", told().map(|message| &*message.address))
+        .texts("kind", told().map(|message| message.kind))
+        .texts("subject", told().map(|message| &*message.subject))
+        .documents("content", contents.iter())
+        .texts("status", told().map(|_| "pending"))
+        .numbers("attempt", told().map(|_| 0))
+        .instants("next_at", told().map(|_| now))
+        .instants("created_at", told().map(|_| now))
+        .instants("updated_at", told().map(|_| now))
+        .insert(tx)
+        .await
 }
