@@ -1,7 +1,5 @@
 //! The engine against the slow oracle, on schedules made up at random around the dates at which clocks change.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, TimeZone, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use proptest::prelude::*;
@@ -10,7 +8,7 @@ use super::{Availability, Counted, Slot, Taken, oracle};
 use crate::booking_rules::BookingRules;
 use crate::offsets::Offsets;
 use crate::schedule::{Hours, Schedule, TimeOff, Weekday, Window};
-use crate::wall::{self, Edge, WallTime};
+use crate::wall::{self, WallTime};
 
 /// Zones, each with a date on which its clock or calendar does something unusual.
 const AWKWARD: [(Tz, (i32, u32, u32)); 26] = [
@@ -299,45 +297,5 @@ proptest! {
         let offsets = Offsets::of(zone, instant - 40 * 86_400, instant + 40 * 86_400);
         let local = wall::instant(instant).with_timezone(&zone).naive_local();
         prop_assert_eq!(offsets.clock_at(instant), local.and_utc().timestamp());
-    }
-}
-
-/// Every clock change of every zone from 2015 to 2040, from both sides.
-#[test]
-fn wall_times_around_every_clock_change_agree_with_the_oracle() {
-    let year = |year: i32| {
-        Utc.with_ymd_and_hms(year, 1, 1, 0, 0, 0)
-            .unwrap()
-            .timestamp()
-    };
-    let mut changes: BTreeMap<(i64, i64, i64), Tz> = BTreeMap::new();
-    for zone in TZ_VARIANTS {
-        for pair in Offsets::of(zone, year(2015), year(2041))
-            .pieces()
-            .windows(2)
-        {
-            // Many names share a clock; one of each is enough.
-            changes
-                .entry((pair[0].end, pair[0].offset, pair[1].offset))
-                .or_insert(zone);
-        }
-    }
-    assert!(changes.len() > 500, "only {} changes", changes.len());
-    for (&(at, before, _), &zone) in &changes {
-        for minutes in [-61, -60, -31, -30, -1, 0, 1, 29, 30, 59, 60, 61] {
-            let shown = wall::instant(at + before + minutes * 60).naive_utc();
-            let minute =
-                u16::try_from(shown.and_utc().timestamp().rem_euclid(86_400) / 60).unwrap();
-            for edge in [Edge::Start, Edge::End] {
-                let (date, day_before) = (shown.date(), shown.date() - Days::new(1));
-                let expected = oracle::instant(zone, date, minute, edge);
-                assert_eq!(
-                    wall::at(zone, date, minute, edge),
-                    expected,
-                    "{zone} {shown} {edge:?}"
-                );
-                assert_eq!(wall::at(zone, day_before, minute + 1440, edge), expected);
-            }
-        }
     }
 }
