@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use belfry_domain::booking_rules::BookingRules;
+use chrono_tz::Tz;
 use config::{Config, File, FileFormat, Value, ValueKind};
 use serde::{Deserialize, Deserializer};
 
@@ -81,6 +82,7 @@ pub struct Reminders {
 #[serde(deny_unknown_fields)]
 pub struct Scheduler {
     pub sweep: String,
+    pub time_zone: Tz,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -221,6 +223,7 @@ mod tests {
         let settings = Settings::defaults().unwrap();
         assert_eq!(settings.reminders.offsets_minutes, [60]);
         assert_eq!(settings.booking.rules.minutes, [60]);
+        assert_eq!(settings.scheduler.time_zone, Tz::UTC);
     }
 
     #[test]
@@ -253,5 +256,6 @@ mod tests {
     fn unknown_names_and_short_secrets_are_refused() {
         assert!(load(&[("BELFRY_LIMITS__ENABELD", "false")]).is_err());
         assert!(load(&[("BELFRY_AUTH__SECRET", "short")]).is_err());
+        assert!(load(&[("BELFRY_SCHEDULER__TIME_ZONE", "Europe/Brelin")]).is_err());
     }
 }

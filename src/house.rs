@@ -19,6 +19,7 @@ use belfry_actors::expert::{BookingRules, Committed};
 use belfry_actors::planner::{Desk, Planner};
 use belfry_actors::scheduler::{Nudge, Retire};
 use belfry_actors::{Bus, Clock, Experts, Scheduler, Supervisor, Sweep, World};
+use belfry_domain::cron::Cron;
 use belfry_domain::retention::Retention;
 use belfry_domain::template::Templates;
 use belfry_store::Store;
@@ -263,11 +264,8 @@ fn start_scheduler(
     sweep: Sweep,
     nudge: &Nudge,
 ) -> Result<Addr<Scheduler>> {
-    let cron = settings
-        .scheduler
-        .sweep
-        .parse()
-        .context("[scheduler] sweep")?;
+    let schedule = &settings.scheduler;
+    let cron = Cron::parse(&schedule.sweep, schedule.time_zone).context("[scheduler] sweep")?;
     Ok(Scheduler::new(world.clock.clone(), sweep, cron, nudge.clone()).start())
 }
 

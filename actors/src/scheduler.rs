@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use belfry_domain::Instant;
+use belfry_domain::cron::Cron;
 use chrono::TimeDelta;
-use cron::Schedule;
 
 use crate::Clock;
 use crate::sweep::{Beat, Sweep, TickReport};
@@ -41,7 +41,7 @@ impl Nudge {
 pub struct Scheduler {
     clock: Arc<dyn Clock>,
     sweep: Sweep,
-    schedule: Schedule,
+    cron: Cron,
     nudge: Nudge,
     next_sweep: Option<Instant>,
     next_look: Instant,
@@ -52,15 +52,15 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// A scheduler that sweeps by `schedule`, read in UTC, and looks earlier when `nudge` says so.
-    pub fn new(clock: Arc<dyn Clock>, sweep: Sweep, schedule: Schedule, nudge: Nudge) -> Self {
+    /// A scheduler that sweeps by `cron`, and looks earlier when `nudge` says so.
+    pub fn new(clock: Arc<dyn Clock>, sweep: Sweep, cron: Cron, nudge: Nudge) -> Self {
         let now = clock.now();
         Self {
-            next_sweep: schedule.after(&now).next(),
+            next_sweep: cron.next_after(now),
             next_look: now,
             clock,
             sweep,
-            schedule,
+            cron,
             nudge,
             beat: Beat::default(),
             work: None,
@@ -94,7 +94,7 @@ impl Scheduler {
         let work = async move { sweep.tick(now).await }.into_actor(self);
         self.work = Some(ctx.spawn(work.map(move |report, this, _| {
             log(&report);
-            this.next_sweep = this.schedule.after(&now).next();
+            this.next_sweep = this.cron.next_after(now);
             // The sweep may have overlooked what was booked meanwhile.
             this.next_look = now;
             this.work = None;
@@ -114,7 +114,7 @@ impl Scheduler {
             }
             this.next_look = now + LOOK_EVERY;
             // A clock that was set back must not put off the next sweep.
-            this.next_sweep = this.schedule.after(&now).next();
+            this.next_sweep = this.cron.next_after(now);
             this.work = None;
         })));
     }

@@ -9,6 +9,8 @@ pub mod booking;
 pub mod booking_rules;
 /// Calendar files and the invitations made of them.
 pub mod calendar;
+/// Things that recur by a cron expression, on the clock of a zone.
+pub mod cron;
 /// Deliveries: one message to one address by one channel, from planned to sent or given up.
 pub mod delivery;
 /// What happened: the events that carry every change to those concerned.

@@ -10,6 +10,7 @@ use belfry_store::booking::{BookingFilter, Scope};
 use belfry_store::occupancy::NewHold;
 use belfry_store::retention::Stale;
 use chrono::TimeDelta;
+use chrono_tz::Tz;
 use tokio::sync::mpsc;
 
 use crate::engine::{Fresh, on_both_engines};
@@ -32,6 +33,7 @@ on_both_engines!(
     one_node_sweeps_until_it_dies_or_retires,
     a_reminder_leaves_at_its_minute_between_two_sweeps,
     the_cron_expression_says_when_to_sweep,
+    the_sweep_follows_the_clock_of_its_zone,
     a_nudge_makes_the_scheduler_look_at_once,
 );
 
@@ -327,6 +329,22 @@ async fn the_cron_expression_says_when_to_sweep(fresh: &Fresh) {
     let client = house.client().await;
     let forgotten = house.book(&client, Status::Pending, 3, &[]).await;
     let (scheduler, mut signalled) = house.scheduler(Nudge::default());
+    house.advance(10);
+    signal(&mut signalled).await;
+    let after = house.store.booking(forgotten.id).await.unwrap().unwrap();
+    assert_eq!(after.status, Status::Missed);
+    scheduler.send(Retire).await.unwrap();
+}
+
+async fn the_sweep_follows_the_clock_of_its_zone(fresh: &Fresh) {
+    let house = House::new(fresh).await;
+    let client = house.client().await;
+    let forgotten = house.book(&client, Status::Pending, 3, &[]).await;
+    // No other zone's clock but those of Nepal shows this time within the hour.
+    let zone = Tz::Asia__Kathmandu;
+    let once = (house.now() + TimeDelta::minutes(10)).with_timezone(&zone);
+    let once = once.format("%-S %-M %-H * * *").to_string();
+    let (scheduler, mut signalled) = house.scheduler_by(&once, zone, Nudge::default());
     house.advance(10);
     signal(&mut signalled).await;
     let after = house.store.booking(forgotten.id).await.unwrap().unwrap();

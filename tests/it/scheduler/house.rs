@@ -10,6 +10,7 @@ use belfry_domain::Instant;
 use belfry_domain::account::{Account, Role};
 use belfry_domain::booking::{Actor as Who, Booking, Mode, Party, Status};
 use belfry_domain::booking_rules::BookingRules;
+use belfry_domain::cron::Cron;
 use belfry_domain::event::{EventType, Told};
 use belfry_domain::id::{BookingId, UserId};
 use belfry_domain::retention::Retention;
@@ -17,6 +18,7 @@ use belfry_store::booking::{Change, NewBooking};
 use belfry_store::{Store, account, expert};
 use bytes::Bytes;
 use chrono::TimeDelta;
+use chrono_tz::Tz;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -136,6 +138,16 @@ impl<'a> House<'a> {
 
     /// A running scheduler, and a signal for each time that it appended events.
     pub fn scheduler(&self, nudge: Nudge) -> (Addr<Scheduler>, mpsc::UnboundedReceiver<()>) {
+        self.scheduler_by("0 */10 * * * *", Tz::UTC, nudge)
+    }
+
+    /// The same with another cron expression, on the clock of `zone`.
+    pub fn scheduler_by(
+        &self,
+        cron: &str,
+        zone: Tz,
+        nudge: Nudge,
+    ) -> (Addr<Scheduler>, mpsc::UnboundedReceiver<()>) {
         let (signal, signalled) = mpsc::unbounded_channel();
         let sweep = self.sweep(
             "ticking",
@@ -143,8 +155,8 @@ impl<'a> House<'a> {
                 signal.send(()).ok();
             }),
         );
-        let every_ten_minutes = "0 */10 * * * *".parse().unwrap();
-        let scheduler = Scheduler::new(self.clock.clone(), sweep, every_ten_minutes, nudge);
+        let cron = Cron::parse(cron, zone).unwrap();
+        let scheduler = Scheduler::new(self.clock.clone(), sweep, cron, nudge);
         (scheduler.start(), signalled)
     }
 }
