@@ -42,6 +42,7 @@ pub struct Http {
 #[serde(deny_unknown_fields)]
 pub struct Database {
     pub connections: u32,
+    pub waiting: usize,
 }
 
 #[derive(Clone, Debug, Deserialize)]

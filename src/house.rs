@@ -22,7 +22,7 @@ use belfry_actors::{Bus, Clock, Experts, Scheduler, Supervisor, Sweep, World};
 use belfry_domain::cron::Cron;
 use belfry_domain::retention::Retention;
 use belfry_domain::template::Templates;
-use belfry_store::Store;
+use belfry_store::{Bounds, Store};
 use chrono::TimeDelta;
 use rand::RngCore;
 use redis::aio::ConnectionManager;
@@ -91,7 +91,10 @@ pub async fn open_store(options: &Options) -> Result<Store> {
         .migrate()
         .await
         .context("bringing the schema up to date")?;
-    Ok(store)
+    Ok(store.within(Bounds {
+        waiting: options.settings.database.waiting,
+        ..Bounds::default()
+    }))
 }
 
 impl House {
@@ -117,6 +120,11 @@ impl House {
             bus,
             node: uuid::Uuid::now_v7().to_string().into(),
         };
+        // The house's own workers are few, and what they do must not wait for the crowd to go away.
+        let backstage = World {
+            store: world.store.patient(),
+            ..world.clone()
+        };
         let heartbeat = Duration::from_secs(settings.live.heartbeat_seconds);
         let supervisor = Supervisor::start(world.clone(), heartbeat);
 
@@ -126,13 +134,13 @@ impl House {
             concurrency: settings.email.workers.max(1),
             ..Default::default()
         };
-        let couriers = vec![Courier::start(world.clone(), channel, courier_settings)];
+        let couriers = vec![Courier::start(backstage.clone(), channel, courier_settings)];
         let base = match settings.http.public_url.as_str() {
             "" => format!("http://{address}"),
             url => url.to_owned(),
         };
         let planner = Planner::start(Desk {
-            world: world.clone(),
+            world: backstage.clone(),
             templates: Arc::new(Templates::builtin()?),
             links: Arc::new(PublicLinks::new(&base, tokens.clone())),
             supervisor: supervisor.clone(),
@@ -151,7 +159,7 @@ impl House {
             cache.map(|cache| Arc::new(cache) as Arc<dyn SlotCache>),
         );
         let nudge = Nudge::default();
-        let sweep = Sweep::new(world.clone(), retention(&settings), committed.clone());
+        let sweep = Sweep::new(backstage, retention(&settings), committed.clone());
         let sweep = sweep.telling(experts.clone());
         let scheduler = start_scheduler(&settings, &world, sweep, &nudge)?;
 

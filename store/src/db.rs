@@ -10,25 +10,41 @@ use std::time::Duration;
 
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgTypeInfo};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgTypeInfo};
 use sqlx::sqlite::{
-    SqliteArgumentsBuffer, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteArgumentsBuffer, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
     SqliteSynchronous, SqliteTypeInfo,
 };
-use sqlx::{Database, Encode, Postgres, Sqlite, Transaction, Type};
+use sqlx::{Database, Encode, Postgres, Sqlite, Type};
 use uuid::Uuid;
 
 use crate::StoreError;
 
-/// How long a call waits for a connection before it gives up.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections lent for a while.
+mod loan;
+
+pub use loan::{Bounds, PoolUse};
+use loan::{Lender, Loan};
+
+/// How long the first connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a pool waits by itself: longer than any [`Bounds`], which decide.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long one statement may run on PostgreSQL, and a writer wait for another on SQLite.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a transaction on PostgreSQL may do nothing: longer than any of ours, so that it only ever ends
+/// those of a node that was stopped in the middle, whose locks would keep all other nodes waiting.
+const IDLE_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long closing waits for the calls under way.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The memory of the house. Cloning shares the connections.
 #[derive(Clone)]
 pub struct Store {
     pub(crate) db: Db,
+    pub(crate) bounds: Bounds,
+    /// Waits although the line for a connection is full.
+    pub(crate) patient: bool,
 }
 
 /// The engine behind a store.
@@ -36,16 +52,16 @@ pub struct Store {
 pub(crate) enum Db {
     /// One writer keeps SQLite's lock queue fair; readers never wait for it (WAL).
     Sqlite {
-        write: SqlitePool,
-        read: SqlitePool,
+        write: Lender<Sqlite>,
+        read: Lender<Sqlite>,
     },
-    Postgres(PgPool),
+    Postgres(Lender<Postgres>),
 }
 
 /// A transaction on either engine; dropped without [`Tx::commit`], it is rolled back.
 pub enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Loan<Sqlite>),
+    Postgres(Loan<Postgres>),
 }
 
 impl Tx {
@@ -55,8 +71,8 @@ impl Tx {
     /// When the database cannot promise that; then nothing was done.
     pub async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+            Self::Sqlite(loan) => loan.finish(true).await?,
+            Self::Postgres(loan) => loan.finish(true).await?,
         }
         Ok(())
     }
@@ -67,8 +83,8 @@ impl Tx {
     /// When the connection is lost; the database then undoes it by itself.
     pub async fn rollback(self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(tx) => tx.rollback().await?,
-            Self::Postgres(tx) => tx.rollback().await?,
+            Self::Sqlite(loan) => loan.finish(false).await?,
+            Self::Postgres(loan) => loan.finish(false).await?,
         }
         Ok(())
     }
@@ -138,14 +154,16 @@ impl Encode<'_, Sqlite> for IdList {
 macro_rules! on_read {
     ($store:expr, |$pool:ident| $body:expr) => {
         match &$store.db {
-            $crate::db::Db::Sqlite { read: $pool, .. } => {
+            $crate::db::Db::Sqlite { read: lender, .. } => {
                 #[allow(dead_code)]
                 type DB = ::sqlx::Sqlite;
+                let $pool = lender.lend($store.bounds, $store.patient);
                 $body
             }
-            $crate::db::Db::Postgres($pool) => {
+            $crate::db::Db::Postgres(lender) => {
                 #[allow(dead_code)]
                 type DB = ::sqlx::Postgres;
+                let $pool = lender.lend($store.bounds, $store.patient);
                 $body
             }
         }
@@ -156,14 +174,16 @@ macro_rules! on_read {
 macro_rules! on_write {
     ($store:expr, |$pool:ident| $body:expr) => {
         match &$store.db {
-            $crate::db::Db::Sqlite { write: $pool, .. } => {
+            $crate::db::Db::Sqlite { write: lender, .. } => {
                 #[allow(dead_code)]
                 type DB = ::sqlx::Sqlite;
+                let $pool = lender.lend($store.bounds, $store.patient);
                 $body
             }
-            $crate::db::Db::Postgres($pool) => {
+            $crate::db::Db::Postgres(lender) => {
                 #[allow(dead_code)]
                 type DB = ::sqlx::Postgres;
+                let $pool = lender.lend($store.bounds, $store.patient);
                 $body
             }
         }
@@ -177,13 +197,13 @@ macro_rules! on_tx {
             $crate::db::Tx::Sqlite(tx) => {
                 #[allow(dead_code)]
                 type DB = ::sqlx::Sqlite;
-                let $connection = &mut **tx;
+                let $connection = &mut *tx;
                 $body
             }
             $crate::db::Tx::Postgres(tx) => {
                 #[allow(dead_code)]
                 type DB = ::sqlx::Postgres;
-                let $connection = &mut **tx;
+                let $connection = &mut *tx;
                 $body
             }
         }
@@ -215,9 +235,10 @@ impl Store {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options.read_only(true))
             .await?;
-        Ok(Self {
-            db: Db::Sqlite { write, read },
-        })
+        Ok(Self::over(Db::Sqlite {
+            write: Lender::new("write", write),
+            read: Lender::new("read", read),
+        }))
     }
 
     /// Connects to PostgreSQL at `url` with at most `connections` connections.
@@ -226,21 +247,53 @@ impl Store {
     /// When the address is malformed or the server cannot be reached.
     pub async fn connect_postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
         let statement_timeout = STATEMENT_TIMEOUT.as_millis().to_string();
+        let idle_timeout = IDLE_TRANSACTION_TIMEOUT.as_millis().to_string();
         let options = PgConnectOptions::from_str(url)
             .map_err(|error| StoreError::Address(error.to_string()))?
             .application_name("belfry")
             .options([
                 ("statement_timeout", statement_timeout.as_str()),
+                ("idle_in_transaction_session_timeout", idle_timeout.as_str()),
                 ("timezone", "UTC"),
             ]);
-        let pool = PgPoolOptions::new()
+        let connecting = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options)
-            .await?;
-        Ok(Self {
-            db: Db::Postgres(pool),
-        })
+            .connect_with(options);
+        let pool = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
+            .await
+            .map_err(|_| sqlx::Error::PoolTimedOut)??;
+        Ok(Self::over(Db::Postgres(Lender::new("all", pool))))
+    }
+
+    fn over(db: Db) -> Self {
+        Self {
+            db,
+            bounds: Bounds::default(),
+            patient: false,
+        }
+    }
+
+    /// The same store with other bounds for its calls.
+    pub fn within(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
+        self
+    }
+
+    /// The same store for a worker of the house, who is not refused although many others wait.
+    pub fn patient(&self) -> Self {
+        Self {
+            patient: true,
+            ..self.clone()
+        }
+    }
+
+    /// How much of each pool is in use at this moment.
+    pub fn pools(&self) -> Vec<PoolUse> {
+        match &self.db {
+            Db::Sqlite { write, read } => vec![write.in_use(), read.in_use()],
+            Db::Postgres(pool) => vec![pool.in_use()],
+        }
     }
 
     /// Brings the schema up to date; several nodes may do so at once.
@@ -249,8 +302,16 @@ impl Store {
     /// When a migration fails or an applied one was changed afterwards.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match &self.db {
-            Db::Sqlite { write, .. } => sqlx::migrate!("../migrations/sqlite").run(write).await?,
-            Db::Postgres(pool) => sqlx::migrate!("../migrations/postgres").run(pool).await?,
+            Db::Sqlite { write, .. } => {
+                sqlx::migrate!("../migrations/sqlite")
+                    .run(write.pool())
+                    .await?
+            }
+            Db::Postgres(pool) => {
+                sqlx::migrate!("../migrations/postgres")
+                    .run(pool.pool())
+                    .await?
+            }
         }
         Ok(())
     }
@@ -289,19 +350,31 @@ impl Store {
     /// When no connection is to be had in time.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match &self.db {
-            Db::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Db::Sqlite { write, .. } => {
+                let lending = write.lend(self.bounds, self.patient);
+                Tx::Sqlite(lending.begin(Some("BEGIN IMMEDIATE")).await?)
+            }
+            Db::Postgres(pool) => {
+                let lending = pool.lend(self.bounds, self.patient);
+                Tx::Postgres(lending.begin(None).await?)
+            }
         })
     }
 
-    /// Closes every connection after the calls under way.
+    /// Closes every connection after the calls under way. One that does not end in time is left to the end
+    /// of the process.
     pub async fn close(&self) {
-        match &self.db {
-            Db::Sqlite { write, read } => {
-                read.close().await;
-                write.close().await;
+        let closing = async {
+            match &self.db {
+                Db::Sqlite { write, read } => {
+                    read.pool().close().await;
+                    write.pool().close().await;
+                }
+                Db::Postgres(pool) => pool.pool().close().await,
             }
-            Db::Postgres(pool) => pool.close().await,
+        };
+        if tokio::time::timeout(CLOSE_TIMEOUT, closing).await.is_err() {
+            tracing::warn!("store calls were still under way at the end");
         }
     }
 }

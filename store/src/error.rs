@@ -60,7 +60,12 @@ impl From<sqlx::Error> for StoreError {
             | sqlx::Error::WorkerCrashed => true,
             // Class 57: shutting down or starting; 53: out of resources; 5 and 13: SQLite busy and full.
             sqlx::Error::Database(inner) => inner.code().is_some_and(|code| {
-                code.starts_with("57P") || code.starts_with("53") || code == "5" || code == "13"
+                code.starts_with("57")
+                    || code.starts_with("53")
+                    || code == "55P03"
+                    || code == "25P03"
+                    || code == "5"
+                    || code == "13"
             }),
             _ => false,
         };

@@ -46,7 +46,7 @@ pub mod setting;
 /// What the right to listen to a topic is decided on.
 pub mod topic;
 
-pub use db::{Store, Tx};
+pub use db::{Bounds, PoolUse, Store, Tx};
 pub use error::StoreError;
 
 /// The `LIKE` pattern that finds `text` anywhere, with `!` as its escape.
