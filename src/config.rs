@@ -35,6 +35,8 @@ pub struct Http {
     pub public_url: String,
     pub workers: usize,
     pub trust_forwarded_for: bool,
+    pub head_seconds: u64,
+    pub body_seconds: u64,
     pub drain_seconds: u64,
 }
 
@@ -156,6 +158,10 @@ impl Settings {
         anyhow::ensure!(
             self.auth.access_minutes > 0,
             "[auth] access_minutes must be at least 1"
+        );
+        anyhow::ensure!(
+            self.http.head_seconds > 0 && self.http.body_seconds > 0,
+            "[http] head_seconds and body_seconds must be at least 1"
         );
         anyhow::ensure!(
             self.live.heartbeat_seconds > 0,

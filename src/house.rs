@@ -187,6 +187,10 @@ impl House {
             listener,
             workers,
             settings.http.drain_seconds,
+            server::Bounds {
+                head: Duration::from_secs(settings.http.head_seconds),
+                body: Duration::from_secs(settings.http.body_seconds),
+            },
             live.clone(),
             move || {
                 actix_web::App::new()

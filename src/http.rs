@@ -52,6 +52,8 @@ pub mod operation;
 pub mod page;
 /// The web app.
 pub mod pages;
+/// Connections that nobody may hold up.
+pub mod patient;
 /// Every error answer.
 pub mod problem;
 /// Schedules.

@@ -30,8 +30,9 @@ pub fn render() -> String {
 
 /// Starts logging: lines for people on a terminal, JSON for machines elsewhere. `RUST_LOG` chooses.
 pub fn log() {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,actix_server=warn"));
+    // The HTTP server calls every connection that a stranger breaks off or garbles an error of its own.
+    let quiet = "info,sqlx=warn,actix_server=warn,actix_http::h1::dispatcher=off";
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

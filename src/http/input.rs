@@ -2,15 +2,17 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest, web};
 use belfry_domain::field::FieldError;
 use belfry_domain::{Instant, to_micros};
 use chrono::{DateTime, Datelike, Utc};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use crate::http::App;
 use crate::http::problem::Problem;
 
 /// Largest JSON body that is read.
@@ -146,8 +148,9 @@ impl FromRequest for Body {
         });
         let typed = kind.is_some();
         let payload = payload.take();
+        let arriving = read_all(request, payload, MOST_BYTES);
         Box::pin(async move {
-            let arrived = match read_all(payload, MOST_BYTES).await {
+            let arrived = match arriving.await {
                 Ok(bytes) if !bytes.is_empty() && typed && !is_json => {
                     Err(Problem::new("unsupported-media-type"))
                 }
@@ -158,21 +161,43 @@ impl FromRequest for Body {
     }
 }
 
-/// Reads a payload of at most `most` bytes.
+/// Reads the body of `request`, at most `most` bytes. Compressed bodies are none of ours: what a few bytes
+/// become is known only when the memory is used up.
 ///
 /// # Errors
-/// `payload-too-large`, `malformed` when the connection broke.
-pub async fn read_all(mut payload: Payload, most: usize) -> Result<web::Bytes, Problem> {
+/// `payload-too-large`, `unsupported-media-type` for a content coding, `request-timeout`, `malformed` when
+/// the connection broke.
+pub fn read_all(
+    request: &HttpRequest,
+    mut payload: Payload,
+    most: usize,
+) -> impl Future<Output = Result<web::Bytes, Problem>> + 'static {
     use futures::StreamExt;
-    let mut bytes = web::BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Problem::new("malformed"))?;
-        if bytes.len() + chunk.len() > most {
-            return Err(Problem::new("payload-too-large"));
+    let codings = request.headers().get_all(CONTENT_ENCODING);
+    let coded = codings.into_iter().any(|coding| coding != "identity");
+    let app = request.app_data::<web::Data<App>>();
+    let limit = app.map_or(Duration::MAX, |app| {
+        Duration::from_secs(app.settings.http.body_seconds)
+    });
+    async move {
+        if coded {
+            return Err(Problem::new("unsupported-media-type"));
         }
-        bytes.extend_from_slice(&chunk);
+        let mut bytes = web::BytesMut::new();
+        let all = async {
+            while let Some(chunk) = payload.next().await {
+                let chunk = chunk.map_err(|_| Problem::new("malformed"))?;
+                if bytes.len() + chunk.len() > most {
+                    return Err(Problem::new("payload-too-large"));
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+            Ok(())
+        };
+        let late = |_| Problem::new("request-timeout");
+        tokio::time::timeout(limit, all).await.map_err(late)??;
+        Ok(bytes.freeze())
     }
-    Ok(bytes.freeze())
 }
 
 /// A query string of the shape `T`; faults are `validation` at the parameter's name.

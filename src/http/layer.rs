@@ -5,8 +5,8 @@ use std::time::Instant as Stopwatch;
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
@@ -50,18 +50,26 @@ pub async fn around<B: MessageBody + 'static>(
     let id = accepted_id(&request).unwrap_or_else(|| Uuid::now_v7().to_string());
     request.extensions_mut().insert(RequestId(id.clone()));
     let app = request.app_data::<Data<App>>().cloned();
-    let leftover = Leftover::of(&mut request);
+    let mut leftover = Leftover::of(&mut request);
     let response = match allowed(app.as_ref(), request.request()).await {
         Ok(()) => next.call(request).await?.map_into_left_body(),
         Err(problem) => request
             .into_response(problem.error_response())
             .map_into_right_body(),
     };
-    if let Some(leftover) = leftover.filter(|_| response.status().is_client_error()) {
+    // Who was too slow already is not listened to any longer.
+    let patient = response.status() != StatusCode::REQUEST_TIMEOUT;
+    if let Some(leftover) = leftover
+        .as_mut()
+        .filter(|_| patient && response.status().is_client_error())
+    {
         leftover.drain().await;
     }
     let language = problem::language(response.request());
     let mut response = with_problem_body(response, language, &id);
+    if let Some(leftover) = leftover.filter(|leftover| !leftover.has_ended()) {
+        response = response.map_body(|_, body| EitherBody::right(leftover.held_by(body)));
+    }
     protect(&mut response, app.as_ref(), &id);
     note(&response, &id, started.elapsed().as_secs_f64());
     Ok(response)

@@ -11,8 +11,9 @@ use std::net::TcpListener;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use actix_codec::Framed;
 use actix_http::body::MessageBody;
-use actix_http::{HttpService, Request, Response};
+use actix_http::{HttpService, Protocol, Request, Response};
 use actix_rt::net::TcpStream;
 use actix_server::{Server, ServerHandle};
 use actix_service::{
@@ -22,17 +23,35 @@ use actix_web::Error;
 use actix_web::dev::AppConfig;
 use belfry_actors::Close;
 use socket2::SockRef;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::http::live::{self, Live};
+use crate::http::patient::Patient;
 
-/// How long the client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept for another request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a connection that is being closed is listened to, so that the client finds its answer.
+const LINGER: Duration = Duration::from_secs(2);
 /// Bytes sent and never acknowledged, or a window closed this long, end a connection. Only the kernel can
 /// tell in every state of a connection, whatever the application waits for.
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a client may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// To send the head of a connection's first request.
+    pub head: Duration,
+    /// To send a body.
+    pub body: Duration,
+}
+
+impl Bounds {
+    /// For a whole request, or to take an answer. A little more than head and body, so that who is told to be
+    /// too late hears it.
+    fn request(self) -> Duration {
+        self.head + self.body + Duration::from_secs(1)
+    }
+}
 
 /// Serves `app` and the live connections on `listener`. The answer is a future that ends when the server
 /// has stopped; signals are left to the caller, who stops it by [`drain`].
@@ -43,6 +62,7 @@ pub fn serve<F, I, S, B>(
     listener: TcpListener,
     workers: Option<NonZeroUsize>,
     drain_seconds: u64,
+    bounds: Bounds,
     live: Live,
     app: F,
 ) -> io::Result<Server>
@@ -72,25 +92,37 @@ where
         let app = app()
             .into_factory()
             .map_err(|error| error.into().error_response());
-        HttpService::build()
-            .client_request_timeout(HEAD_TIMEOUT)
+        let http = HttpService::build()
+            .client_request_timeout(bounds.head)
+            .client_disconnect_timeout(LINGER)
             .keep_alive(KEEP_ALIVE)
-            .tcp_nodelay(true)
             .local_addr(address)
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
-            .on_connect_ext(|stream: &TcpStream, _| bound_silence(stream))
-            .upgrade(fn_service(move |(request, framed)| {
-                let live = live.clone();
-                async move {
-                    live::upgrade(live, request, framed).await;
-                    Ok::<(), Infallible>(())
-                }
-            }))
-            .finish(map_config(app, move |()| config.clone()))
-            .tcp()
+            .on_connect_ext(|stream: &Patient<TcpStream>, _| bound_silence(stream.get_ref()))
+            .upgrade(fn_service(
+                move |(request, framed): (Request, Framed<Patient<TcpStream>, _>)| {
+                    let live = live.clone();
+                    async move {
+                        // A session of its own has its own limits.
+                        let framed = framed.into_map_io(Patient::into_inner);
+                        live::upgrade(live, request, framed).await;
+                        Ok::<(), Infallible>(())
+                    }
+                },
+            ))
+            .finish(map_config(app, move |()| config.clone()));
+        fn_service(move |stream: TcpStream| async move {
+            if let Err(error) = stream.set_nodelay(true) {
+                debug!(%error, "a connection gathers its small packets");
+            }
+            let peer = stream.peer_addr().ok();
+            let stream = Patient::new(stream, bounds.request());
+            Ok((stream, Protocol::Http1, peer))
+        })
+        .and_then(http)
     })?;
     Ok(builder.run())
 }

@@ -44,6 +44,8 @@ mod scheduler;
 mod spine;
 /// The main story as both sides hear of it.
 mod story;
+/// Strangers: what the house takes from nobody.
+mod stranger;
 /// What hangs is given up, what is full refuses at once.
 mod stuck;
 /// The rules of the house that a test can hold.

@@ -127,7 +127,7 @@ pub async fn set_avatar(
     if declared.is_some_and(|kind| !DECLARED.iter().any(|known| kind == known)) {
         return Err(Problem::new("unsupported-media-type"));
     }
-    let bytes = read_all(payload.into_inner(), MOST_AVATAR_BYTES).await?;
+    let bytes = read_all(&request, payload.into_inner(), MOST_AVATAR_BYTES).await?;
     let kind = infer::get(&bytes).map(|kind| kind.mime_type());
     let Some(content_type @ ("image/png" | "image/jpeg" | "image/webp")) = kind else {
         return Err(Problem::new("unsupported-media-type"));

@@ -110,7 +110,12 @@ impl<'a> House<'a> {
                 .route("/api/v1/live/events", web::get().to(events::stream))
                 .default_service(web::to(HttpResponse::NotFound))
         };
-        let server = server::serve(listener, NonZeroUsize::new(2), 5, live.clone(), app).unwrap();
+        let bounds = server::Bounds {
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(60),
+        };
+        let workers = NonZeroUsize::new(2);
+        let server = server::serve(listener, workers, 5, bounds, live.clone(), app).unwrap();
         let handle = server.handle();
         actix_rt::spawn(server);
         Node {
