@@ -105,11 +105,11 @@ impl<'a> Rows<'a> {
         }
         match tx {
             Tx::Sqlite(tx) => {
-                self.listed("").build().execute(&mut **tx).await?;
+                self.listed("").build().execute(&mut *tx).await?;
             }
             Tx::Postgres(tx) => {
                 let query = sqlx::query(AssertSqlSafe(self.arrayed("")));
-                self.bound(query).execute(&mut **tx).await?;
+                self.bound(query).execute(&mut *tx).await?;
             }
         }
         Ok(())
@@ -133,12 +133,12 @@ impl<'a> Rows<'a> {
         match tx {
             Tx::Sqlite(tx) => {
                 let mut query = self.listed(returned);
-                let rows = query.build().fetch_all(&mut **tx).await?;
+                let rows = query.build().fetch_all(&mut *tx).await?;
                 Ok(rows.iter().map(T::from_row).collect::<Result<_, _>>()?)
             }
             Tx::Postgres(tx) => {
                 let query = sqlx::query(AssertSqlSafe(self.arrayed(returned)));
-                let rows = self.bound(query).fetch_all(&mut **tx).await?;
+                let rows = self.bound(query).fetch_all(&mut *tx).await?;
                 Ok(rows.iter().map(T::from_row).collect::<Result<_, _>>()?)
             }
         }
