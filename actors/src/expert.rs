@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -40,6 +39,7 @@ pub use desk::{BookingRules, Committed, Experts};
 pub use flight::{BookRequest, Done, HoldRequest, MoveRequest};
 pub use slots::{SlotQuery, SlotsAnswer};
 
+use desk::Shared;
 use flight::{Flight, Job, Want};
 use memory::Memory;
 
@@ -86,8 +86,7 @@ impl From<BookingError> for Refused {
 /// The actor of one expert.
 pub struct ExpertActor {
     id: UserId,
-    /// Whether a word that memory is behind stands in the mailbox; one is enough for many.
-    stale: Arc<AtomicBool>,
+    shared: Arc<Shared>,
     cache: Option<Arc<dyn SlotCache>>,
     world: World,
     supervisor: Supervisor,
@@ -122,11 +121,11 @@ impl ExpertActor {
         rules: BookingRules,
         group_commit: GroupCommit,
         cache: Option<Arc<dyn SlotCache>>,
-        stale: Arc<AtomicBool>,
+        shared: Arc<Shared>,
     ) -> Self {
         Self {
             id,
-            stale,
+            shared,
             cache,
             world: supervisor.world().clone(),
             supervisor,
@@ -152,6 +151,10 @@ impl ExpertActor {
                 actor.forget_answers();
                 match read {
                     Ok(memory) => {
+                        if let Some(memory) = &memory {
+                            let rules = &memory.schedule.rules;
+                            actor.shared.know_notice(rules.cancel_notice_minutes);
+                        }
                         actor.memory = memory;
                         actor.wake(ctx);
                     }

@@ -26,7 +26,7 @@ use crate::supervisor::Supervisor;
 use crate::world::World;
 
 /// Events planned in one transaction at most.
-const BATCH: i64 = 64;
+const BATCH: i64 = 128;
 /// How often it looks for what no nudge told of.
 const SWEEP: Duration = Duration::from_secs(3);
 /// Tries before an event that cannot be written is set aside, and the pause between them.

@@ -6,15 +6,18 @@
 /// What administrators see of deliveries.
 mod outbox;
 
+use std::collections::BTreeSet;
+
 use belfry_domain::Instant;
 use belfry_domain::delivery::{Content, Verdict};
 use belfry_domain::id::{DeliveryId, UserId};
 use const_format::formatcp;
 use serde_json::Value;
-use sqlx::{QueryBuilder, Row};
+use sqlx::Row;
 use uuid::Uuid;
 
 use crate::db::Dialect;
+use crate::rows::Rows;
 use crate::{Store, StoreError, Tx};
 
 pub use outbox::{Attempt, Filter, Item, ItemDetail, Resent, resend};
@@ -42,6 +45,12 @@ pub struct Settlement {
     pub id: DeliveryId,
     pub attempt: i64,
     pub verdict: Verdict,
+}
+
+impl Settlement {
+    fn claim(&self) -> (Uuid, i64) {
+        (self.id.uuid(), self.attempt)
+    }
 }
 
 /// When a channel has work.
@@ -117,19 +126,17 @@ impl Store {
         lease_until: Instant,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        for (id, attempt) in claims {
-            on_tx!(&mut tx, |c| {
-                sqlx::query::<DB>(
-                    "UPDATE deliveries SET lease_until = $3
-                     WHERE id = $1 AND attempt = $2 AND status = 'sending'",
-                )
-                .bind(id.uuid())
-                .bind(attempt)
-                .bind(lease_until)
-                .execute(&mut *c)
-                .await?;
-            });
-        }
+        Rows::of_values()
+            .ids("delivery_id", claims.iter().map(|(id, _)| id.uuid()))
+            .numbers("number", claims.iter().map(|(_, attempt)| *attempt))
+            .instants("lease_until", claims.iter().map(|_| lease_until))
+            .run::<(Uuid,)>(
+                "UPDATE deliveries SET lease_until = v.lease_until FROM v
+                 WHERE id = v.delivery_id AND attempt = v.number AND status = 'sending'
+                 RETURNING id",
+                &mut tx,
+            )
+            .await?;
         tx.commit().await
     }
 
@@ -144,12 +151,13 @@ impl Store {
         now: Instant,
     ) -> Result<Vec<bool>, StoreError> {
         let mut tx = self.begin().await?;
-        let mut counted = Vec::with_capacity(settlements.len());
-        for settlement in settlements {
-            counted.push(settle(&mut tx, settlement, now).await?);
-        }
+        let mut counted = settle(&mut tx, settlements, now).await?;
         tx.commit().await?;
-        Ok(counted)
+        // Told twice, an end counts once.
+        Ok(settlements
+            .iter()
+            .map(|ended| counted.remove(&ended.claim()))
+            .collect())
     }
 
     /// Takes claims whose lease ran out away from whoever had them; `judge` says what becomes of each
@@ -178,17 +186,14 @@ impl Store {
             .fetch_all(&mut *c)
             .await?
         });
-        let mut reaped = Vec::with_capacity(lost.len());
-        for (id, attempt) in lost {
-            let settlement = Settlement {
-                id: id.into(),
-                attempt,
-                verdict: judge(attempt),
-            };
-            settle(&mut tx, &settlement, now).await?;
-            reaped.push(settlement);
-        }
+        let settlements = lost.into_iter().map(|(id, attempt)| Settlement {
+            id: id.into(),
+            attempt,
+            verdict: judge(attempt),
+        });
+        let reaped: Vec<Settlement> = settlements.collect();
         if !reaped.is_empty() {
+            settle(&mut tx, &reaped, now).await?;
             tx.commit().await?;
         }
         Ok(reaped)
@@ -220,61 +225,78 @@ impl Store {
 }
 
 async fn open_attempts(tx: &mut Tx, claimed: &[Claimed], now: Instant) -> Result<(), StoreError> {
-    on_tx!(tx, |c| {
-        let mut query =
-            QueryBuilder::<DB>::new("INSERT INTO attempts (delivery_id, number, started_at) ");
-        query.push_values(claimed, |mut row, delivery| {
-            row.push_bind(delivery.id.uuid())
-                .push_bind(delivery.attempt)
-                .push_bind(now);
-        });
-        query.build().execute(&mut *c).await?;
-    });
-    Ok(())
+    Rows::into("attempts")
+        .ids(
+            "delivery_id",
+            claimed.iter().map(|delivery| delivery.id.uuid()),
+        )
+        .numbers("number", claimed.iter().map(|delivery| delivery.attempt))
+        .instants("started_at", claimed.iter().map(|_| now))
+        .insert(tx)
+        .await
 }
 
-/// Writes one attempt's end if the claim still holds.
-async fn settle(tx: &mut Tx, settlement: &Settlement, now: Instant) -> Result<bool, StoreError> {
-    let verdict = &settlement.verdict;
-    let error: Option<String> = verdict
-        .error
-        .as_deref()
-        .map(|error| error.chars().filter(|c| *c != '\0').take(FAULT).collect());
-    let status = verdict.status();
-    let sent_at = verdict.is_done().then_some(now);
-    on_tx!(tx, |c| {
-        let counted = sqlx::query::<DB>(
+/// Writes the ends of attempts and answers which of the claims still held; the ends of the others are not
+/// written.
+async fn settle(
+    tx: &mut Tx,
+    settlements: &[Settlement],
+    now: Instant,
+) -> Result<BTreeSet<(Uuid, i64)>, StoreError> {
+    let errors = faults(settlements);
+    let all = || settlements.iter().zip(&errors);
+    let counted: Vec<(Uuid, i64)> = Rows::of_values()
+        .ids("delivery_id", all().map(|(ended, _)| ended.id.uuid()))
+        .numbers("number", all().map(|(ended, _)| ended.attempt))
+        .texts(
+            "new_status",
+            all().map(|(ended, _)| ended.verdict.status().as_str()),
+        )
+        .instants("retry_at", all().map(|(ended, _)| ended.verdict.next_at))
+        .texts(
+            "provider",
+            all().map(|(ended, _)| ended.verdict.provider_id.as_deref()),
+        )
+        .texts("error", all().map(|(_, error)| error.as_deref()))
+        .instants(
+            "done_at",
+            all().map(|(ended, _)| ended.verdict.is_done().then_some(now)),
+        )
+        .instants("ended_at", all().map(|_| now))
+        .run(
             "UPDATE deliveries
-             SET status = $3, next_at = COALESCE($4, next_at), lease_until = NULL,
-                 provider_id = $5, last_error = $6, sent_at = $7, updated_at = $8
-             WHERE id = $1 AND attempt = $2 AND status = 'sending'",
+             SET status = v.new_status, next_at = COALESCE(v.retry_at, next_at), lease_until = NULL,
+                 provider_id = v.provider, last_error = v.error, sent_at = v.done_at,
+                 updated_at = v.ended_at
+             FROM v WHERE id = v.delivery_id AND attempt = v.number AND status = 'sending'
+             RETURNING id, attempt",
+            tx,
         )
-        .bind(settlement.id.uuid())
-        .bind(settlement.attempt)
-        .bind(status.as_str())
-        .bind(verdict.next_at)
-        .bind(verdict.provider_id.as_deref())
-        .bind(error.as_deref())
-        .bind(sent_at)
-        .bind(now)
-        .execute(&mut *c)
-        .await?
-        .rows_affected();
-        if counted == 0 {
-            return Ok(false);
-        }
-        sqlx::query::<DB>(
-            "UPDATE attempts SET finished_at = $3, outcome = $4, provider_id = $5, error = $6
-             WHERE delivery_id = $1 AND number = $2",
-        )
-        .bind(settlement.id.uuid())
-        .bind(settlement.attempt)
-        .bind(now)
-        .bind(verdict.outcome)
-        .bind(verdict.provider_id.as_deref())
-        .bind(error.as_deref())
-        .execute(&mut *c)
         .await?;
-    });
-    Ok(true)
+    let counted: BTreeSet<(Uuid, i64)> = counted.into_iter().collect();
+    let held = || all().filter(|(ended, _)| counted.contains(&ended.claim()));
+    Rows::of_values()
+        .ids("id", held().map(|(ended, _)| ended.id.uuid()))
+        .numbers("attempt", held().map(|(ended, _)| ended.attempt))
+        .texts("ended", held().map(|(ended, _)| ended.verdict.outcome))
+        .texts("provider", held().map(|(ended, _)| ended.verdict.provider_id.as_deref()))
+        .texts("fault", held().map(|(_, error)| error.as_deref()))
+        .instants("ended_at", held().map(|_| now))
+        .run::<(Uuid,)>(
+            "UPDATE attempts SET finished_at = v.ended_at, outcome = v.ended, provider_id = v.provider,
+                 error = v.fault
+             FROM v WHERE delivery_id = v.id AND number = v.attempt RETURNING delivery_id",
+            tx,
+        )
+        .await?;
+    Ok(counted)
+}
+
+/// The faults as they are kept.
+fn faults(settlements: &[Settlement]) -> Vec<Option<String>> {
+    let kept = |error: &str| error.chars().filter(|c| *c != '\0').take(FAULT).collect();
+    let errors = settlements
+        .iter()
+        .map(|ended| ended.verdict.error.as_deref());
+    errors.map(|error| error.map(kept)).collect()
 }

@@ -69,11 +69,13 @@ pub struct Parked {
     pub fault: String,
 }
 
+// The first of a subject is looked up for each event in turn: an anti-join would be made for all that wait,
+// however few are taken.
 const CLAIM: &str =
     "SELECT e.id, e.type, e.subject, e.subject_version, e.time, e.data FROM events e
-     WHERE e.planned_at IS NULL AND NOT EXISTS
-       (SELECT 1 FROM events o WHERE o.subject = e.subject AND o.planned_at IS NULL
-          AND (o.subject_version, o.id) < (e.subject_version, e.id))
+     WHERE e.planned_at IS NULL AND e.id =
+       (SELECT o.id FROM events o WHERE o.subject = e.subject AND o.planned_at IS NULL
+        ORDER BY o.subject_version, o.id LIMIT 1)
      ORDER BY e.time, e.id LIMIT $1";
 
 /// Reads claimed rows one by one, so that one unreadable row spoils only itself.
@@ -114,6 +116,9 @@ impl Store {
         };
         let events = if let Some(tx) = &mut tx {
             on_tx!(tx, |c| {
+                sqlx::query::<DB>(<DB as Dialect>::BY_INDEX_ORDER)
+                    .execute(&mut *c)
+                    .await?;
                 let rows = sqlx::query::<DB>(formatcp!("{CLAIM} {}", <DB as Dialect>::SKIP_LOCKED))
                     .bind(limit)
                     .fetch_all(&mut *c)

@@ -29,14 +29,44 @@ enum Column<'a> {
     Documents(Vec<Json<&'a Value>>),
 }
 
+/// What a statement can answer, whichever engine it ran on.
+pub(crate) trait Returned:
+    for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin
+{
+}
+
+impl<T> Returned for T where
+    T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin
+{
+}
+
+enum Answer {
+    Sqlite(Vec<SqliteRow>),
+    Postgres(Vec<PgRow>),
+}
+
+impl Answer {
+    fn read<T: Returned>(&self) -> Result<Vec<T>, StoreError> {
+        Ok(match self {
+            Self::Sqlite(rows) => rows.iter().map(T::from_row).collect::<Result<_, _>>()?,
+            Self::Postgres(rows) => rows.iter().map(T::from_row).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
 impl<'a> Rows<'a> {
-    /// No rows yet.
+    /// No rows yet; they will go into `table`.
     pub fn into(table: &'static str) -> Self {
         Self {
             table,
             columns: Vec::new(),
             conflict: "",
         }
+    }
+
+    /// No rows yet; a statement will read them.
+    pub fn of_values() -> Self {
+        Self::into("v")
     }
 
     /// A column of ids.
@@ -100,18 +130,8 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// When the database fails.
     pub async fn insert(self, tx: &mut Tx) -> Result<(), StoreError> {
-        if self.len() == 0 {
-            return Ok(());
-        }
-        match tx {
-            Tx::Sqlite(tx) => {
-                self.listed("").build().execute(&mut *tx).await?;
-            }
-            Tx::Postgres(tx) => {
-                let query = sqlx::query(AssertSqlSafe(self.arrayed("")));
-                self.bound(query).execute(&mut *tx).await?;
-            }
-        }
+        let (before, after) = (self.insert_into(), self.conflict.to_owned());
+        self.execute(before, after, tx).await?;
         Ok(())
     }
 
@@ -119,29 +139,58 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn insert_returning<T>(
+    pub async fn insert_returning<T: Returned>(
         self,
         returned: &'static str,
         tx: &mut Tx,
-    ) -> Result<Vec<T>, StoreError>
-    where
-        T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
-    {
+    ) -> Result<Vec<T>, StoreError> {
+        let after = format!("{} RETURNING {returned}", self.conflict);
+        let before = self.insert_into();
+        self.execute(before, after, tx).await?.read()
+    }
+
+    /// Runs a statement that finds the rows in the table `v`, under the columns' names, and answers what it
+    /// returns.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn run<T: Returned>(
+        self,
+        statement: &'static str,
+        tx: &mut Tx,
+    ) -> Result<Vec<T>, StoreError> {
+        let before = format!("WITH v ({}) AS (", self.names());
+        let after = format!(") {statement}");
+        self.execute(before, after, tx).await?.read()
+    }
+
+    /// Runs the statement that has the rows between its two halves.
+    async fn execute(
+        self,
+        before: String,
+        after: String,
+        tx: &mut Tx,
+    ) -> Result<Answer, StoreError> {
         if self.len() == 0 {
-            return Ok(Vec::new());
+            return Ok(Answer::Sqlite(Vec::new()));
         }
-        match tx {
+        Ok(match tx {
             Tx::Sqlite(tx) => {
-                let mut query = self.listed(returned);
-                let rows = query.build().fetch_all(&mut *tx).await?;
-                Ok(rows.iter().map(T::from_row).collect::<Result<_, _>>()?)
+                let mut query = QueryBuilder::new(before);
+                self.push_list(&mut query);
+                query.push(format!(" {after}"));
+                Answer::Sqlite(query.build().fetch_all(&mut *tx).await?)
             }
             Tx::Postgres(tx) => {
-                let query = sqlx::query(AssertSqlSafe(self.arrayed(returned)));
-                let rows = self.bound(query).fetch_all(&mut *tx).await?;
-                Ok(rows.iter().map(T::from_row).collect::<Result<_, _>>()?)
+                let text = format!("{before} SELECT * FROM unnest({}) {after}", self.arrays());
+                let query = self.bound(sqlx::query(AssertSqlSafe(text)));
+                Answer::Postgres(query.fetch_all(&mut *tx).await?)
             }
-        }
+        })
+    }
+
+    fn insert_into(&self) -> String {
+        format!("INSERT INTO {} ({})", self.table, self.names())
     }
 
     fn names(&self) -> String {
@@ -149,27 +198,14 @@ impl<'a> Rows<'a> {
         names.join(", ")
     }
 
-    fn end(&self, returned: &str) -> String {
-        match returned {
-            "" => self.conflict.to_owned(),
-            columns => format!("{} RETURNING {columns}", self.conflict),
-        }
-    }
-
-    fn arrayed(&self, returned: &str) -> String {
+    fn arrays(&self) -> String {
         let arrays: Vec<_> = self
             .columns
             .iter()
             .enumerate()
             .map(|(place, (_, column))| format!("${}::{}[]", place + 1, column.postgres_type()))
             .collect();
-        format!(
-            "INSERT INTO {} ({}) SELECT * FROM unnest({}) {}",
-            self.table,
-            self.names(),
-            arrays.join(", "),
-            self.end(returned),
-        )
+        arrays.join(", ")
     }
 
     fn bound(
@@ -188,9 +224,8 @@ impl<'a> Rows<'a> {
         query
     }
 
-    fn listed(&self, returned: &str) -> QueryBuilder<Sqlite> {
-        let start = format!("INSERT INTO {} ({}) ", self.table, self.names());
-        let mut query = QueryBuilder::new(start);
+    fn push_list(&self, query: &mut QueryBuilder<Sqlite>) {
+        query.push(" ");
         query.push_values(0..self.len(), |mut row, place| {
             for (_, column) in &self.columns {
                 match column {
@@ -202,9 +237,6 @@ impl<'a> Rows<'a> {
                 };
             }
         });
-        query.push(" ");
-        query.push(self.end(returned));
-        query
     }
 }
 

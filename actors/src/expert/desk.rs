@@ -1,7 +1,7 @@
 //! What experts do for callers: the handle to all expert actors of this node.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -59,13 +59,40 @@ pub struct Experts {
 #[derive(Clone)]
 struct Entry {
     actor: Addr<ExpertActor>,
-    stale: Arc<AtomicBool>,
+    shared: Arc<Shared>,
+}
+
+/// What an actor and its callers both look at.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// Whether a word that memory is behind stands in the mailbox; one is enough for many.
+    pub stale: AtomicBool,
+    notice: AtomicU32,
+}
+
+impl Shared {
+    /// Keeps the cancel notice that was just read.
+    pub fn know_notice(&self, minutes: u32) {
+        self.notice
+            .store(minutes.saturating_add(1), Ordering::Release);
+    }
+
+    /// From here on the notice must be read again.
+    fn forget_notice(&self) {
+        self.notice.store(0, Ordering::Release);
+    }
+
+    fn notice(&self) -> Option<TimeDelta> {
+        let minutes = self.notice.load(Ordering::Acquire).checked_sub(1)?;
+        Some(TimeDelta::minutes(i64::from(minutes)))
+    }
 }
 
 impl Entry {
     /// Lets the actor read again, unless it is about to.
     fn tell_stale(&self) {
-        if !self.stale.swap(true, Ordering::AcqRel) {
+        self.shared.forget_notice();
+        if !self.shared.stale.swap(true, Ordering::AcqRel) {
             self.actor.do_send(Notice::Stale);
         }
     }
@@ -210,7 +237,7 @@ impl Experts {
         let Some(booking) = self.world.store.booking(id).await? else {
             return Err(BookingError::NotFound.into());
         };
-        let notice = self.cancel_notice(booking.expert.id).await?;
+        let notice = self.read_cancel_notice(booking.expert.id).await?;
         let decide = |before: &Booking| {
             let status = before.step(step, side, reason.as_deref(), notice, now)?;
             let mut after = before.clone();
@@ -338,6 +365,16 @@ impl Experts {
     /// # Errors
     /// When the database fails.
     pub async fn cancel_notice(&self, expert: UserId) -> Result<TimeDelta, Refused> {
+        let known = self.directory.get(&expert);
+        let known = known.filter(|entry| entry.actor.connected());
+        let known = known.and_then(|entry| entry.shared.notice());
+        match known {
+            Some(notice) => Ok(notice),
+            None => self.read_cancel_notice(expert).await,
+        }
+    }
+
+    async fn read_cancel_notice(&self, expert: UserId) -> Result<TimeDelta, Refused> {
         let notices = self.world.store.cancel_notices(&[expert]).await?;
         let minutes = notices.get(&expert).copied().unwrap_or_default();
         Ok(TimeDelta::minutes(minutes))
@@ -354,6 +391,9 @@ impl Experts {
     /// The schedule was changed here: slots follow at once, on every node.
     pub async fn rescheduled(&self, expert: UserId) {
         self.bump(expert).await;
+        if let Some(entry) = self.directory.get(&expert) {
+            entry.shared.forget_notice();
+        }
         self.notify(expert, Notice::Rescheduled);
     }
 
@@ -423,13 +463,13 @@ impl Experts {
         let start = || {
             let (supervisor, rules) = (self.supervisor.clone(), self.rules.clone());
             let (group_commit, cache) = (self.group_commit.clone(), self.cache.clone());
-            let stale = Arc::<AtomicBool>::default();
-            let told = stale.clone();
+            let shared = Arc::<Shared>::default();
+            let its = shared.clone();
             let arbiter = self.supervisor.arbiter(expert.uuid());
             let actor = ExpertActor::start_in_arbiter(arbiter, move |_| {
-                ExpertActor::new(expert, supervisor, rules, group_commit, cache, told)
+                ExpertActor::new(expert, supervisor, rules, group_commit, cache, its)
             });
-            Entry { actor, stale }
+            Entry { actor, shared }
         };
         self.directory
             .entry(expert)

@@ -126,7 +126,7 @@ impl Handler<Notice> for ExpertActor {
             }
             Notice::Stale => {
                 // Words that come from here on need another reading.
-                self.stale.store(false, Ordering::Release);
+                self.shared.stale.store(false, Ordering::Release);
                 self.reload(ctx);
                 self.once_read(ctx, |actor, _| actor.tell_listeners());
             }
