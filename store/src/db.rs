@@ -96,10 +96,12 @@ pub(crate) trait Dialect: Database {
     const SKIP_LOCKED: &'static str;
     /// Row locks of a read that a write of the same transaction depends on.
     const FOR_UPDATE: &'static str;
-    /// Makes the queries of a transaction follow an index that has the order they ask for. A queue's first rows
-    /// are found that way at once; PostgreSQL, whose statistics know nothing of a sudden backlog, would rather
-    /// read and sort all of it.
+    /// Makes the queries of a transaction follow an index that has the order they ask for, until
+    /// [`Dialect::BY_STATISTICS`]. A queue's first rows are found that way at once; PostgreSQL, whose statistics
+    /// know nothing of a sudden backlog, would rather read and sort all of it.
     const BY_INDEX_ORDER: &'static str;
+    /// Ends what [`Dialect::BY_INDEX_ORDER`] began.
+    const BY_STATISTICS: &'static str;
     /// Membership in the [`IdList`] bound as `$1`.
     const ID_IN_1: &'static str;
     /// Case-insensitive `LIKE`.
@@ -110,6 +112,7 @@ impl Dialect for Sqlite {
     // A writer on SQLite is alone by nature.
     const SKIP_LOCKED: &'static str = "";
     const BY_INDEX_ORDER: &'static str = "SELECT 1";
+    const BY_STATISTICS: &'static str = "SELECT 1";
     const FOR_UPDATE: &'static str = "";
     const ID_IN_1: &'static str = "IN (SELECT unhex(value) FROM json_each($1))";
     const ILIKE: &'static str = "LIKE";
@@ -118,6 +121,8 @@ impl Dialect for Sqlite {
 impl Dialect for Postgres {
     const SKIP_LOCKED: &'static str = "FOR UPDATE SKIP LOCKED";
     const BY_INDEX_ORDER: &'static str = "SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)";
+    const BY_STATISTICS: &'static str =
+        "SELECT set_config('enable_sort', 'on', true), set_config('enable_bitmapscan', 'on', true)";
     // The weaker lock that an UPDATE takes: rows that merely refer to this one need not wait for it.
     const FOR_UPDATE: &'static str = "FOR NO KEY UPDATE";
     const ID_IN_1: &'static str = "= ANY($1)";

@@ -123,6 +123,9 @@ impl Store {
                     .bind(limit)
                     .fetch_all(&mut *c)
                     .await?;
+                sqlx::query::<DB>(<DB as Dialect>::BY_STATISTICS)
+                    .execute(&mut *c)
+                    .await?;
                 claimed!(rows)
             })
         } else {
