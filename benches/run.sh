@@ -2,13 +2,16 @@
 # Bookings, refusals and slots through HTTP, beside PostgreSQL doing the same complete write by itself, in
 # rounds that take turns so that both meet the same machine. See benches/README.md.
 #
-#   ROUNDS=3 SECONDS_EACH=10 PROFILE=release benches/run.sh
+#   ROUNDS=3 SECONDS_EACH=10 CONNECTIONS=64 PROFILE=release benches/run.sh
+#   PAST=1000000 benches/run.sh     # with so many bookings behind the experts of each round
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 rounds=${ROUNDS:-3}
 seconds=${SECONDS_EACH:-10}
 profile=${PROFILE:-release}
+connections=${CONNECTIONS:-64}
+past=${PAST:-0}
 experts=50
 clients=100
 
@@ -61,7 +64,9 @@ for round in $(seq "$rounds"); do
   bare booking $((round * 2000000)) | tee -a "$home/lines" >&2
   bare booking_at_once $((round * 2000000 + 1000000)) | tee -a "$home/lines" >&2
   "$built/examples/load" --url "http://127.0.0.1:$port" --experts $experts --clients $clients \
-    --connections 16 --seconds "$seconds" book refuse me slots slots-unchanged |
+    --connections "$connections" --seconds "$seconds" \
+    --once-invited "psql -qX '$server/hub' -v ON_ERROR_STOP=1 -v past=$past -f benches/past.sql" \
+    book refuse ticket me slots slots-unchanged |
     tee -a "$home/lines" >&2
 done
 
@@ -75,6 +80,8 @@ for line in open(sys.argv[1]):
 middle = {name: statistics.median(values) for name, values in rates.items()}
 for name, rate in middle.items():
     print(f"{name:18} {rate:9.0f}/s   {sorted(rates[name])}")
-for name, limit in [("book", "booking"), ("book", "booking_at_once"), ("refuse", "me"), ("slots", "me")]:
+for name, limit in [
+    ("book", "booking"), ("book", "booking_at_once"), ("refuse", "ticket"), ("slots", "ticket"),
+]:
     print(f"{name} / {limit}: {middle[name] / middle[limit]:.2f}")
 PYTHON

@@ -9,6 +9,7 @@ mod client;
 mod people;
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -28,7 +29,9 @@ enum Scenario {
     Book,
     /// POST /bookings on one slot that is taken.
     Refuse,
-    /// GET /me: what a route costs that only checks its token.
+    /// POST /live/ticket: what a route costs that checks one token and signs another.
+    Ticket,
+    /// GET /me: a token and one row.
     Me,
     /// GET /experts/{id}/slots for 31 days.
     Slots,
@@ -52,6 +55,9 @@ struct Options {
     connections: u64,
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// A shell command to run when everybody is there and nothing was measured yet.
+    #[arg(long)]
+    once_invited: Option<String>,
     /// Scenarios in the order to run them.
     #[arg(required = true)]
     scenarios: Vec<Scenario>,
@@ -68,6 +74,10 @@ async fn main() -> Result<()> {
         "--clients must be a multiple of --experts"
     );
     let people = Arc::new(people::invite(&options).await?);
+    if let Some(command) = &options.once_invited {
+        let status = Command::new("sh").args(["-c", command]).status()?;
+        ensure!(status.success(), "{command}: {status}");
+    }
     let numbers = Arc::new(AtomicU64::new(0));
     for scenario in &options.scenarios {
         let outcome = run(*scenario, &options, &people, &numbers).await?;
@@ -167,6 +177,11 @@ async fn work(
                 // Somebody else each time, so that the expert's time is what is taken.
                 let taken = people.experts.len() as u64 * (worker + 1);
                 book(&mut client, people, taken, first_slot()).await?
+            }
+            Scenario::Ticket => {
+                client
+                    .send("POST", "/api/v1/live/ticket", Some(token), None, None)
+                    .await?
             }
             Scenario::Me => {
                 client
