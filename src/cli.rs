@@ -143,6 +143,11 @@ async fn execute(command: Command) -> Result<()> {
 }
 
 async fn serve(options: Options, with_demo: bool) -> Result<()> {
+    // Every connection is an open file, and the usual limit is for programs that have a few.
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => tracing::debug!(limit, "files that may be open"),
+        Err(error) => tracing::warn!(%error, "the limit of open files stays as it is"),
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = open_store(&options).await?;
     if with_demo {

@@ -16,10 +16,14 @@ use tab::Tab;
 
 /// The Autobahn suite.
 mod autobahn;
+/// Everybody at once, after a restart.
+mod comeback;
 /// The AsyncAPI document tells what really happens.
 mod document;
 /// The server as an echo.
 mod echo;
+/// Clients that mean harm.
+mod hostile;
 /// Nodes with sockets and nothing behind them but the store.
 pub mod house;
 /// The bus goes and comes back.

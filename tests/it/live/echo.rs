@@ -17,7 +17,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::house::Node;
-use super::tab::Hand;
+use super::tab::{Hand, read_frame};
 
 /// Around the text of a message, to make it a ping.
 const BEFORE: &[u8] = br#"{"type":"ping","ref":""#;
@@ -241,12 +241,11 @@ fn disguised(byte: u8) -> u8 {
 }
 
 /// From the server to the suite.
-async fn reveal(from: OwnedReadHalf, mut to: OwnedWriteHalf, sent: Sent) -> Option<()> {
-    let mut from = from;
+async fn reveal(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, sent: Sent) -> Option<()> {
     loop {
-        let (head, payload) = frame(&mut from).await?;
-        let payload = match head {
-            0x81 => {
+        let (opcode, payload) = read_frame(&mut from).await?;
+        let payload = match opcode {
+            1 => {
                 let pong: Value = serde_json::from_slice(&payload).unwrap();
                 assert_eq!(pong["type"], "pong", "{pong}");
                 let text = sent.borrow_mut().pop_front().unwrap();
@@ -256,7 +255,8 @@ async fn reveal(from: OwnedReadHalf, mut to: OwnedWriteHalf, sent: Sent) -> Opti
             }
             _ => payload,
         };
-        let mut out = vec![head];
+        // A server of ours sends nothing in fragments.
+        let mut out = vec![0x80 | opcode];
         match payload.len() {
             length @ 0..126 => out.push(length as u8),
             length => {
@@ -267,17 +267,4 @@ async fn reveal(from: OwnedReadHalf, mut to: OwnedWriteHalf, sent: Sent) -> Opti
         out.extend(payload);
         to.write_all(&out).await.ok()?;
     }
-}
-
-/// First byte and payload of the server's next frame.
-async fn frame(from: &mut OwnedReadHalf) -> Option<(u8, Vec<u8>)> {
-    let head = from.read_u8().await.ok()?;
-    let length = match from.read_u8().await.ok()? {
-        126 => usize::from(from.read_u16().await.ok()?),
-        127 => panic!("the server sends nothing that long here"),
-        short => usize::from(short),
-    };
-    let mut payload = vec![0; length];
-    from.read_exact(&mut payload).await.ok()?;
-    Some((head, payload))
 }

@@ -224,13 +224,18 @@ impl Node {
 
     /// Waits until so many connections are left.
     pub async fn connected(&self, count: usize) {
+        self.connected_within(count, PATIENCE).await;
+    }
+
+    /// Waits until so many connections are left, for something that takes its time.
+    pub async fn connected_within(&self, count: usize, patience: Duration) {
         let waiting = async {
             while self.supervisor.connected() != count {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         let connected = || self.supervisor.connected();
-        let waited = tokio::time::timeout(PATIENCE, waiting).await;
+        let waited = tokio::time::timeout(patience, waiting).await;
         waited.unwrap_or_else(|_| panic!("{} are connected, not {count}", connected()));
     }
 }

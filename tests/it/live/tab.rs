@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use belfry_domain::id::UserId;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -131,12 +131,7 @@ impl Hand {
         socket.set_recv_buffer_size(4096).unwrap();
         let stream = socket.connect(node.address).await.unwrap();
         let mut hand = Self { stream };
-        let request = format!(
-            "GET {} HTTP/1.1\r\nHost: belfry\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-            node.socket_path(user, None)
-        );
-        let mut bytes = request.into_bytes();
+        let mut bytes = Self::request(node, user).into_bytes();
         bytes.extend_from_slice(behind);
         hand.stream.write_all(&bytes).await.unwrap();
         let mut answer = Vec::new();
@@ -147,33 +142,60 @@ impl Hand {
         hand
     }
 
+    /// Asks for a WebSocket of `user`.
+    pub fn request(node: &Node, user: UserId) -> String {
+        format!(
+            "GET {} HTTP/1.1\r\nHost: belfry\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            node.socket_path(user, None)
+        )
+    }
+
     /// Opcode and payload of the next frame; `None` when the connection has ended.
     pub async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
-        timeout(PATIENCE, async {
-            let head = self.stream.read_u8().await.ok()?;
-            let length = match self.stream.read_u8().await.ok()? {
-                126 => usize::from(self.stream.read_u16().await.ok()?),
-                127 => self.stream.read_u64().await.ok()? as usize,
-                short => usize::from(short),
-            };
-            let mut payload = vec![0; length];
-            self.stream.read_exact(&mut payload).await.ok()?;
-            Some((head & 0x0f, payload))
-        })
-        .await
-        .expect("the server says nothing")
+        let frame = timeout(PATIENCE, read_frame(&mut self.stream));
+        frame.await.expect("the server says nothing")
+    }
+
+    /// The next JSON frame; other frames are passed over.
+    pub async fn next_text(&mut self) -> Value {
+        loop {
+            match self.frame().await {
+                Some((1, text)) => return serde_json::from_slice(&text).unwrap(),
+                Some((9 | 10, _)) => {}
+                other => panic!("a text frame was due, not {other:?}"),
+            }
+        }
     }
 
     /// The code with which the server closes.
     pub async fn closed(&mut self) -> u16 {
+        let code = self.try_closed().await;
+        code.expect("a close frame before the end of the connection")
+    }
+
+    /// The code with which the server closes, if it says one before the connection ends.
+    pub async fn try_closed(&mut self) -> Option<u16> {
         loop {
-            match self.frame().await {
-                Some((8, payload)) => return u16::from_be_bytes([payload[0], payload[1]]),
-                Some(_) => {}
-                None => panic!("the connection ended without a close frame"),
+            match self.frame().await? {
+                (8, payload) => return Some(u16::from_be_bytes([payload[0], payload[1]])),
+                _ => continue,
             }
         }
     }
+}
+
+/// Opcode and payload of the server's next frame; `None` when the connection has ended.
+pub async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Option<(u8, Vec<u8>)> {
+    let head = stream.read_u8().await.ok()?;
+    let length = match stream.read_u8().await.ok()? {
+        126 => usize::from(stream.read_u16().await.ok()?),
+        127 => stream.read_u64().await.ok()? as usize,
+        short => usize::from(short),
+    };
+    let mut payload = vec![0; length];
+    stream.read_exact(&mut payload).await.ok()?;
+    Some((head & 0x0f, payload))
 }
 
 /// A masked client frame with the zero mask.
