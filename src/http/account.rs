@@ -236,6 +236,7 @@ pub async fn login(
     let Some((account, _)) = found.filter(|_| fits) else {
         return Err(AccountError::BadCredentials.into());
     };
+    app.limiter.give_back(Policy::AccountLogin, &email).await;
     if account.disabled {
         return Err(AccountError::Disabled.into());
     }

@@ -3,14 +3,11 @@
 //! Both count with GCRA: a minute's worth may come at once, then one per `60 / limit` seconds. Answers
 //! carry the `RateLimit` fields of draft-ietf-httpapi-ratelimit-headers.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::http::header::{HeaderName, HeaderValue};
-use governor::clock::{Clock, DefaultClock};
-use governor::state::keyed::DefaultKeyedStateStore;
-use governor::{Quota, RateLimiter};
+use dashmap::DashMap;
 use redis::aio::ConnectionManager;
 
 use crate::config::Limits;
@@ -25,21 +22,13 @@ pub enum Policy {
     Register,
     /// Log-ins from an address.
     Login,
-    /// Log-ins to an account.
+    /// Log-ins to an account that failed; one that succeeds gives its share back.
     AccountLogin,
     /// Look-ups by code from an address.
     Lookup,
 }
 
 impl Policy {
-    const ALL: [Self; 5] = [
-        Self::Requests,
-        Self::Register,
-        Self::Login,
-        Self::AccountLogin,
-        Self::Lookup,
-    ];
-
     fn name(self) -> &'static str {
         match self {
             Self::Requests => "requests",
@@ -61,13 +50,11 @@ impl Policy {
     }
 }
 
-type Local = RateLimiter<String, DefaultKeyedStateStore<String>, DefaultClock>;
-
 /// Counts and refuses.
 #[derive(Clone)]
 pub struct Limiter {
     limits: Limits,
-    local: Arc<Vec<Local>>,
+    local: Arc<Local>,
     shared: Option<ConnectionManager>,
 }
 
@@ -85,19 +72,56 @@ redis.call('SET', KEYS[1], string.format('%.0f', due + interval), 'PX', math.cei
 return 0
 ";
 
+/// Gives one step back: KEYS[1] the key, ARGV the emission interval in microseconds.
+const GIVE_BACK: &str = r"
+local due = tonumber(redis.call('GET', KEYS[1]))
+if not due then return 0 end
+local now = redis.call('TIME')
+local left = due - tonumber(ARGV[1]) - (now[1] * 1000000 + now[2])
+if left <= 0 then
+  redis.call('DEL', KEYS[1])
+else
+  redis.call('SET', KEYS[1], string.format('%.0f', due - tonumber(ARGV[1])), 'PX', math.ceil(left / 1000))
+end
+return 0
+";
+
+/// The same steps within this process. A key is remembered until its share is whole again.
+#[derive(Default)]
+struct Local(DashMap<(Policy, String), Instant>);
+
+impl Local {
+    fn take(&self, policy: Policy, key: &str, rate: u32, now: Instant) -> Option<Duration> {
+        let interval = interval(rate);
+        let mut due = self.0.entry((policy, key.to_owned())).or_insert(now);
+        let ahead = due.saturating_duration_since(now);
+        if let Some(wait) = ahead.checked_sub(interval * (rate - 1))
+            && !wait.is_zero()
+        {
+            return Some(wait);
+        }
+        *due = now + ahead + interval;
+        None
+    }
+
+    fn give_back(&self, policy: Policy, key: &str, rate: u32) {
+        if let Some(mut due) = self.0.get_mut(&(policy, key.to_owned())) {
+            *due = due.checked_sub(interval(rate)).unwrap_or(*due);
+        }
+    }
+}
+
+/// How long it takes until one of so many a minute is there again.
+fn interval(rate: u32) -> Duration {
+    Duration::from_secs(60) / rate
+}
+
 impl Limiter {
     /// Counts here, or in Redis where there is one.
     pub fn new(limits: &Limits, shared: Option<ConnectionManager>) -> Self {
-        let local = Policy::ALL
-            .into_iter()
-            .map(|policy| {
-                let rate = NonZeroU32::new(policy.per_minute(limits)).unwrap_or(NonZeroU32::MIN);
-                RateLimiter::keyed(Quota::per_minute(rate))
-            })
-            .collect();
         Self {
             limits: limits.clone(),
-            local: Arc::new(local),
+            local: Arc::default(),
             shared,
         }
     }
@@ -127,12 +151,33 @@ impl Limiter {
         }
     }
 
+    /// Gives back what was taken, when it turned out not to count.
+    pub async fn give_back(&self, policy: Policy, key: &str) {
+        if !self.limits.enabled {
+            return;
+        }
+        // Either may have counted it, for Redis may have been away then or now.
+        self.local.give_back(policy, key, self.rate(policy));
+        if let Some(redis) = &self.shared {
+            let given: redis::RedisResult<i64> = redis::Script::new(GIVE_BACK)
+                .key(shared_key(policy, key))
+                .arg(micros(self.rate(policy)))
+                .invoke_async(&mut redis.clone())
+                .await;
+            if let Err(error) = given {
+                tracing::warn!(%error, "a share of a rate limit was not given back");
+            }
+        }
+    }
+
+    /// At least one a minute, so that a mistake in the settings locks nobody out.
+    fn rate(&self, policy: Policy) -> u32 {
+        policy.per_minute(&self.limits).max(1)
+    }
+
     fn take_local(&self, policy: Policy, key: &str) -> Option<Duration> {
-        let limiter = &self.local[policy as usize];
-        limiter
-            .check_key(&key.to_owned())
-            .err()
-            .map(|refused| refused.wait_time_from(DefaultClock::default().now()))
+        self.local
+            .take(policy, key, self.rate(policy), Instant::now())
     }
 
     async fn take_shared(
@@ -141,12 +186,12 @@ impl Limiter {
         policy: Policy,
         key: &str,
     ) -> redis::RedisResult<Option<Duration>> {
-        let rate = i64::from(policy.per_minute(&self.limits).max(1));
-        let interval = 60_000_000 / rate;
+        let rate = self.rate(policy);
+        let interval = micros(rate);
         let wait: i64 = redis::Script::new(SCRIPT)
-            .key(format!("belfry:limit:{}:{key}", policy.name()))
+            .key(shared_key(policy, key))
             .arg(interval)
-            .arg(interval * (rate - 1))
+            .arg(interval * i64::from(rate - 1))
             .invoke_async(&mut redis)
             .await?;
         Ok(u64::try_from(wait)
@@ -157,7 +202,7 @@ impl Limiter {
 
     fn refusal(&self, policy: Policy, wait: Duration) -> Problem {
         let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
-        let rate = policy.per_minute(&self.limits);
+        let rate = self.rate(policy);
         let field = |text: String| HeaderValue::from_str(&text).ok();
         let mut problem = Problem::wait("too-many-requests", seconds);
         let fields = [
@@ -178,11 +223,52 @@ impl Limiter {
         problem
     }
 
-    /// Forgets addresses that have their full share again.
+    /// Forgets those that have their full share again.
     pub fn sweep(&self) {
-        for limiter in self.local.iter() {
-            limiter.retain_recent();
-            limiter.shrink_to_fit();
+        let now = Instant::now();
+        self.local.0.retain(|_, due| *due > now);
+        self.local.0.shrink_to_fit();
+    }
+}
+
+fn shared_key(policy: Policy, key: &str) -> String {
+    format!("belfry:limit:{}:{key}", policy.name())
+}
+
+fn micros(rate: u32) -> i64 {
+    60_000_000 / i64::from(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minutes_worth_may_come_at_once_and_then_one_by_one() {
+        let (local, now) = (Local::default(), Instant::now());
+        let take = |seconds| {
+            let at = now + Duration::from_secs(seconds);
+            local.take(Policy::AccountLogin, "ann", 3, at)
+        };
+        assert_eq!([take(0), take(0), take(0)], [None; 3]);
+        assert_eq!(take(0), Some(Duration::from_secs(20)));
+        assert_eq!(take(5), Some(Duration::from_secs(15)));
+        assert_eq!(take(20), None);
+        assert_eq!(take(20), Some(Duration::from_secs(20)));
+        // Others have their own share.
+        assert_eq!(local.take(Policy::Login, "ann", 3, now), None);
+        assert_eq!(local.take(Policy::AccountLogin, "bob", 3, now), None);
+    }
+
+    #[test]
+    fn what_is_given_back_was_never_taken() {
+        let (local, now) = (Local::default(), Instant::now());
+        let take = || local.take(Policy::AccountLogin, "ann", 3, now);
+        for _ in 0..50 {
+            assert_eq!(take(), None);
+            local.give_back(Policy::AccountLogin, "ann", 3);
         }
+        assert_eq!([take(), take(), take()], [None; 3]);
+        assert!(take().is_some());
     }
 }

@@ -4,10 +4,11 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::engine::{Fresh, on_both_engines};
-use crate::town::{Answer, Person, Town};
+use crate::town::{Answer, PASSWORD, Person, Town};
 
 on_both_engines!(
     logins_to_one_account_are_limited_from_wherever_they_come,
+    logins_that_succeed_do_not_count,
     logins_from_one_address_are_limited_whatever_the_account,
     every_request_of_an_address_counts,
     two_nodes_share_their_limits_through_redis,
@@ -70,6 +71,25 @@ async fn logins_to_one_account_are_limited_from_wherever_they_come(fresh: &Fresh
     try_in(&door, &somewhere(), &other)
         .await
         .problem(401, "bad-credentials");
+    town.close().await;
+}
+
+async fn logins_that_succeed_do_not_count(fresh: &Fresh) {
+    let town = town(fresh, 1000, 3, 1000).await;
+    let (door, account) = (town.stranger(), format!("{}@belfry.test", somewhere()));
+    let body = json!({ "email": account, "password": PASSWORD, "name": "Ann" });
+    door.post("/auth/register", body.clone()).await.expect(201);
+    let login = json!({ "email": account, "password": PASSWORD });
+    for _ in 0..8 {
+        door.post("/auth/login", login.clone()).await.expect(200);
+    }
+    for _ in 0..3 {
+        try_in(&door, &somewhere(), &account)
+            .await
+            .problem(401, "bad-credentials");
+    }
+    // Whoever guesses learns nothing from the right password either.
+    refused(door.post("/auth/login", login).await, "account-login", 3);
     town.close().await;
 }
 
