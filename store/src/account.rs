@@ -7,7 +7,7 @@ use const_format::formatcp;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::db::{Dialect, IdList};
+use crate::db::{Anywhere, Dialect, IdList};
 use crate::{Store, StoreError, Tx};
 
 const COLUMNS: &str = "id, email, name, role, branch_id, phone, gender, description, locale, time_zone, \
@@ -151,12 +151,12 @@ impl Store {
         on_read!(self, |pool| {
             sqlx::query_as::<DB, AccountRow>(formatcp!(
                 "SELECT {COLUMNS} FROM users \
-                 WHERE ($1 IS NULL OR name {like} $1 ESCAPE '!' OR email {like} $1 ESCAPE '!') \
+                 WHERE ($1 IS NULL OR name {finds} $1 OR email {finds} $1) \
                    AND ($2 IS NULL OR role = $2) AND ($3 IS NULL OR id < $3) \
                  ORDER BY id DESC LIMIT $4",
-                like = <DB as Dialect>::ILIKE
+                finds = <DB as Dialect>::FINDS
             ))
-            .bind(query.map(crate::like_pattern))
+            .bind(query.map(Anywhere))
             .bind(role.map(Role::as_str))
             .bind(after.map(UserId::uuid))
             .bind(limit)

@@ -10,7 +10,7 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::db::{Dialect, IdList};
+use crate::db::{Anywhere, Dialect, IdList};
 use crate::{Store, StoreError, Tx};
 
 /// The steps of a booking's life.
@@ -229,11 +229,11 @@ impl Store {
         macro_rules! text {
             ($scope:expr, $seen:expr) => {
                 formatcp!(
-                    "{SELECT} {WHERE} {} AND ($5 IS NULL OR b.code {like} $5 ESCAPE '!' OR b.note {like} $5 ESCAPE '!' \
-                     OR e.name {like} $5 ESCAPE '!' OR c.name {like} $5 ESCAPE '!') {}",
+                    "{SELECT} {WHERE} {} AND ($5 IS NULL OR b.code {finds} $5 OR b.note {finds} $5 \
+                     OR e.name {finds} $5 OR c.name {finds} $5) {}",
                     $scope,
                     $seen,
-                    like = <DB as Dialect>::ILIKE
+                    finds = <DB as Dialect>::FINDS
                 )
             };
         }
@@ -251,7 +251,7 @@ impl Store {
                 .bind(filter.to)
                 .bind(filter.expert_id.map(UserId::uuid))
                 .bind(&statuses)
-                .bind(filter.query.as_deref().map(crate::like_pattern))
+                .bind(filter.query.as_deref().map(Anywhere))
                 .bind(after_start)
                 .bind(after_id.map(BookingId::uuid))
                 .bind(limit)

@@ -104,8 +104,8 @@ pub(crate) trait Dialect: Database {
     const BY_STATISTICS: &'static str;
     /// Membership in the [`IdList`] bound as `$1`.
     const ID_IN_1: &'static str;
-    /// Case-insensitive `LIKE`.
-    const ILIKE: &'static str;
+    /// Whether a text contains the bound [`Anywhere`], whatever the case of its letters.
+    const FINDS: &'static str;
 }
 
 impl Dialect for Sqlite {
@@ -115,7 +115,8 @@ impl Dialect for Sqlite {
     const BY_STATISTICS: &'static str = "SELECT 1";
     const FOR_UPDATE: &'static str = "";
     const ID_IN_1: &'static str = "IN (SELECT unhex(value) FROM json_each($1))";
-    const ILIKE: &'static str = "LIKE";
+    // SQLite's LIKE knows the case of ASCII alone, while GLOB takes both forms of any letter.
+    const FINDS: &'static str = "GLOB";
 }
 
 impl Dialect for Postgres {
@@ -126,7 +127,75 @@ impl Dialect for Postgres {
     // The weaker lock that an UPDATE takes: rows that merely refer to this one need not wait for it.
     const FOR_UPDATE: &'static str = "FOR NO KEY UPDATE";
     const ID_IN_1: &'static str = "= ANY($1)";
-    const ILIKE: &'static str = "ILIKE";
+    const FINDS: &'static str = "ILIKE";
+}
+
+/// A text to be found anywhere in another, for [`Dialect::FINDS`].
+pub(crate) struct Anywhere<'a>(pub &'a str);
+
+impl Anywhere<'_> {
+    /// With `\` as the escape, which is the default of `LIKE` on PostgreSQL.
+    fn like(&self) -> String {
+        let mut pattern = String::from("%");
+        for c in self.0.chars() {
+            if matches!(c, '%' | '_' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(c);
+        }
+        pattern + "%"
+    }
+
+    /// Each letter as the set of its two forms, and what has a meaning in the pattern as a set of its own.
+    fn glob(&self) -> String {
+        let mut pattern = String::from("*");
+        for c in self.0.chars() {
+            let (lower, upper) = (single(c, c.to_lowercase()), single(c, c.to_uppercase()));
+            if lower != upper {
+                pattern.extend(['[', lower, upper, ']']);
+            } else if matches!(c, '*' | '?' | '[') {
+                pattern.extend(['[', c, ']']);
+            } else {
+                pattern.push(c);
+            }
+        }
+        pattern + "*"
+    }
+}
+
+/// The other form of a letter, or itself where that would be several.
+fn single(c: char, mut forms: impl Iterator<Item = char>) -> char {
+    match (forms.next(), forms.next()) {
+        (Some(form), None) => form,
+        _ => c,
+    }
+}
+
+impl Type<Postgres> for Anywhere<'_> {
+    fn type_info() -> PgTypeInfo {
+        <String as Type<Postgres>>::type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Anywhere<'_> {
+    fn encode_by_ref(
+        &self,
+        buf: &mut sqlx::postgres::PgArgumentBuffer,
+    ) -> Result<IsNull, BoxDynError> {
+        <String as Encode<'_, Postgres>>::encode(self.like(), buf)
+    }
+}
+
+impl Type<Sqlite> for Anywhere<'_> {
+    fn type_info() -> SqliteTypeInfo {
+        <String as Type<Sqlite>>::type_info()
+    }
+}
+
+impl Encode<'_, Sqlite> for Anywhere<'_> {
+    fn encode_by_ref(&self, buf: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        <String as Encode<'_, Sqlite>>::encode(self.glob(), buf)
+    }
 }
 
 /// Many ids as one bind, for [`Dialect::ID_IN_1`].

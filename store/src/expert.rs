@@ -10,7 +10,7 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::db::Dialect;
+use crate::db::{Anywhere, Dialect};
 use crate::{Store, StoreError, Tx};
 
 const SELECT: &str = "SELECT u.id, u.name, u.branch_id, e.headline, u.description, u.avatar_tag, e.tags, \
@@ -97,20 +97,25 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Expert>, StoreError> {
         let (after_name, after_id) = after.unzip();
+        // As it stands in the list, so that no part of a longer tag is found.
+        let tag = filter
+            .tag
+            .as_ref()
+            .map(|tag| serde_json::json!(tag).to_string());
         on_read!(self, |pool| {
             sqlx::query_as::<DB, ExpertRow>(formatcp!(
                 "{SELECT} WHERE u.role = 'expert' AND u.disabled = $1 \
-                   AND ($2 IS NULL OR u.name {like} $2 ESCAPE '!' OR e.headline {like} $2 ESCAPE '!' \
-                        OR CAST(e.tags AS TEXT) {like} $2 ESCAPE '!') \
-                   AND ($3 IS NULL OR CAST(e.tags AS TEXT) {like} $3 ESCAPE '!') \
+                   AND ($2 IS NULL OR u.name {finds} $2 OR e.headline {finds} $2 \
+                        OR CAST(e.tags AS TEXT) {finds} $2) \
+                   AND ($3 IS NULL OR CAST(e.tags AS TEXT) {finds} $3) \
                    AND ($4 IS NULL OR u.branch_id = $4) \
                    AND ($5 IS NULL OR (u.name, u.id) > ($5, $6)) \
                  ORDER BY u.name, u.id LIMIT $7",
-                like = <DB as Dialect>::ILIKE
+                finds = <DB as Dialect>::FINDS
             ))
             .bind(false)
-            .bind(filter.query.as_deref().map(crate::like_pattern))
-            .bind(filter.tag.as_ref().map(|tag| crate::like_pattern(&serde_json::json!(tag).to_string())))
+            .bind(filter.query.as_deref().map(Anywhere))
+            .bind(tag.as_deref().map(Anywhere))
             .bind(filter.branch_id.map(BranchId::uuid))
             .bind(after_name)
             .bind(after_id.map(UserId::uuid))

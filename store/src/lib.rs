@@ -48,12 +48,3 @@ pub mod topic;
 
 pub use db::{Bounds, PoolUse, Store, Tx};
 pub use error::StoreError;
-
-/// The `LIKE` pattern that finds `text` anywhere, with `!` as its escape.
-pub(crate) fn like_pattern(text: &str) -> String {
-    let escaped = text
-        .replace('!', "!!")
-        .replace('%', "!%")
-        .replace('_', "!_");
-    format!("%{escaped}%")
-}

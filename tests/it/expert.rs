@@ -108,6 +108,9 @@ async fn experts_are_found_by_text_tag_and_branch(fresh: &Fresh) {
     let here = branch(&admin, "Here").await;
     let ann = town.expert_with(json!({}), Some(&here)).await;
     let ben = town.expert().await;
+    ben.patch("/me", json!({ "name": "Đặng Văn Ở" }))
+        .await
+        .expect(200);
     ann.patch("/me", json!({ "name": "Ann Summers" }))
         .await
         .expect(200);
@@ -123,6 +126,13 @@ async fn experts_are_found_by_text_tag_and_branch(fresh: &Fresh) {
     let (only_ann, only_ben) = (vec![ann.id.clone()], vec![ben.id.clone()]);
     assert_eq!(found("query=summers").await, only_ann);
     assert_eq!(found("query=FAMILY").await, only_ben);
+    // Letters beyond ASCII have two forms as well.
+    assert_eq!(found("query=đẶng%20v").await, only_ben);
+    assert_eq!(found("query=ở").await, only_ben);
+    assert_eq!(found("query=LU%E1%BA%ACT").await, only_ann);
+    for wild in ["*", "?", "[a-z]", "%5C", "^"] {
+        assert_eq!(found(&format!("query={wild}")).await, Vec::<String>::new());
+    }
     assert_eq!(found("query=law").await.len(), 2);
     assert_eq!(found("query=100%25").await, only_ann);
     assert_eq!(found("query=%25").await, only_ann);

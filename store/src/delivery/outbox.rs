@@ -8,7 +8,7 @@ use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::db::Dialect;
+use crate::db::{Anywhere, Dialect};
 use crate::{Store, StoreError, Tx};
 
 /// One delivery of a list.
@@ -124,19 +124,18 @@ impl Store {
         after: Option<(Instant, DeliveryId)>,
         limit: i64,
     ) -> Result<Vec<Item>, StoreError> {
-        let pattern = filter.query.as_deref().map(contains);
         on_read!(self, |pool| {
             sqlx::query_as::<DB, ItemRow>(formatcp!(
                 "{ITEM}
                  WHERE ($1 IS NULL OR d.status = $1) AND ($2 IS NULL OR d.channel = $2)
-                   AND ($3 IS NULL OR d.address {LIKE} $3 ESCAPE '!' OR d.subject {LIKE} $3 ESCAPE '!')
+                   AND ($3 IS NULL OR d.address {finds} $3 OR d.subject {finds} $3)
                    AND ($4 IS NULL OR (d.created_at, d.id) < ($4, $5))
                  ORDER BY d.created_at DESC, d.id DESC LIMIT $6",
-                LIKE = <DB as Dialect>::ILIKE
+                finds = <DB as Dialect>::FINDS
             ))
             .bind(filter.status.map(DeliveryStatus::as_str))
             .bind(filter.channel.as_deref())
-            .bind(pattern)
+            .bind(filter.query.as_deref().map(Anywhere))
             .bind(after.map(|(at, _)| at))
             .bind(after.map(|(_, id)| id.uuid()))
             .bind(limit)
@@ -216,17 +215,4 @@ pub async fn resend(tx: &mut Tx, id: DeliveryId, now: Instant) -> Result<Resent,
         .await?;
     });
     Ok(Resent::Due { before })
-}
-
-/// A `LIKE` pattern for a text anywhere, with `!` as the escape.
-fn contains(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }
