@@ -121,6 +121,19 @@ pub struct Edit {
     pub link: Option<Option<String>>,
 }
 
+impl Edit {
+    /// Whether it leaves everything as it is.
+    pub fn keeps(&self, booking: &Booking) -> bool {
+        self.note.as_ref().is_none_or(|note| *note == booking.note)
+            && self.mode.is_none_or(|mode| mode == booking.mode)
+            && self
+                .place
+                .as_ref()
+                .is_none_or(|place| *place == booking.place)
+            && self.link.as_ref().is_none_or(|link| *link == booking.link)
+    }
+}
+
 /// Who did something to a booking, as its history keeps it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Actor {

@@ -10,8 +10,6 @@ use crate::event::BookingFacts;
 /// What a calendar is asked to do with the event (RFC 5546 §1.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Method {
-    /// For information, such as a download.
-    Publish,
     /// An invitation or its update.
     Request,
     /// The event will not take place.
@@ -19,10 +17,17 @@ pub enum Method {
 }
 
 impl Method {
+    /// What a calendar that knows nothing yet, or an older state, is asked to do with a booking.
+    pub fn of(status: Status) -> Self {
+        match status {
+            Status::Cancelled | Status::Rejected => Self::Cancel,
+            _ => Self::Request,
+        }
+    }
+
     /// The value of `METHOD`, also the `method` parameter of the content type.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Publish => "PUBLISH",
             Self::Request => "REQUEST",
             Self::Cancel => "CANCEL",
         }
@@ -54,7 +59,7 @@ pub struct Wording<'a> {
 
 /// The calendar file of a booking. It carries the same `UID` through the booking's life and the
 /// `SEQUENCE` of its facts, so that a calendar replaces what it knew; `stamp` is when the facts became
-/// true. A published file names no attendee (RFC 5546 §3.2.1).
+/// true.
 pub fn invitation(
     facts: &BookingFacts,
     method: Method,
@@ -92,14 +97,12 @@ pub fn invitation(
         parameter(organiser.name),
         organiser.email
     ));
-    if method != Method::Publish {
-        // They booked it themselves: nobody has to answer.
-        file.line(&format!(
-            "ATTENDEE;CUTYPE=INDIVIDUAL;ROLE=REQ-PARTICIPANT;PARTSTAT=ACCEPTED;RSVP=FALSE;CN={}:mailto:{}",
-            parameter(attendee.name),
-            attendee.email
-        ));
-    }
+    // They booked it themselves: nobody has to answer.
+    file.line(&format!(
+        "ATTENDEE;CUTYPE=INDIVIDUAL;ROLE=REQ-PARTICIPANT;PARTSTAT=ACCEPTED;RSVP=FALSE;CN={}:mailto:{}",
+        parameter(attendee.name),
+        attendee.email
+    ));
     file.line("END:VEVENT");
     file.line("END:VCALENDAR");
     file.0

@@ -197,13 +197,6 @@ fn the_uid_stays_while_status_and_method_follow_the_booking() {
 }
 
 #[test]
-fn a_published_file_names_no_attendee() {
-    let lines = read(&file(&facts(), Method::Publish, "s", "d"));
-    assert!(lines.iter().all(|line| line.name != "ATTENDEE"));
-    assert_eq!(one(&lines, "ORGANIZER").value, "mailto:minh@example.com");
-}
-
-#[test]
 fn online_the_place_is_the_link() {
     let mut facts = facts();
     facts.mode = Mode::Online;

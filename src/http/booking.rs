@@ -264,7 +264,8 @@ pub async fn history(
     Ok(HttpResponse::Ok().json(HistoryOut::from(entries)))
 }
 
-/// The booking as an iCalendar file.
+/// The booking as an iCalendar file, the same that the last mail about it carried: a calendar that gets both
+/// keeps one entry.
 #[utoipa::path(get, path = "/api/v1/bookings/{id}/calendar.ics", tag = "Bookings", params(("id" = Uuid, Path)),
     responses((status = 200, content_type = "text/calendar", body = String)))]
 pub async fn calendar(

@@ -1,28 +1,38 @@
 //! Versions on the wire: `ETag` of single resources and `If-Match` of edits (RFC 9110 §13.1).
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{ETAG, HeaderValue, IF_MATCH};
+use actix_web::http::header::{ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use crate::http::problem::Problem;
 
-/// The version an edit was made for; `None` when the caller does not care.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct IfMatch(pub Option<i64>);
+/// The versions an edit was made for; `None` when the caller does not care.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IfMatch(Option<Vec<i64>>);
 
 impl IfMatch {
     /// Refuses an edit made for another version.
     ///
     /// # Errors
     /// `stale`.
-    pub fn check(self, version: i64) -> Result<(), Problem> {
-        match self.0 {
-            Some(expected) if expected != version => Err(Problem::new("stale")),
+    pub fn check(&self, version: i64) -> Result<(), Problem> {
+        match &self.0 {
+            Some(expected) if !expected.contains(&version) => Err(Problem::new("stale")),
             _ => Ok(()),
         }
     }
+
+    /// The one version that the edit was made for. Of several it is the newest: the older ones are gone.
+    pub fn version(&self) -> Option<i64> {
+        self.0
+            .as_ref()
+            .map(|expected| expected.iter().copied().max().unwrap_or(NEVER))
+    }
 }
+
+/// A version that this server never gives out.
+const NEVER: i64 = -1;
 
 impl FromRequest for IfMatch {
     type Error = Problem;
@@ -33,13 +43,29 @@ impl FromRequest for IfMatch {
             .headers()
             .get(IF_MATCH)
             .and_then(|value| value.to_str().ok());
-        let version = match header.map(str::trim) {
+        let versions = match header.map(str::trim) {
             None | Some("*") => None,
             // A tag that this server never gave out matches nothing.
-            Some(tag) => Some(tag.trim_matches('"').parse().unwrap_or(-1)),
+            Some(list) => Some(tags(list).map(|tag| tag.parse().unwrap_or(NEVER)).collect()),
         };
-        std::future::ready(Ok(Self(version)))
+        std::future::ready(Ok(Self(versions)))
     }
+}
+
+/// The tags of a list, without their quotes. Proxies that compress mark them as weak on the way; what is
+/// named stays the same version.
+fn tags(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',')
+        .map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"'))
+}
+
+/// Whether the caller says, by `If-None-Match`, that it has the version with this tag (RFC 9110 §13.1.2).
+pub fn is_known(request: &HttpRequest, tag: &str) -> bool {
+    request
+        .headers()
+        .get_all(IF_NONE_MATCH)
+        .filter_map(|value| value.to_str().ok())
+        .any(|list| list.trim() == "*" || tags(list).any(|known| known == tag.trim_matches('"')))
 }
 
 /// 200 with a single resource and its version.

@@ -1,6 +1,6 @@
 //! Experts: the public list and profile, free slots, presence, reviews.
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use belfry_actors::expert::SlotQuery;
@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::http::App;
 use crate::http::account::avatar_url;
 use crate::http::auth::Signed;
-use crate::http::etag::{IfMatch, versioned};
+use crate::http::etag::{IfMatch, is_known, versioned};
 use crate::http::input::{Body, Faults, Id, Query};
 use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
@@ -246,7 +246,13 @@ pub async fn update(
     let (headline, description) = (headline.as_deref(), description.as_deref());
     let store = &app.world.store;
     if !store
-        .update_expert(id.0, headline, description, tags.as_deref(), if_match.0)
+        .update_expert(
+            id.0,
+            headline,
+            description,
+            tags.as_deref(),
+            if_match.version(),
+        )
         .await?
     {
         return Err(Problem::new("stale"));
@@ -281,11 +287,7 @@ pub async fn slots(
 ) -> Result<HttpResponse, Problem> {
     let query = slot_query(query.0)?;
     let answer = app.experts.slots(id.0, query).await?;
-    let known = request
-        .headers()
-        .get(IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok());
-    if known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == answer.etag)) {
+    if is_known(&request, &answer.etag) {
         return Ok(HttpResponse::NotModified()
             .insert_header((ETAG, answer.etag.clone()))
             .insert_header((CACHE_CONTROL, "no-cache"))

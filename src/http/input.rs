@@ -48,9 +48,16 @@ impl Body {
             let text = text
                 .rsplit_once(" at line ")
                 .map_or(&*text, |(text, _)| text);
-            if error.is_syntax() && text != "number out of range" {
+            // The form was judged above. What is left of its faults sits inside strings; anything else is
+            // a value of another kind, such as a number in place of a name.
+            let in_string = ["escape", "surrogate", "unicode", "control character"];
+            if error.is_syntax() && in_string.iter().any(|word| text.contains(word)) {
                 return malformed();
             }
+            let text = match text {
+                "expected value" => "A value of another kind is expected.",
+                other => other,
+            };
             fault(pointer, text).into()
         })
     }

@@ -66,7 +66,7 @@ pub async fn around<B: MessageBody + 'static>(
         leftover.drain().await;
     }
     let language = problem::language(response.request());
-    let mut response = with_problem_body(response, language, &id);
+    let mut response = with_problem_body(name_head(response), language, &id);
     if let Some(leftover) = leftover.filter(|leftover| !leftover.has_ended()) {
         response = response.map_body(|_, body| EitherBody::right(leftover.held_by(body)));
     }
@@ -83,6 +83,19 @@ async fn allowed(app: Option<&Data<App>>, request: &HttpRequest) -> Result<(), P
         }
         None => Ok(()),
     }
+}
+
+/// Names HEAD beside GET among what an address takes.
+fn name_head<B>(mut response: ServiceResponse<B>) -> ServiceResponse<B> {
+    let allowed = response.headers().get(header::ALLOW);
+    let takes_get = allowed
+        .and_then(|value| value.to_str().ok())
+        .filter(|list| list.split(", ").any(|method| method == "GET"))
+        .and_then(|list| HeaderValue::from_str(&format!("{list}, HEAD")).ok());
+    if let Some(list) = takes_get {
+        response.headers_mut().insert(header::ALLOW, list);
+    }
+    response
 }
 
 fn protect<B>(response: &mut ServiceResponse<B>, app: Option<&Data<App>>, id: &str) {

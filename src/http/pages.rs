@@ -1,7 +1,7 @@
 //! The web app: its files, compiled in, and the one page behind every path of the app.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use base64::Engine;
@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
+use crate::http::etag::is_known;
 use crate::http::problem::{CATALOGUE, Problem, language};
 
 #[derive(RustEmbed)]
@@ -69,11 +70,7 @@ pub async fn file(request: HttpRequest, path: Path<String>) -> Result<HttpRespon
     } else {
         "no-cache"
     };
-    if request
-        .headers()
-        .get(IF_NONE_MATCH)
-        .is_some_and(|known| known.as_bytes() == tag.as_bytes())
-    {
+    if is_known(&request, &tag) {
         return Ok(HttpResponse::NotModified()
             .insert_header((ETAG, tag))
             .insert_header((CACHE_CONTROL, cache))

@@ -235,6 +235,10 @@ impl From<BookingError> for Problem {
                 problem.words.push(("status", status.as_str().to_owned()));
                 problem = problem.with("booking_status", json!(status.as_str()));
             }
+            // A share that comes back by itself within a hold's length; sooner when one is let go.
+            BookingError::TooManyHolds => {
+                problem = problem.header(RETRY_AFTER, HeaderValue::from_static("60"));
+            }
             BookingError::ReasonRequired => problem.errors.push(FieldError::new(
                 "/reason",
                 FieldError::REQUIRED,

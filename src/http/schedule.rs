@@ -166,7 +166,7 @@ pub async fn put(
     if !app
         .world
         .store
-        .put_schedule(id.0, &schedule, if_match.0)
+        .put_schedule(id.0, &schedule, if_match.version())
         .await?
     {
         return Err(Problem::new("stale"));

@@ -6,6 +6,9 @@ use serde_json::json;
 use crate::engine::{Fresh, on_both_engines};
 use crate::town::{Person, Town};
 
+/// What a booking carries besides its time.
+mod details;
+
 on_both_engines!(
     a_client_books_a_free_slot_and_it_is_gone,
     a_taken_slot_answers_with_the_three_nearest_free_ones,

@@ -1,6 +1,6 @@
 //! The own profile and its picture.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine;
@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::UserOut;
 use crate::http::App;
 use crate::http::auth::Signed;
-use crate::http::etag::{IfMatch, versioned};
+use crate::http::etag::{IfMatch, is_known, versioned};
 use crate::http::input::{Body, Faults, Id, given, nullable, read_all};
 use crate::http::problem::Problem;
 
@@ -93,7 +93,7 @@ pub async fn update_me(
     if !app
         .world
         .store
-        .update_profile(id, &profile, if_match.0, now)
+        .update_profile(id, &profile, if_match.version(), now)
         .await?
     {
         return Err(Problem::new("stale"));
@@ -187,11 +187,7 @@ pub async fn get_avatar(
         "\"{}\"",
         URL_SAFE_NO_PAD.encode(&Sha256::digest(&avatar.bytes)[..9])
     );
-    if request
-        .headers()
-        .get(IF_NONE_MATCH)
-        .is_some_and(|known| known.as_bytes() == tag.as_bytes())
-    {
+    if is_known(&request, &tag) {
         return Ok(HttpResponse::NotModified()
             .insert_header((ETAG, tag))
             .finish());

@@ -241,7 +241,7 @@ pub async fn calendar_file(app: &App, booking: &Booking) -> Result<String, Probl
     let facts = BookingFacts::of(booking, Told::by(Actor::system()));
     Ok(calendar::invitation(
         &facts,
-        Method::Publish,
+        Method::of(booking.status),
         expert,
         client,
         wording,

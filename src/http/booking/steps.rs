@@ -93,7 +93,7 @@ pub async fn edit(
     faults.check()?;
     let booking = app
         .experts
-        .edit(id.0, edit, side, actor(&signed), if_match.0)
+        .edit(id.0, edit, side, actor(&signed), if_match.version())
         .await?;
     answer(&app, booking, &signed).await
 }
@@ -110,7 +110,7 @@ async fn step(
     let reason = checked_reason(&body.read_or_empty::<ReasonIn>()?)?;
     let booking = app
         .experts
-        .step(id.0, step, side, actor(&signed), reason, if_match.0)
+        .step(id.0, step, side, actor(&signed), reason, if_match.version())
         .await?;
     answer(&app, booking, &signed).await
 }
@@ -211,7 +211,7 @@ pub async fn reschedule(
         minutes: checked_minutes(input.minutes)?,
         side,
         actor: actor(&signed),
-        expected: if_match.0,
+        expected: if_match.version(),
     };
     let booking = app.experts.reschedule(request).await?;
     app.scheduler.nudge();

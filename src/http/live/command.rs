@@ -141,6 +141,9 @@ fn read(members: &Members) -> Result<Read, Refusal> {
             .map_err(|_| Refusal::NotFound),
         (None, Some(up_to)) => {
             let offset: Offset = up_to.get().parse().map_err(|_| Refusal::Invalid)?;
+            if offset < 0 {
+                return Err(Refusal::Invalid);
+            }
             Ok(Read::UpTo(offset))
         }
         _ => Err(Refusal::Invalid),
@@ -208,6 +211,7 @@ mod tests {
             Refusal::Invalid
         );
         assert_eq!(refused(r#"{"type":"read","up_to":1.5}"#), Refusal::Invalid);
+        assert_eq!(refused(r#"{"type":"read","up_to":-1}"#), Refusal::Invalid);
         assert_eq!(refused(r#"{"type":"read","id":"x"}"#), Refusal::NotFound);
         assert_eq!(
             refused(r#"{"type":"authenticate","token":null}"#),

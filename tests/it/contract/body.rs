@@ -124,6 +124,9 @@ async fn a_body_of_another_shape_is_pointed_at(fresh: &Fresh) {
     let mut booking =
         json!({ "expert_id": UNKNOWN, "starts_at": "2027-03-02T10:00:00Z", "mode": "online" });
     for (name, value, code) in [
+        ("mode", json!(1), "invalid"),
+        ("mode", json!(null), "invalid"),
+        ("mode", json!([]), "invalid"),
         ("minutes", json!(0), "out_of_range"),
         ("minutes", json!(-1), "out_of_range"),
         ("minutes", json!(1441), "out_of_range"),

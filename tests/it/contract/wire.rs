@@ -32,7 +32,8 @@ async fn refusals_of_the_framework_have_the_same_shape(fresh: &Fresh) {
     }
     for (method, path, allowed) in [
         (Method::DELETE, "/me", &["GET", "PATCH"][..]),
-        (Method::POST, "/experts", &["GET"]),
+        (Method::POST, "/experts", &["GET", "HEAD"]),
+        (Method::OPTIONS, "/experts", &["GET", "HEAD"]),
         (Method::GET, "/auth/login", &["POST"]),
         (Method::PUT, "/healthz", &["GET"]),
         (Method::PATCH, "/bookings", &["GET", "POST"]),

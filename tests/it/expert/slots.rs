@@ -13,6 +13,7 @@ on_both_engines!(
     slots_come_in_the_length_asked_for,
     a_question_for_slots_is_checked,
     slots_keep_their_tag_until_they_change,
+    a_tag_is_known_in_a_list_and_when_a_proxy_weakened_it,
     whatever_takes_or_gives_time_changes_the_slots_at_once,
 );
 
@@ -109,6 +110,27 @@ async fn a_question_for_slots_is_checked(fresh: &Fresh) {
     for nobody in [UNKNOWN.to_owned(), town.client().await.id] {
         let path = format!("/experts/{nobody}/slots?from=2027-03-02&days=1");
         town.stranger().get(&path).await.problem(404, "not-found");
+    }
+    town.close().await;
+}
+
+async fn a_tag_is_known_in_a_list_and_when_a_proxy_weakened_it(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let expert = town.expert().await;
+    let path = format!("/experts/{}/slots?from=2027-03-02&days=1", expert.id);
+    let answer = expert.get(&path).await.expect(200);
+    let tag = answer.header("etag").unwrap();
+    for (known, status) in [
+        (format!("W/{tag}"), 304),
+        (format!("\"other\", {tag}"), 304),
+        ("*".to_owned(), 304),
+        ("\"other\"".to_owned(), 200),
+    ] {
+        let headers = [("if-none-match", known.as_str())];
+        expert
+            .send(Method::GET, &path, None, &headers)
+            .await
+            .expect(status);
     }
     town.close().await;
 }
