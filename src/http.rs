@@ -54,6 +54,8 @@ pub mod page;
 pub mod pages;
 /// Connections that nobody may hold up.
 pub mod patient;
+/// What a person wants to be told.
+pub mod preference;
 /// Every error answer.
 pub mod problem;
 /// Schedules.
@@ -134,6 +136,11 @@ fn api(config: &mut ServiceConfig) {
             web::resource("/me/avatar")
                 .put(account::profile::set_avatar)
                 .delete(account::profile::delete_avatar),
+        )
+        .service(
+            web::resource("/me/preferences")
+                .get(preference::get)
+                .put(preference::put),
         )
         .service(web::resource("/users/{id}/avatar").get(account::profile::get_avatar));
     // Experts.

@@ -31,6 +31,8 @@ mod letter;
 pub mod notification;
 /// The UTC offsets of a zone over a stretch of time.
 mod offsets;
+/// What a person wants to be told on which channel.
+pub mod preference;
 /// When people are told that their booking is near.
 pub mod reminder;
 /// How long things are kept.

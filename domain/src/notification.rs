@@ -15,6 +15,7 @@ use crate::delivery::Content;
 use crate::event::{AccountFacts, BookingFacts, Event, EventType};
 use crate::id::{BookingId, UserId};
 use crate::letter::Letter;
+use crate::preference::Preferences;
 use crate::template::{TemplateError, Templates};
 
 /// On which side of an event a reader stands.
@@ -185,6 +186,7 @@ pub struct Recipient {
     pub time_zone: Tz,
     /// Nothing is sent to a disabled account; its inbox is kept up.
     pub disabled: bool,
+    pub preferences: Preferences,
 }
 
 /// The people of a batch of events. Who is missing no longer exists and is told nothing.
@@ -354,6 +356,7 @@ pub fn plan(
         let own = facts.actor() == Some(reader.id);
         if let Some(mailing) = rule.mail
             && !reader.disabled
+            && reader.preferences.wants_mail(rule.category)
             && !(mailing.unless_own && own)
         {
             let (subject, content) = letter.mail(rule.kind, &mailing)?;

@@ -8,6 +8,7 @@ use belfry_domain::booking::{Mode, Status};
 use belfry_domain::event::{AccountFacts, BookingFacts, Event, EventType, Person};
 use belfry_domain::id::{BookingId, EventId, UserId};
 use belfry_domain::notification::{Facts, Links, People, Plan, RULES, Recipient, plan};
+use belfry_domain::preference::Preferences;
 use belfry_domain::template::Templates;
 
 const HOSTILE: &str = "<script>alert(1)</script>\"'&{{ 7*7 }}{% raw %}";
@@ -51,6 +52,7 @@ impl Case {
                 locale: locale.to_owned(),
                 time_zone: zone,
                 disabled: false,
+                preferences: Preferences::default(),
             };
             (id, recipient)
         };

@@ -7,7 +7,9 @@ use utoipa::openapi::{ContentBuilder, Object, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::{account, admin, booking, delivery, expert, inbox, live, operation, schedule};
+use super::{
+    account, admin, booking, delivery, expert, inbox, live, operation, preference, schedule,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -16,6 +18,7 @@ use super::{account, admin, booking, delivery, expert, inbox, live, operation, s
         account::register, account::login, account::refresh, account::logout, account::forgot_password,
         account::reset_password, account::verify_email, account::profile::get_me, account::profile::update_me,
         account::profile::set_avatar, account::profile::delete_avatar, account::profile::get_avatar,
+        preference::get, preference::put,
         expert::list, expert::get, expert::update, expert::slots, expert::set_presence, expert::reviews,
         schedule::get, schedule::put, schedule::list_overrides, schedule::put_override,
         schedule::delete_override, schedule::list_time_off, schedule::create_time_off,

@@ -31,6 +31,8 @@ pub mod ledger;
 pub mod occupancy;
 /// Taking events that nobody was told of yet, and writing what they lead to.
 pub mod planning;
+/// What people want to be told on which channel.
+pub mod preference;
 /// Reminders: planned with their booking, issued once.
 pub mod reminder;
 /// What is let go when its time is over.

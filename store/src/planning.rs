@@ -19,6 +19,7 @@ use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 use crate::db::{Db, Dialect, IdList};
+use crate::preference::{self, PreferenceRow};
 use crate::{Store, StoreError, Tx};
 
 /// Events claimed for planning. Dropped without [`Store::finish_planning`], they are free again.
@@ -284,7 +285,11 @@ fn read_event(
     })
 }
 
-const RECIPIENTS: &str = "SELECT id, name, email, locale, time_zone, disabled FROM users WHERE id";
+const RECIPIENTS: &str = formatcp!(
+    "SELECT u.id, u.name, u.email, u.locale, u.time_zone, u.disabled, {} \
+     FROM users u LEFT JOIN preferences p ON p.user_id = u.id WHERE u.id",
+    preference::COLUMNS
+);
 
 #[derive(FromRow)]
 struct RecipientRow {
@@ -294,6 +299,8 @@ struct RecipientRow {
     locale: String,
     time_zone: String,
     disabled: bool,
+    #[sqlx(flatten)]
+    chosen: PreferenceRow,
 }
 
 impl RecipientRow {
@@ -306,6 +313,7 @@ impl RecipientRow {
             // A zone this build does not know must not cost the person the message.
             time_zone: self.time_zone.parse().unwrap_or_default(),
             disabled: self.disabled,
+            preferences: self.chosen.into_preferences(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The public contract: the document and what the server really does are one.
 
 /// What becomes of bodies, queries and ids that make no sense.
-mod body;
+pub mod body;
 /// Committed, generated and served are the same document, and every call of it is there.
 mod document;
 /// Who may call what.

@@ -32,6 +32,8 @@ mod mail;
 mod outbox;
 /// Every event is told once, in order, to both sides.
 mod planning;
+/// What people want to be told.
+mod preference;
 /// Many at once for the same time: one has it, nobody is lied to.
 mod race;
 /// Reminders, missed bookings and vanishing notifications as people see them.

@@ -52,6 +52,8 @@ const CONTRACT: &str = "
     POST /api/v1/auth/email/verify
     GET /api/v1/me
     PATCH /api/v1/me
+    GET /api/v1/me/preferences
+    PUT /api/v1/me/preferences
     PUT /api/v1/me/avatar
     DELETE /api/v1/me/avatar
     PATCH /api/v1/admin/users/{id}

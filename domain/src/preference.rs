@@ -1,0 +1,164 @@
+//! What a person wants to be told on which channel.
+
+use serde::{Deserialize, Serialize};
+
+use crate::field::FieldError;
+use crate::notification::Category;
+use crate::wall::WallTime;
+
+/// A switch per channel besides the inbox, which is always kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Channels {
+    pub email: bool,
+    pub telegram: bool,
+    pub sms: bool,
+    pub push: bool,
+}
+
+impl Channels {
+    /// Every switch on.
+    pub const ALL: Self = Self {
+        email: true,
+        telegram: true,
+        sms: true,
+        push: true,
+    };
+}
+
+/// Switches per category. What is about the account itself is not among them: a link that was asked for is sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Categories {
+    pub booking: Channels,
+    pub reminder: Channels,
+    pub review: Channels,
+}
+
+/// The hours in which a person does not want to be disturbed, on their own clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuietHours {
+    pub from: WallTime,
+    /// Not after `from`: on the next day.
+    pub until: WallTime,
+}
+
+impl QuietHours {
+    /// Checks that the hours begin on the clock and are not empty.
+    ///
+    /// # Errors
+    /// `invalid` at `/quiet_hours/from` or `/quiet_hours/until`.
+    pub fn checked(self) -> Result<Self, FieldError> {
+        if self.from == WallTime::END_OF_DAY {
+            let detail = "Quiet hours begin at 23:59 at the latest.";
+            return Err(FieldError::new(
+                "/quiet_hours/from",
+                FieldError::INVALID,
+                detail,
+            ));
+        }
+        if self.from == self.until {
+            let detail = "Quiet hours end at another time than they begin.";
+            return Err(FieldError::new(
+                "/quiet_hours/until",
+                FieldError::INVALID,
+                detail,
+            ));
+        }
+        Ok(self)
+    }
+}
+
+/// Whether messages come one by one or gathered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Digest {
+    /// Each at its time.
+    #[default]
+    Off,
+    /// Once a day.
+    Daily,
+}
+
+/// Everything that a person chose.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Preferences {
+    /// What is off here is off for every category.
+    pub channels: Channels,
+    pub categories: Categories,
+    pub quiet_hours: Option<QuietHours>,
+    pub digest: Digest,
+}
+
+impl Default for Preferences {
+    /// Mail and push; the others need an address first.
+    fn default() -> Self {
+        Self {
+            channels: Channels {
+                telegram: false,
+                sms: false,
+                ..Channels::ALL
+            },
+            categories: Categories {
+                booking: Channels::ALL,
+                reminder: Channels::ALL,
+                review: Channels::ALL,
+            },
+            quiet_hours: None,
+            digest: Digest::Off,
+        }
+    }
+}
+
+impl Preferences {
+    /// Whether mail of this category is wanted.
+    pub fn wants_mail(&self, category: Category) -> bool {
+        let chosen = match category {
+            Category::Account => return true,
+            Category::Booking => &self.categories.booking,
+            Category::Reminder => &self.categories.reminder,
+            Category::Review => &self.categories.review,
+        };
+        self.channels.email && chosen.email
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERY: [Category; 4] = [
+        Category::Account,
+        Category::Booking,
+        Category::Reminder,
+        Category::Review,
+    ];
+
+    #[test]
+    fn mail_comes_unless_its_category_or_all_mail_is_off() {
+        let mut chosen = Preferences::default();
+        assert!(EVERY.iter().all(|c| chosen.wants_mail(*c)));
+        chosen.categories.reminder.email = false;
+        let wanted: Vec<_> = EVERY.iter().filter(|c| chosen.wants_mail(**c)).collect();
+        assert_eq!(
+            wanted,
+            [&Category::Account, &Category::Booking, &Category::Review]
+        );
+        chosen.channels.email = false;
+        let wanted: Vec<_> = EVERY.iter().filter(|c| chosen.wants_mail(**c)).collect();
+        assert_eq!(wanted, [&Category::Account]);
+    }
+
+    #[test]
+    fn quiet_hours_have_a_length() {
+        let hours = |from: &str, until: &str| {
+            let (from, until) = (from.parse().unwrap(), until.parse().unwrap());
+            QuietHours { from, until }
+                .checked()
+                .map_err(|fault| fault.pointer.to_string())
+        };
+        assert!(hours("22:00", "07:00").is_ok());
+        assert!(hours("00:00", "24:00").is_ok());
+        assert_eq!(hours("24:00", "07:00"), Err("/quiet_hours/from".into()));
+        assert_eq!(hours("07:00", "07:00"), Err("/quiet_hours/until".into()));
+    }
+}

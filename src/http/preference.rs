@@ -1,0 +1,131 @@
+//! What the caller wants to be told on which channel.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use belfry_domain::preference::{Categories, Channels, Digest, Preferences, QuietHours};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::http::App;
+use crate::http::auth::Signed;
+use crate::http::etag::{IfMatch, versioned};
+use crate::http::input::{Body, given};
+use crate::http::problem::Problem;
+
+/// Switches that are left out are as if nothing had ever been chosen.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelsIn {
+    #[serde(default, deserialize_with = "given")]
+    email: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
+    telegram: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
+    sms: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
+    push: Option<bool>,
+}
+
+impl ChannelsIn {
+    fn over(self, default: Channels) -> Channels {
+        Channels {
+            email: self.email.unwrap_or(default.email),
+            telegram: self.telegram.unwrap_or(default.telegram),
+            sms: self.sms.unwrap_or(default.sms),
+            push: self.push.unwrap_or(default.push),
+        }
+    }
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CategoriesIn {
+    #[serde(default, deserialize_with = "given")]
+    booking: Option<ChannelsIn>,
+    #[serde(default, deserialize_with = "given")]
+    reminder: Option<ChannelsIn>,
+    #[serde(default, deserialize_with = "given")]
+    review: Option<ChannelsIn>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PreferencesIn {
+    #[serde(default, deserialize_with = "given")]
+    channels: Option<ChannelsIn>,
+    #[serde(default, deserialize_with = "given")]
+    categories: Option<CategoriesIn>,
+    #[schema(value_type = Option<Object>)]
+    quiet_hours: Option<QuietHours>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    digest: Option<Digest>,
+}
+
+/// What a person chose. Mail heeds `channels` and `categories`; the other channels, quiet hours and the digest are
+/// kept for the channels to come.
+#[derive(Serialize, ToSchema)]
+pub struct PreferencesOut {
+    #[schema(value_type = Object)]
+    channels: Channels,
+    #[schema(value_type = Object)]
+    categories: Categories,
+    #[schema(value_type = Option<Object>)]
+    quiet_hours: Option<QuietHours>,
+    #[schema(value_type = String, example = "off")]
+    digest: Digest,
+}
+
+/// What the caller wants to be told on which channel.
+#[utoipa::path(get, path = "/api/v1/me/preferences", tag = "Accounts",
+    responses((status = 200, body = PreferencesOut)))]
+pub async fn get(app: Data<App>, signed: Signed) -> Result<HttpResponse, Problem> {
+    show(&app, &signed).await
+}
+
+async fn show(app: &App, signed: &Signed) -> Result<HttpResponse, Problem> {
+    let (chosen, version) = app.world.store.preferences(signed.0.id).await?;
+    let out = PreferencesOut {
+        channels: chosen.channels,
+        categories: chosen.categories,
+        quiet_hours: chosen.quiet_hours,
+        digest: chosen.digest,
+    };
+    Ok(versioned(version, &out))
+}
+
+/// Replaces what the caller wants to be told; what is left out goes back to its default. Mail about the
+/// account itself is sent regardless.
+#[utoipa::path(put, path = "/api/v1/me/preferences", tag = "Accounts", request_body = PreferencesIn,
+    responses((status = 200, body = PreferencesOut)))]
+pub async fn put(
+    app: Data<App>,
+    signed: Signed,
+    if_match: IfMatch,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let input: PreferencesIn = body.read()?;
+    let default = Preferences::default();
+    let quiet_hours = input.quiet_hours.map(QuietHours::checked).transpose()?;
+    let channels = |chosen: Option<ChannelsIn>, default| chosen.unwrap_or_default().over(default);
+    let categories = input.categories.unwrap_or_default();
+    let chosen = Preferences {
+        channels: channels(input.channels, default.channels),
+        categories: Categories {
+            booking: channels(categories.booking, default.categories.booking),
+            reminder: channels(categories.reminder, default.categories.reminder),
+            review: channels(categories.review, default.categories.review),
+        },
+        quiet_hours,
+        digest: input.digest.unwrap_or_default(),
+    };
+    let (user, now) = (signed.0.id, app.world.clock.now());
+    let store = &app.world.store;
+    if !store
+        .put_preferences(user, &chosen, if_match.version(), now)
+        .await?
+    {
+        return Err(Problem::new("stale"));
+    }
+    show(&app, &signed).await
+}
