@@ -62,7 +62,10 @@ pub async fn fill(store: &Store, settings: &Settings, now: Instant) -> Result<()
         made: now - TimeDelta::days(60),
         random: StdRng::seed_from_u64(2026),
     };
-    stage.people().await
+    // Some thousand small transactions; a machine that dies in the middle of them leaves nothing to be missed.
+    store.wait_for_disk(false).await?;
+    stage.people().await?;
+    Ok(store.wait_for_disk(true).await?)
 }
 
 struct Stage<'a> {

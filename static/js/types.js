@@ -105,6 +105,14 @@
  * @property {string} created_at
  */
 
+/** @typedef {{email: boolean, telegram: boolean, sms: boolean, push: boolean}} Channels */
+/**
+ * @typedef {object} Preferences
+ * @property {Channels} channels
+ * @property {{booking: Channels, reminder: Channels, review: Channels}} categories
+ * @property {Interval | null} quiet_hours
+ * @property {"off" | "daily"} digest
+ */
 /** @typedef {{id: string, stars: number, text: string | null, client_name: string, created_at: string}} Review */
 /** @typedef {{from: string, until: string}} Interval */
 /** @typedef {Interval & {weekday: string}} WeeklyInterval */

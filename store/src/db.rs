@@ -20,9 +20,12 @@ use uuid::Uuid;
 
 use crate::StoreError;
 
+/// Finding a text inside another.
+mod anywhere;
 /// Connections lent for a while.
 mod loan;
 
+pub(crate) use anywhere::Anywhere;
 pub use loan::{Bounds, PoolUse};
 use loan::{Lender, Loan};
 
@@ -128,74 +131,6 @@ impl Dialect for Postgres {
     const FOR_UPDATE: &'static str = "FOR NO KEY UPDATE";
     const ID_IN_1: &'static str = "= ANY($1)";
     const FINDS: &'static str = "ILIKE";
-}
-
-/// A text to be found anywhere in another, for [`Dialect::FINDS`].
-pub(crate) struct Anywhere<'a>(pub &'a str);
-
-impl Anywhere<'_> {
-    /// With `\` as the escape, which is the default of `LIKE` on PostgreSQL.
-    fn like(&self) -> String {
-        let mut pattern = String::from("%");
-        for c in self.0.chars() {
-            if matches!(c, '%' | '_' | '\\') {
-                pattern.push('\\');
-            }
-            pattern.push(c);
-        }
-        pattern + "%"
-    }
-
-    /// Each letter as the set of its two forms, and what has a meaning in the pattern as a set of its own.
-    fn glob(&self) -> String {
-        let mut pattern = String::from("*");
-        for c in self.0.chars() {
-            let (lower, upper) = (single(c, c.to_lowercase()), single(c, c.to_uppercase()));
-            if lower != upper {
-                pattern.extend(['[', lower, upper, ']']);
-            } else if matches!(c, '*' | '?' | '[') {
-                pattern.extend(['[', c, ']']);
-            } else {
-                pattern.push(c);
-            }
-        }
-        pattern + "*"
-    }
-}
-
-/// The other form of a letter, or itself where that would be several.
-fn single(c: char, mut forms: impl Iterator<Item = char>) -> char {
-    match (forms.next(), forms.next()) {
-        (Some(form), None) => form,
-        _ => c,
-    }
-}
-
-impl Type<Postgres> for Anywhere<'_> {
-    fn type_info() -> PgTypeInfo {
-        <String as Type<Postgres>>::type_info()
-    }
-}
-
-impl Encode<'_, Postgres> for Anywhere<'_> {
-    fn encode_by_ref(
-        &self,
-        buf: &mut sqlx::postgres::PgArgumentBuffer,
-    ) -> Result<IsNull, BoxDynError> {
-        <String as Encode<'_, Postgres>>::encode(self.like(), buf)
-    }
-}
-
-impl Type<Sqlite> for Anywhere<'_> {
-    fn type_info() -> SqliteTypeInfo {
-        <String as Type<Sqlite>>::type_info()
-    }
-}
-
-impl Encode<'_, Sqlite> for Anywhere<'_> {
-    fn encode_by_ref(&self, buf: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
-        <String as Encode<'_, Sqlite>>::encode(self.glob(), buf)
-    }
 }
 
 /// Many ids as one bind, for [`Dialect::ID_IN_1`].
@@ -441,6 +376,24 @@ impl Store {
                 Tx::Postgres(lending.begin(None).await?)
             }
         })
+    }
+
+    /// Whether a commit on SQLite waits until the disk has it. Only what can be made anew may do without, for
+    /// a machine that loses power then may leave a damaged file. PostgreSQL is left to its own settings.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn wait_for_disk(&self, wait: bool) -> Result<(), StoreError> {
+        if let Db::Sqlite { write, .. } = &self.db {
+            let pragma = if wait {
+                "PRAGMA synchronous = FULL"
+            } else {
+                "PRAGMA synchronous = OFF"
+            };
+            let connection = write.lend(self.bounds, self.patient);
+            sqlx::query(pragma).execute(connection).await?;
+        }
+        Ok(())
     }
 
     /// Closes every connection after the calls under way. One that does not end in time is left to the end

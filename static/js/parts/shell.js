@@ -26,7 +26,7 @@ function entries() {
     desk: desk
       ? [
           { href: "/live", icon: "inbox", label: t("nav.live"), short: t("nav.live_short") },
-          { href: "/agenda", icon: "calendar", label: t("nav.agenda") },
+          { href: "/agenda", icon: "calendar", label: t("nav.agenda"), short: t("nav.agenda_short") },
           { href: "/schedule", icon: "week", label: t("nav.schedule") },
         ]
       : [],

@@ -7,6 +7,7 @@ import { useLoad } from "../load.js";
 import { Avatar } from "../parts/avatar.js";
 import { Field, FormError, useForm } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
+import { MailChoices } from "../parts/mail_choices.js";
 import { signOut } from "../parts/person_menu.js";
 import { Failed, Skeleton, explain } from "../parts/states.js";
 import { ZoneField } from "../parts/zone.js";
@@ -29,6 +30,7 @@ export default function Me() {
       </div>
       <div class="stack">
         <${Picture} person=${person} />
+        <${MailChoices} />
         <${Account} person=${person} />
       </div>
     </div>`;
@@ -60,7 +62,7 @@ function Profile({ person }) {
   };
   return html`<form class="card" onSubmit=${form.submit(save)} novalidate>
     <h2>${t("me.about_you")}</h2>
-    <${Field} label=${t("auth.name")} autocomplete="name" maxlength="120" ...${form.bind("name")} />
+    <${Field} label=${t("auth.name")} autocomplete="name" maxlength="100" ...${form.bind("name")} />
     <div class="form-grid">
       <${Field} label=${t("auth.phone")} type="tel" autocomplete="tel" optional=${t("form.optional")} hint=${t("auth.phone_hint")} ...${form.bind("phone")} />
       <${Field} as="select" label=${t("me.gender")} optional=${t("form.optional")} ...${form.bind("gender")}>

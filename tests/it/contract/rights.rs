@@ -50,6 +50,8 @@ const TABLE: &str = "
     uudyyyyyyy PATCH /api/v1/me
     uudyyyyyyy DELETE /api/v1/me/avatar
     uudyyyyyyy PUT /api/v1/me/avatar
+    uudyyyyyyy GET /api/v1/me/preferences
+    uudyyyyyyy PUT /api/v1/me/preferences
     yyyyyyyyyy GET /api/v1/experts
     yyyyyyyyyy GET /api/v1/experts/{id}
     uudffyfyfy PATCH /api/v1/experts/{id}
