@@ -288,16 +288,6 @@ impl Experts {
         expected: Option<i64>,
     ) -> Result<Booking, Refused> {
         let now = self.world.clock.now();
-        let before = self.world.store.booking(id).await?;
-        let before = before.ok_or(BookingError::NotFound)?;
-        if edit.keeps(&before) {
-            // Nothing happens, so nobody is told.
-            before.edit(&edit, side, now)?;
-            return match expected {
-                Some(version) if version != before.version => Err(BookingError::Stale.into()),
-                _ => Ok(before),
-            };
-        }
         let decide = |before: &Booking| {
             before.edit(&edit, side, now)?;
             let mut after = before.clone();

@@ -68,7 +68,7 @@ pub async fn edit(
     if_match: IfMatch,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let (_, side) = concerned(&app, &signed, id.0).await?;
+    let (booking, side) = concerned(&app, &signed, id.0).await?;
     let input: EditIn = body.read()?;
     let mut faults = Faults::default();
     let mut line = |pointer: &str, value: Option<Option<String>>, most: usize| {
@@ -91,6 +91,12 @@ pub async fn edit(
         faults.extend(vec![FieldError::new("/link", FieldError::INVALID, detail)]);
     }
     faults.check()?;
+    if edit.keeps(&booking) {
+        // Nothing happens, so nobody is told.
+        booking.edit(&edit, side, app.world.clock.now())?;
+        if_match.check(booking.version)?;
+        return answer(&app, booking, &signed).await;
+    }
     let booking = app
         .experts
         .edit(id.0, edit, side, actor(&signed), if_match.version())
