@@ -126,10 +126,11 @@ impl Client {
             if self.caught_up.get() > before {
                 return code.unwrap().expect("a goodbye");
             }
-            let mut turned_away = self.turned_away.borrow_mut();
-            turned_away.push(format!("{code:?}"));
-            assert!(turned_away.len() < 50, "{turned_away:?}");
-            drop(turned_away);
+            {
+                let mut turned_away = self.turned_away.borrow_mut();
+                turned_away.push(format!("{code:?}"));
+                assert!(turned_away.len() < 50, "{turned_away:?}");
+            }
             sleep(Duration::from_millis(200)).await;
         }
     }
