@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use belfry_actors::{Clock, SystemClock};
@@ -120,6 +121,11 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// How often `drain_seconds` fits into the way down: sockets, requests, couriers, and the database's end.
+const LONGEST_DRAINS: u32 = 4;
+/// The exit code of a server that was not let finish.
+const FORCED: i32 = 3;
+
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 async fn execute(command: Command) -> Result<()> {
@@ -149,6 +155,7 @@ async fn serve(options: Options, with_demo: bool) -> Result<()> {
         Err(error) => tracing::warn!(%error, "the limit of open files stays as it is"),
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let longest = LONGEST_DRAINS * Duration::from_secs(options.settings.http.drain_seconds.max(5));
     let store = open_store(&options).await?;
     if with_demo {
         demo::fill(&store, &options.settings, clock.now()).await?;
@@ -165,9 +172,20 @@ async fn serve(options: Options, with_demo: bool) -> Result<()> {
         _ = terminated.recv() => {}
         _ = interrupted.recv() => {}
     }
-    tracing::info!("going down");
-    house.stop().await;
-    Ok(())
+    tracing::info!("going down; once more ends it at once");
+    tokio::select! {
+        ended = tokio::time::timeout(longest, house.stop()) => {
+            if ended.is_ok() {
+                return Ok(());
+            }
+            tracing::error!("not everything ended in time");
+        }
+        _ = terminated.recv() => tracing::warn!("ended at once"),
+        _ = interrupted.recv() => tracing::warn!("ended at once"),
+    }
+    // Not by returning: the runtime would wait for threads that may be what hangs. What was committed is
+    // kept, and what was not is undone by the database.
+    std::process::exit(FORCED);
 }
 
 async fn create_admin(options: &Options, email: &str, name: &str) -> Result<()> {
@@ -200,7 +218,7 @@ async fn create_admin(options: &Options, email: &str, name: &str) -> Result<()> 
         created_at: now,
     };
     let store = open_store(options).await?;
-    let hash = Passwords::new(1)?.hash(password).await?;
+    let hash = Passwords::new(1, 1)?.hash(password).await?;
     let mut tx = store.begin().await?;
     if !belfry_store::account::insert(&mut tx, &account, &hash).await? {
         bail!("an account with this e-mail address exists");

@@ -37,6 +37,7 @@ pub struct Http {
     pub trust_forwarded_for: bool,
     pub head_seconds: u64,
     pub body_seconds: u64,
+    pub answer_seconds: u64,
     pub drain_seconds: u64,
 }
 
@@ -53,6 +54,8 @@ pub struct Auth {
     pub secret: Secret,
     pub access_minutes: u32,
     pub refresh_days: u32,
+    pub hashing: usize,
+    pub hashing_waiting: usize,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -160,8 +163,10 @@ impl Settings {
             "[auth] access_minutes must be at least 1"
         );
         anyhow::ensure!(
-            self.http.head_seconds > 0 && self.http.body_seconds > 0,
-            "[http] head_seconds and body_seconds must be at least 1"
+            self.http.head_seconds > 0
+                && self.http.body_seconds > 0
+                && self.http.answer_seconds > 0,
+            "[http] head_seconds, body_seconds and answer_seconds must be at least 1"
         );
         anyhow::ensure!(
             self.live.heartbeat_seconds > 0,

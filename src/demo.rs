@@ -53,7 +53,7 @@ pub async fn fill(store: &Store, settings: &Settings, now: Instant) -> Result<()
     if !store.list_accounts(None, None, None, 1).await?.is_empty() {
         return Ok(());
     }
-    let hash = Passwords::new(1)?.hash(PASSWORD).await?;
+    let hash = Passwords::new(1, 1)?.hash(PASSWORD).await?;
     let mut stage = Stage {
         store,
         settings,

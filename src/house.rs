@@ -24,6 +24,7 @@ use belfry_domain::retention::Retention;
 use belfry_domain::template::Templates;
 use belfry_store::{Bounds, Store};
 use chrono::TimeDelta;
+use futures::future::join_all;
 use rand::RngCore;
 use redis::aio::ConnectionManager;
 use tokio::task::JoinHandle;
@@ -33,6 +34,7 @@ use crate::cache::RedisSlotCache;
 use crate::channel;
 use crate::config::Settings;
 use crate::http::auth::Gate;
+use crate::http::figures::Figures;
 use crate::http::limit::Limiter;
 use crate::http::live::Live;
 use crate::http::ticket::Tickets;
@@ -167,7 +169,8 @@ impl House {
         let live = live(&settings, &supervisor, &tokens, &gate);
         let app = Data::new(App {
             limiter: Limiter::new(&settings.limits, shared),
-            passwords: Passwords::new(2)?,
+            passwords: Passwords::new(settings.auth.hashing, settings.auth.hashing_waiting)?,
+            figures: Figures::new(world.clone()),
             content_security_policy: pages::content_security_policy(),
             world: world.clone(),
             experts: experts.clone(),
@@ -224,12 +227,13 @@ impl House {
         if let Err(error) = self.served.await {
             tracing::warn!(%error, "the server did not end well");
         }
-        for courier in &self.couriers {
-            if !courier.stop(self.drain).await {
-                tracing::warn!("messages were still under way; their leases will tell");
-            }
+        let couriers = self.couriers.iter().map(|courier| courier.stop(self.drain));
+        let retired = self.scheduler.send(Retire).timeout(self.drain);
+        let (stopped, retired) = futures::join!(join_all(couriers), retired);
+        if stopped.contains(&false) {
+            tracing::warn!("messages were still under way; their leases will tell");
         }
-        if let Err(error) = self.scheduler.send(Retire).await {
+        if let Err(error) = retired {
             tracing::warn!(%error, "the scheduler's lease runs out by itself");
         }
         self.world.store.close().await;

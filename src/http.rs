@@ -10,6 +10,7 @@ use belfry_actors::{Courier, Experts, Supervisor, World};
 
 use crate::config::Settings;
 use crate::http::auth::Gate;
+use crate::http::figures::Figures;
 use crate::http::limit::Limiter;
 use crate::password::Passwords;
 use crate::token::Tokens;
@@ -30,6 +31,8 @@ pub mod delivery;
 pub mod etag;
 /// Experts.
 pub mod expert;
+/// The figures that are read when somebody looks at them.
+pub mod figures;
 /// Repeated creating calls.
 pub mod idempotency;
 /// The inbox.
@@ -80,6 +83,7 @@ pub struct App {
     pub gate: Gate,
     pub tokens: Tokens,
     pub passwords: Passwords,
+    pub figures: Figures,
     pub limiter: Limiter,
     pub content_security_policy: String,
 }

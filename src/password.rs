@@ -5,29 +5,39 @@ use std::sync::Arc;
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use belfry_actors::{Busy, Line};
 use tokio::sync::Semaphore;
 
 /// Why a password could not be hashed or checked.
 #[derive(Debug, thiserror::Error)]
-#[error("password hashing failed")]
-pub struct PasswordFailure;
+pub enum PasswordFailure {
+    /// Too many are waiting for it.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// It does not work at all.
+    #[error("password hashing failed")]
+    Broken,
+}
 
 /// Hashes and checks passwords with bounded memory: each run takes 19 MiB.
 #[derive(Clone)]
 pub struct Passwords {
     seats: Arc<Semaphore>,
+    /// Those who are served and those who wait.
+    line: Line,
     /// Checked in place of an unknown account's hash, so that a stranger cannot tell the two by time.
     decoy: Arc<str>,
 }
 
 impl Passwords {
-    /// Up to `at_once` runs side by side.
+    /// Up to `at_once` runs side by side, while up to `waiting` wait.
     ///
     /// # Errors
     /// When hashing does not work at all on this machine.
-    pub fn new(at_once: usize) -> Result<Self, PasswordFailure> {
+    pub fn new(at_once: usize, waiting: usize) -> Result<Self, PasswordFailure> {
         Ok(Self {
-            seats: Arc::new(Semaphore::new(at_once)),
+            seats: Arc::new(Semaphore::new(at_once.max(1))),
+            line: Line::new("passwords", at_once.max(1) + waiting),
             decoy: hash("no such account")?.into(),
         })
     }
@@ -35,7 +45,7 @@ impl Passwords {
     /// A PHC string for the password.
     ///
     /// # Errors
-    /// When hashing fails.
+    /// When too many wait, or hashing fails.
     pub async fn hash(&self, password: &str) -> Result<String, PasswordFailure> {
         let password = password.to_owned();
         self.run(move || hash(&password)).await
@@ -44,7 +54,7 @@ impl Passwords {
     /// Whether the password fits the PHC string; `None` takes as long and never fits.
     ///
     /// # Errors
-    /// When checking fails for another reason than a wrong password.
+    /// When too many wait, or checking fails for another reason than a wrong password.
     pub async fn verify(
         &self,
         password: &str,
@@ -54,7 +64,7 @@ impl Passwords {
         let stored = stored.unwrap_or(&self.decoy).to_owned();
         let password = password.to_owned();
         self.run(move || {
-            let parsed = PasswordHash::new(&stored).map_err(|_| PasswordFailure)?;
+            let parsed = PasswordHash::new(&stored).map_err(|_| PasswordFailure::Broken)?;
             let fits = Argon2::default()
                 .verify_password(password.as_bytes(), &parsed)
                 .is_ok();
@@ -67,10 +77,17 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, PasswordFailure> + Send + 'static,
     ) -> Result<T, PasswordFailure> {
-        let _seat = self.seats.acquire().await.map_err(|_| PasswordFailure)?;
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|_| PasswordFailure)?
+        let broken = |_| PasswordFailure::Broken;
+        let place = self.line.enter()?;
+        let seats = self.seats.clone();
+        let seat = seats.acquire_owned().await.map_err(broken)?;
+        // Whoever asked may leave meanwhile. The work goes on, and so its seat is taken until it ends.
+        let run = move || {
+            let _taken = (place, seat);
+            work()
+        };
+        let run = tokio::task::spawn_blocking(run);
+        run.await.map_err(|_| PasswordFailure::Broken)?
     }
 }
 
@@ -78,5 +95,5 @@ fn hash(password: &str) -> Result<String, PasswordFailure> {
     Argon2::default()
         .hash_password(password.as_bytes())
         .map(|hash| hash.to_string())
-        .map_err(|_| PasswordFailure)
+        .map_err(|_| PasswordFailure::Broken)
 }

@@ -48,7 +48,9 @@ const IDLE: Duration = Duration::from_secs(600);
 /// Longest wait for the database before a caller is told to come back.
 const STORE_TIMEOUT: Duration = Duration::from_secs(8);
 /// Callers that may stand in line.
-const MAILBOX: usize = 2048;
+const LINE: usize = 2048;
+/// Longest a caller waits in it.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How often the database may find time taken that memory thought free, until it is believed.
 const MOST_LOST: u8 = 2;
 /// Alternatives offered with a refusal.
@@ -274,6 +276,10 @@ impl ExpertActor {
         if self.memory.is_none() {
             return job.answer(Err(Refused::NoExpert));
         }
+        if job.place.is_older_than(PATIENCE) {
+            // Whoever asked was told to come back: nothing must be taken behind their back.
+            return job.answer(Err(Busy("expert").into()));
+        }
         let now = self.world.clock.now();
         let refusal = match self.judge(&job.want, now) {
             Verdict::Free if job.lost < MOST_LOST => return self.fly(job, now, ctx),
@@ -409,7 +415,6 @@ impl Actor for ExpertActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.set_mailbox_capacity(MAILBOX);
         self.world.bus.subscribe(&format!("expert:{}", self.id));
         self.reload(ctx);
         ctx.run_interval(IDLE / 10, |actor, ctx| {

@@ -15,6 +15,8 @@ use futures::future::join_all;
 
 /// Bookings in one transaction at most: beyond this a longer one gains nothing and keeps others waiting.
 const GROUP: usize = 32;
+/// Bookings that may wait for a writer.
+const WAITING: usize = 4096;
 
 /// The handle of a node's group commit. Cloning shares it.
 #[derive(Clone)]
@@ -76,6 +78,12 @@ impl Handler<Entry> for Writer {
     type Result = ();
 
     fn handle(&mut self, entry: Entry, ctx: &mut Context<Self>) {
+        if self.waiting.len() >= WAITING {
+            metrics::counter!("belfry_refused_total", "by" => "group_commit").increment(1);
+            // Whoever asked may have left.
+            let _ = entry.reply.send(Err(StoreError::Abandoned));
+            return;
+        }
         self.waiting.push_back(entry);
         self.write(ctx);
     }
@@ -85,7 +93,12 @@ impl Writer {
     fn write(&mut self, ctx: &mut Context<Self>) {
         while self.writing < self.store.writers() && !self.waiting.is_empty() {
             let size = self.waiting.len().min(GROUP);
-            let group: Vec<Entry> = self.waiting.drain(..size).collect();
+            // Whoever has left was told that nothing is known of it: then it had better not be.
+            let group = self.waiting.drain(..size);
+            let group: Vec<Entry> = group.filter(|entry| !entry.reply.is_canceled()).collect();
+            if group.is_empty() {
+                continue;
+            }
             self.writing += 1;
             // A task of its own, so that a panic stays there.
             let written = actix::spawn(write(self.store.clone(), group));

@@ -18,6 +18,8 @@ pub mod expert;
 pub mod frame;
 /// Bookings share their commits.
 pub mod group_commit;
+/// Lines that have an end.
+pub mod line;
 /// From what happened to who is told.
 pub mod planner;
 /// The house's own clockwork: sweeps by cron, reminders at their minute.
@@ -42,6 +44,7 @@ pub use connection::Connection;
 pub use courier::{Courier, CourierSettings};
 pub use expert::Experts;
 pub use frame::Frame;
+pub use line::{Line, Place};
 pub use planner::{Desk, PlanReport, Planner};
 pub use scheduler::Scheduler;
 pub use session::{Close, Push, Session};

@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix::{
-    Actor, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, Handler, Message, Recipient,
-    WrapFuture,
+    Actor, ActorFutureExt, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, Handler, Message,
+    Recipient, WrapFuture,
 };
 use belfry_domain::event::SOURCE;
 use belfry_domain::id::{EventId, UserId, uuid_at};
@@ -30,7 +30,7 @@ use crate::expert::Experts;
 use crate::frame::Frame;
 use crate::session::{Close, Push, Session};
 use crate::topic::{self, Topics};
-use crate::user::{ToUser, UserActor};
+use crate::user::{Backlog, ToUser, UserActor};
 use crate::world::World;
 
 /// A person's frames, for every node that holds a connection of theirs.
@@ -69,6 +69,7 @@ struct Directory {
 /// A person with at least one connection here.
 struct UserEntry {
     actor: Addr<UserActor>,
+    backlog: Arc<Backlog>,
     sessions: Vec<Arc<Session>>,
 }
 
@@ -100,7 +101,11 @@ impl Supervisor {
             },
         });
         let supervisor = Self(directory.clone());
-        let actor = SupervisorActor(supervisor.clone());
+        let actor = SupervisorActor {
+            supervisor: supervisor.clone(),
+            sweeping: false,
+            again: false,
+        };
         let address = SupervisorActor::start_in_arbiter(&directory.arbiters[0], |_| actor);
         directory.actor.get_or_init(|| address);
         directory.world.bus.attach(directory.clone());
@@ -126,20 +131,25 @@ impl Supervisor {
             }
             other => {
                 // Either nobody was here, or the actor died and took its connections with it.
-                let actor = self.start_user(user);
+                let backlog = Arc::<Backlog>::default();
+                let actor = self.start_user(user, backlog.clone());
                 if directory.world.bus.subscribe(&user_channel(user)) {
                     actor.do_send(ToUser::Heard);
                 }
                 actor.do_send(ToUser::Join(session.clone(), after));
                 let sessions = vec![session.clone()];
-                other.insert(UserEntry { actor, sessions });
+                other.insert(UserEntry {
+                    actor,
+                    backlog,
+                    sessions,
+                });
             }
         }
         Connection::new(self.clone(), session)
     }
 
-    fn start_user(&self, user: UserId) -> Addr<UserActor> {
-        let actor = UserActor::new(user, self.clone());
+    fn start_user(&self, user: UserId, backlog: Arc<Backlog>) -> Addr<UserActor> {
+        let actor = UserActor::new(user, self.clone(), backlog);
         UserActor::start_in_arbiter(self.arbiter(user.uuid()), |_| actor)
     }
 
@@ -317,9 +327,10 @@ impl Supervisor {
 }
 
 impl Directory {
+    /// Says a word about the inbox to the person's actor, if there is one.
     fn tell(&self, user: UserId, message: ToUser) {
         if let Some(entry) = self.users.get(&user) {
-            entry.actor.do_send(message);
+            entry.backlog.send(&entry.actor, message);
         }
     }
 
@@ -336,8 +347,30 @@ fn user_channel(user: UserId) -> String {
     format!("{USER_CHANNEL}{user}")
 }
 
-/// Looks after what may have been missed.
-pub struct SupervisorActor(Supervisor);
+/// Looks after what may have been missed, one sweep at a time.
+pub struct SupervisorActor {
+    supervisor: Supervisor,
+    sweeping: bool,
+    /// Something may have been missed since the sweep under way began.
+    again: bool,
+}
+
+impl SupervisorActor {
+    fn sweep(&mut self, ctx: &mut Context<Self>) {
+        if self.sweeping {
+            self.again = true;
+            return;
+        }
+        self.sweeping = true;
+        let sweep = self.supervisor.clone().sweep().into_actor(self);
+        ctx.spawn(sweep.map(|(), actor, ctx| {
+            actor.sweeping = false;
+            if std::mem::take(&mut actor.again) {
+                actor.sweep(ctx);
+            }
+        }));
+    }
+}
 
 /// The bus may have lost messages.
 #[derive(Message)]
@@ -348,9 +381,7 @@ impl Actor for SupervisorActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(SWEEP, |actor, ctx| {
-            ctx.spawn(actor.0.clone().sweep().into_actor(actor));
-        });
+        ctx.run_interval(SWEEP, Self::sweep);
     }
 }
 
@@ -358,7 +389,7 @@ impl Handler<Gap> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, _: Gap, ctx: &mut Self::Context) {
-        self.0.resync_topics();
-        ctx.spawn(self.0.clone().sweep().into_actor(self));
+        self.supervisor.resync_topics();
+        self.sweep(ctx);
     }
 }

@@ -7,15 +7,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture,
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture,
 };
 use belfry_domain::id::UserId;
 use belfry_domain::inbox::{InboxHead, Notification, Offset};
 use belfry_store::{Store, StoreError};
-use tokio::time::timeout;
 use tracing::warn;
 use uuid::Uuid;
 
@@ -26,19 +26,20 @@ use crate::supervisor::Supervisor;
 /// A welcome waits this long for the bus to confirm that this person's messages are heard; later
 /// confirmation only costs one more look into the database.
 const HEARING: Duration = Duration::from_millis(250);
-/// No store call takes longer.
-const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Before the database is asked again after it failed.
 const RETRY: Duration = Duration::from_secs(1);
 /// Before a reader whose queue is filled is given more of its replay.
 const PACE: Duration = Duration::from_millis(50);
 /// Entries read at once.
 const PAGE: i64 = 100;
+/// Words about the inbox that may wait for the actor; who has more waiting asks the database instead.
+const BACKLOG: usize = 1024;
 
 /// The turnstile of one person's connections. Lives as long as there are any.
 pub(crate) struct UserActor {
     user: UserId,
     supervisor: Supervisor,
+    backlog: Arc<Backlog>,
     members: Vec<Member>,
     heard: bool,
     /// Newest offset somebody told of. Only the database can confirm it.
@@ -86,10 +87,38 @@ pub(crate) enum ToUser {
     Ordered(Frame),
     /// The newest offset in the database, as seen from outside.
     Newest(Offset),
+    /// Words about the inbox were left out.
+    Behind,
     /// From now on the bus brings this person's messages.
     Heard,
     /// No connection is left.
     Stop,
+}
+
+/// The words that wait for a user actor, counted outside of it.
+#[derive(Default)]
+pub(crate) struct Backlog {
+    waiting: AtomicUsize,
+    /// Words were left out, and the actor is going to be told so.
+    behind: AtomicBool,
+}
+
+impl Backlog {
+    /// Sends a word about the inbox. While too many wait, it is left out and one word says that some were:
+    /// what they told is in the database.
+    pub(crate) fn send(&self, actor: &Addr<UserActor>, message: ToUser) {
+        if self.waiting.load(Ordering::Relaxed) < BACKLOG {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+            actor.do_send(message);
+        } else if !self.behind.swap(true, Ordering::AcqRel) {
+            metrics::counter!("belfry_live_backlogs_total").increment(1);
+            actor.do_send(ToUser::Behind);
+        }
+    }
+
+    fn handled(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What one look into the database found.
@@ -99,10 +128,11 @@ struct Look {
 }
 
 impl UserActor {
-    pub(crate) fn new(user: UserId, supervisor: Supervisor) -> Self {
+    pub(crate) fn new(user: UserId, supervisor: Supervisor, backlog: Arc<Backlog>) -> Self {
         Self {
             user,
             supervisor,
+            backlog,
             members: Vec::new(),
             heard: false,
             told: 0,
@@ -147,7 +177,7 @@ impl UserActor {
         }
         let store = self.supervisor.store().clone();
         let user = self.user;
-        let head = async move { bounded(store.inbox_head(user)).await };
+        let head = async move { known(store.inbox_head(user).await) };
         ctx.spawn(head.into_actor(self).map(move |head, actor, ctx| {
             actor.welcome(id, head);
             actor.fill(ctx);
@@ -208,7 +238,7 @@ impl UserActor {
         let told = self.told;
         let store = self.supervisor.store().clone();
         let user = self.user;
-        let look = async move { bounded(look(&store, user, after)).await };
+        let look = async move { known(look(&store, user, after).await) };
         ctx.spawn(look.into_actor(self).map(move |look, actor, ctx| {
             actor.filling = false;
             match look {
@@ -286,8 +316,12 @@ impl Handler<ToUser> for UserActor {
         match message {
             ToUser::Join(session, after) => self.join(session, after, ctx),
             ToUser::Leave(id) => self.members.retain(|m| m.session.id() != id),
-            ToUser::Durable(offset, frame) => self.durable(offset, &frame, ctx),
+            ToUser::Durable(offset, frame) => {
+                self.backlog.handled();
+                self.durable(offset, &frame, ctx);
+            }
             ToUser::Ordered(frame) => {
+                self.backlog.handled();
                 for member in &self.members {
                     if member.stage == Stage::Welcomed {
                         member.session.push(&frame);
@@ -295,7 +329,16 @@ impl Handler<ToUser> for UserActor {
                 }
             }
             ToUser::Newest(offset) => {
+                self.backlog.handled();
                 self.told = self.told.max(offset);
+                self.fill(ctx);
+            }
+            ToUser::Behind => {
+                // Words that are left out from here on need another one.
+                self.backlog.behind.store(false, Ordering::Release);
+                for member in &mut self.members {
+                    member.unsure = member.stage != Stage::Waiting;
+                }
                 self.fill(ctx);
             }
             ToUser::Heard => {
@@ -330,17 +373,7 @@ async fn look(store: &Store, user: UserId, after: Offset) -> Result<Option<Look>
     Ok(Some(Look { head, entries }))
 }
 
-/// A store call that is given up after a while; what failed is logged here.
-async fn bounded<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, ()> {
-    match timeout(STORE_TIMEOUT, call).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => {
-            warn!(%error, "an inbox could not be read");
-            Err(())
-        }
-        Err(_) => {
-            warn!("an inbox could not be read in time");
-            Err(())
-        }
-    }
+/// What the store answered; why it did not is logged here.
+fn known<T>(answer: Result<T, StoreError>) -> Result<T, ()> {
+    answer.map_err(|error| warn!(%error, "an inbox could not be read"))
 }

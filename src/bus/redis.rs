@@ -179,8 +179,29 @@ impl Listener {
             if self.health.hears.swap(false, Ordering::Relaxed) {
                 warn!(why = stopped, "the bus is lost");
             }
-            sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
+            if !self.rest(pause.mul_f64(rand::random_range(0.5..1.0))).await {
+                return;
+            }
             pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Waits before the next connection and notes what is to be heard then: nothing gathers, however long Redis
+    /// is away. Answers whether anybody is there to hear.
+    async fn rest(&mut self, pause: Duration) -> bool {
+        let pause = sleep(pause);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                () = &mut pause => return true,
+                change = self.changed.recv() => match change {
+                    None => return false,
+                    // The first sink stays.
+                    Some(Change::Attach(_)) => {}
+                    Some(Change::Subscribe(channel)) => drop(self.channels.insert(channel, false)),
+                    Some(Change::Unsubscribe(channel)) => drop(self.channels.remove(&channel)),
+                },
+            }
         }
     }
 

@@ -24,6 +24,7 @@ use crate::http::idempotency::{Created, once};
 use crate::http::input::{Body, Faults};
 use crate::http::limit::Policy;
 use crate::http::problem::Problem;
+use crate::password::PasswordFailure;
 use crate::token::Purpose;
 
 /// The own profile and its picture.
@@ -428,7 +429,12 @@ fn hash_of(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
 }
 
-fn failed(error: crate::password::PasswordFailure) -> Problem {
-    tracing::error!(%error, "password");
-    Problem::new("internal")
+fn failed(error: PasswordFailure) -> Problem {
+    match error {
+        PasswordFailure::Busy(busy) => busy.into(),
+        PasswordFailure::Broken => {
+            tracing::error!(%error, "password");
+            Problem::new("internal")
+        }
+    }
 }

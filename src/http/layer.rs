@@ -1,15 +1,17 @@
 //! What every answer has: a request id, the safety headers, a log line, figures, and problems in the
 //! reader's language.
 
-use std::time::Instant as Stopwatch;
+use std::time::{Duration, Instant as Stopwatch};
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::http::leftover::Leftover;
@@ -51,8 +53,11 @@ pub async fn around<B: MessageBody + 'static>(
     request.extensions_mut().insert(RequestId(id.clone()));
     let app = request.app_data::<Data<App>>().cloned();
     let mut leftover = Leftover::of(&mut request);
+    let limit = limit(app.as_ref(), request.request());
     let response = match allowed(app.as_ref(), request.request()).await {
-        Ok(()) => next.call(request).await?.map_into_left_body(),
+        Ok(()) => answered(next, request, limit, &id)
+            .await?
+            .map_into_left_body(),
         Err(problem) => request
             .into_response(problem.error_response())
             .map_into_right_body(),
@@ -73,6 +78,74 @@ pub async fn around<B: MessageBody + 'static>(
     protect(&mut response, app.as_ref(), &id);
     note(&response, &id, started.elapsed().as_secs_f64());
     Ok(response)
+}
+
+/// How long the handler may take: longer when the caller is still sending.
+fn limit(app: Option<&Data<App>>, request: &HttpRequest) -> Duration {
+    let Some(app) = app else {
+        return Duration::MAX;
+    };
+    let http = &app.settings.http;
+    let headers = request.headers();
+    let has_body = headers
+        .get(header::CONTENT_LENGTH)
+        .is_some_and(|length| length != "0")
+        || headers.contains_key(header::TRANSFER_ENCODING);
+    Duration::from_secs(if has_body {
+        http.head_seconds + http.body_seconds
+    } else {
+        http.answer_seconds
+    })
+}
+
+/// Lets the handler answer within `limit`. One that may change something runs to its end although nobody waits
+/// for it any more, because what follows a commit belongs to it: the actors are told, and the planner is woken.
+async fn answered<B: MessageBody + 'static>(
+    next: Next<B>,
+    request: ServiceRequest,
+    limit: Duration,
+    id: &str,
+) -> Result<ServiceResponse<B>, Error> {
+    let language = problem::language(request.request());
+    let path = request.path().to_owned();
+    let changes = !request.method().is_safe();
+    let answering = next.call(request);
+    let answer = if changes {
+        let answering = actix_web::rt::spawn(answering);
+        timeout(limit, answering).await.map(|ended| {
+            ended.unwrap_or_else(|panic| {
+                tracing::error!(request_id = id, path, %panic, "a handler failed");
+                Err(in_full(Problem::new("internal"), language, id))
+            })
+        })
+    } else {
+        timeout(limit, answering).await
+    };
+    answer.unwrap_or_else(|_| {
+        tracing::warn!(request_id = id, path, "not answered in time");
+        metrics::counter!("belfry_http_late_answers_total").increment(1);
+        Err(in_full(Problem::wait("unavailable", 2), language, id))
+    })
+}
+
+/// An answer where there is no request to answer to any more.
+fn in_full(problem: Problem, language: &'static str, id: &str) -> Error {
+    let mut answer = problem.error_response();
+    let headers = answer.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(X_REQUEST_ID, value);
+    }
+    let answer = answer.set_body(problem.body(language, id).to_string());
+    InternalError::from_response(problem, answer.map_into_boxed_body()).into()
 }
 
 async fn allowed(app: Option<&Data<App>>, request: &HttpRequest) -> Result<(), Problem> {

@@ -12,6 +12,10 @@ use crate::engine::{Fresh, on_both_engines};
 use crate::spine::Spine;
 use proxy::Proxy;
 
+/// Lines that are full.
+mod full;
+/// Requests that take too long, and callers who do not wait.
+mod late;
 /// A network that can stop.
 mod proxy;
 
@@ -79,6 +83,14 @@ impl Hanging {
         match &mut self.way {
             Way::Network(proxy) => proxy.hang(),
             Way::File { other, held } => *held = Some(other.begin().await.unwrap()),
+        }
+    }
+
+    /// What hung goes on where it stood.
+    fn go_on(&mut self) {
+        match &mut self.way {
+            Way::Network(proxy) => proxy.go_on(),
+            Way::File { held, .. } => *held = None,
         }
     }
 

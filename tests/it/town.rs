@@ -76,6 +76,18 @@ impl Town {
         town
     }
 
+    /// As [`Town::open_with`] over the same database, reached in another way.
+    pub async fn open_over(
+        fresh: &Fresh,
+        store: Store,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        let mut town = Self::closed(fresh, change);
+        town.store = store;
+        town.add_node().await;
+        town
+    }
+
     /// No node yet.
     fn closed(fresh: &Fresh, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::defaults().unwrap();

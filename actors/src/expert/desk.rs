@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
 
 use actix::prelude::*;
 use belfry_domain::Instant;
@@ -21,13 +20,10 @@ use serde_json::{Map, Value, json};
 use super::flight::{BookRequest, Command, Done, HoldRequest, MoveRequest};
 use super::mailbox::{Ask, GetSlots, NextFree, Notice};
 use super::slots::{SlotQuery, SlotsAnswer};
-use super::{Busy, ExpertActor, Refused, World};
-use crate::Supervisor;
+use super::{Busy, ExpertActor, LINE, PATIENCE, Refused, World};
 use crate::cache::SlotCache;
 use crate::group_commit::GroupCommit;
-
-/// Longest a caller waits in line.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::{Line, Place, Supervisor};
 
 /// Rules of the house about bookings.
 #[derive(Clone, Debug)]
@@ -59,6 +55,7 @@ pub struct Experts {
 #[derive(Clone)]
 struct Entry {
     actor: Addr<ExpertActor>,
+    line: Line,
     shared: Arc<Shared>,
 }
 
@@ -133,7 +130,9 @@ impl Experts {
     ) -> Result<Arc<SlotsAnswer>, Refused> {
         let elsewhere = |_: &&Arc<dyn SlotCache>| !self.lives_here(expert);
         let Some(cache) = self.cache.as_ref().filter(elsewhere) else {
-            return self.ask(expert, || GetSlots(query.clone())).await?;
+            return self
+                .ask(expert, |place| GetSlots(query.clone(), place))
+                .await?;
         };
         let question = query.text();
         let found = cache.get(expert, &question).await;
@@ -144,7 +143,9 @@ impl Experts {
         {
             return Ok(Arc::new(answer));
         }
-        let answer = self.ask(expert, || GetSlots(query.clone())).await??;
+        let answer = self
+            .ask(expert, |place| GetSlots(query.clone(), place))
+            .await??;
         // What was read before the version was looked up may be older than the version.
         if let Some(version) = found.version
             && answer.read_at.is_some_and(|read| read >= looked)
@@ -165,7 +166,7 @@ impl Experts {
     /// # Errors
     /// `Busy`.
     pub async fn next_free(&self, expert: UserId) -> Result<Option<Instant>, Refused> {
-        self.ask(expert, || NextFree).await
+        self.ask(expert, NextFree).await
     }
 
     /// Makes a booking.
@@ -428,24 +429,32 @@ impl Experts {
 
     fn notify(&self, expert: UserId, notice: Notice) {
         // Started if need be: other nodes must hear of it too.
-        self.actor(expert).do_send(notice);
+        self.entry(expert).actor.do_send(notice);
     }
 
     async fn command(&self, expert: UserId, command: Command) -> Result<Done, Refused> {
-        let done = self.ask(expert, || Ask(command.clone())).await??;
+        let done = self
+            .ask(expert, |place| Ask(command.clone(), place))
+            .await??;
         (self.committed)();
         Ok(done)
     }
 
     /// Asks the expert's actor; one that has just gone to sleep is woken once.
-    async fn ask<M>(&self, expert: UserId, message: impl Fn() -> M) -> Result<M::Result, Refused>
+    async fn ask<M>(
+        &self,
+        expert: UserId,
+        message: impl Fn(Place) -> M,
+    ) -> Result<M::Result, Refused>
     where
         M: Message + Send + 'static,
         M::Result: Send,
         ExpertActor: Handler<M>,
     {
         for _ in 0..2 {
-            match self.actor(expert).send(message()).timeout(PATIENCE).await {
+            let entry = self.entry(expert);
+            let place = entry.line.enter()?;
+            match entry.actor.send(message(place)).timeout(PATIENCE).await {
                 Ok(answer) => return Ok(answer),
                 Err(MailboxError::Closed) => {}
                 Err(MailboxError::Timeout) => break,
@@ -454,11 +463,11 @@ impl Experts {
         Err(Busy("expert").into())
     }
 
-    fn actor(&self, expert: UserId) -> Addr<ExpertActor> {
+    fn entry(&self, expert: UserId) -> Entry {
         if let Some(entry) = self.directory.get(&expert)
             && entry.actor.connected()
         {
-            return entry.actor.clone();
+            return entry.clone();
         }
         let start = || {
             let (supervisor, rules) = (self.supervisor.clone(), self.rules.clone());
@@ -469,7 +478,11 @@ impl Experts {
             let actor = ExpertActor::start_in_arbiter(arbiter, move |_| {
                 ExpertActor::new(expert, supervisor, rules, group_commit, cache, its)
             });
-            Entry { actor, shared }
+            Entry {
+                actor,
+                line: Line::new("expert", LINE),
+                shared,
+            }
         };
         self.directory
             .entry(expert)
@@ -479,7 +492,6 @@ impl Experts {
                 }
             })
             .or_insert_with(start)
-            .actor
             .clone()
     }
 }

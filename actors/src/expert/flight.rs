@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::memory::Memory;
 use super::{ExpertActor, Refused};
+use crate::Place;
 
 /// A wish for a new booking.
 #[derive(Clone, Debug)]
@@ -92,6 +93,8 @@ pub(super) struct Job {
     pub want: Want,
     /// How often the database found the time taken that memory thought free.
     pub lost: u8,
+    /// Taken until the answer is known.
+    pub place: Place,
     pub reply: oneshot::Sender<Result<Done, Refused>>,
 }
 

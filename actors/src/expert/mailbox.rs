@@ -11,17 +11,17 @@ use uuid::Uuid;
 use super::flight::{Command, Done, Job};
 use super::slots::MOST_ANSWERS;
 use super::{ExpertActor, Refused, SlotQuery, SlotsAnswer};
-use crate::Busy;
+use crate::{Busy, Place};
 
 /// Asks for free slots.
 #[derive(Message)]
 #[rtype(result = "Result<Arc<SlotsAnswer>, Refused>")]
-pub(super) struct GetSlots(pub SlotQuery);
+pub(super) struct GetSlots(pub SlotQuery, pub Place);
 
 impl Handler<GetSlots> for ExpertActor {
     type Result = Result<Arc<SlotsAnswer>, Refused>;
 
-    fn handle(&mut self, GetSlots(query): GetSlots, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, GetSlots(query, _place): GetSlots, _: &mut Context<Self>) -> Self::Result {
         self.last_asked = std::time::Instant::now();
         self.drop_expired();
         let now = self.world.clock.now();
@@ -45,12 +45,12 @@ impl Handler<GetSlots> for ExpertActor {
 /// Asks for the next free slot of the default length.
 #[derive(Message)]
 #[rtype(result = "Option<Instant>")]
-pub(super) struct NextFree;
+pub(super) struct NextFree(pub Place);
 
 impl Handler<NextFree> for ExpertActor {
     type Result = Option<Instant>;
 
-    fn handle(&mut self, _: NextFree, _: &mut Context<Self>) -> Option<Instant> {
+    fn handle(&mut self, NextFree(_place): NextFree, _: &mut Context<Self>) -> Option<Instant> {
         self.drop_expired();
         let now = self.world.clock.now();
         let memory = self.memory.as_ref()?;
@@ -65,12 +65,12 @@ impl Handler<NextFree> for ExpertActor {
 /// Asks for time.
 #[derive(Message)]
 #[rtype(result = "Result<Done, Refused>")]
-pub(super) struct Ask(pub Command);
+pub(super) struct Ask(pub Command, pub Place);
 
 impl Handler<Ask> for ExpertActor {
     type Result = ResponseFuture<Result<Done, Refused>>;
 
-    fn handle(&mut self, Ask(command): Ask, ctx: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, Ask(command, place): Ask, ctx: &mut Context<Self>) -> Self::Result {
         self.last_asked = std::time::Instant::now();
         self.drop_expired();
         let Some(memory) = &self.memory else {
@@ -83,6 +83,7 @@ impl Handler<Ask> for ExpertActor {
                     command,
                     want,
                     lost: 0,
+                    place,
                     reply,
                 },
                 ctx,

@@ -29,7 +29,9 @@ impl BusSink for Directory {
 
     fn subscribed(&self, channel: &str) {
         if let Some(user) = user_of(channel) {
-            self.tell(user, ToUser::Heard);
+            if let Some(entry) = self.users.get(&user) {
+                entry.actor.do_send(ToUser::Heard);
+            }
         } else if let Some(expert) = expert_of(channel) {
             // What other nodes said before this moment was missed.
             self.expert_message(expert, &[]);
@@ -57,8 +59,11 @@ impl Directory {
                     session.push(&frame);
                 }
             }
-            Heard::Durable(offset, frame) => entry.actor.do_send(ToUser::Durable(offset, frame)),
-            Heard::Ordered(frame) => entry.actor.do_send(ToUser::Ordered(frame)),
+            Heard::Durable(offset, frame) => {
+                let word = ToUser::Durable(offset, frame);
+                entry.backlog.send(&entry.actor, word);
+            }
+            Heard::Ordered(frame) => entry.backlog.send(&entry.actor, ToUser::Ordered(frame)),
             Heard::Unusable => self.counts.unusable.increment(1),
         }
     }

@@ -67,6 +67,11 @@ impl Proxy {
         self.stuck_below.send_replace(usize::MAX);
     }
 
+    /// What hung goes on where it stood.
+    pub fn go_on(&self) {
+        self.stuck_below.send_replace(0);
+    }
+
     /// What hangs does so for ever, as if its host had gone; new connections get through.
     pub fn replace(&self) {
         let accepted = self.accepted.load(Ordering::SeqCst);
