@@ -6,6 +6,9 @@ use std::sync::OnceLock;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
+/// Every figure of the house.
+pub mod catalogue;
+
 /// The recorder is the process's own by the design of the `metrics` crate.
 static FIGURES: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -19,6 +22,7 @@ pub fn collect() {
             .and_then(PrometheusBuilder::install_recorder)
             .inspect_err(|error| tracing::warn!(%error, "no figures are collected"))
             .ok()
+            .inspect(|_| catalogue::announce())
     });
 }
 

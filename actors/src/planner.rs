@@ -18,7 +18,7 @@ use belfry_domain::template::Templates;
 use belfry_domain::topic::Topic;
 use belfry_store::StoreError;
 use belfry_store::planning::{Claimed, Finished, Outcome};
-use metrics::{counter, gauge};
+use metrics::counter;
 use tracing::{error, warn};
 
 use crate::courier::Courier;
@@ -216,14 +216,6 @@ impl Desk {
         let now = self.world.clock.now();
         self.world.store.park_event(event, fault, now).await
     }
-
-    /// Shows how long the oldest event has been waiting.
-    async fn measure(&self) {
-        if let Ok(oldest) = self.world.store.oldest_unplanned().await {
-            let age = oldest.map_or(0.0, |at| (self.world.clock.now() - at).as_seconds_f64());
-            gauge!("belfry_events_oldest_unplanned_seconds").set(age);
-        }
-    }
 }
 
 /// A claimed event, read as far as it can be read.
@@ -283,11 +275,7 @@ impl Actor for PlannerActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(SWEEP, |actor, ctx| {
-            let desk = actor.desk.clone();
-            tokio::spawn(async move { desk.measure().await });
-            actor.work(ctx);
-        });
+        ctx.run_interval(SWEEP, Self::work);
         self.work(ctx);
     }
 }

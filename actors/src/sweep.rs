@@ -15,7 +15,7 @@ use belfry_store::StoreError;
 use belfry_store::booking::Change;
 use belfry_store::retention::Stale;
 use chrono::TimeDelta;
-use metrics::{counter, gauge};
+use metrics::counter;
 use serde_json::Value;
 
 use crate::{Experts, World};
@@ -145,6 +145,12 @@ impl Sweep {
                 .await;
             report.pruned += settle(pruned, stale.as_str(), &mut report.failed);
         }
+        if report.failed.is_empty()
+            && let Err(error) = self.world.store.note_sweep(now).await
+        {
+            tracing::warn!(%error, "a sweep was not noted");
+            report.failed.push("note");
+        }
         counter!("belfry_sweeps_total").increment(1);
         report
     }
@@ -177,20 +183,12 @@ impl Sweep {
     /// Takes or keeps the lease; whether this node has it.
     async fn lead(&self, now: Instant) -> Result<bool, StoreError> {
         let until = now + LEASE_LENGTH;
-        let leading = self
-            .world
-            .store
-            .take_lease(LEASE, &self.world.node, until, now)
-            .await?;
-        gauge!("belfry_scheduler_leading").set(if leading { 1.0 } else { 0.0 });
-        Ok(leading)
+        let World { store, node, .. } = &self.world;
+        store.take_lease(LEASE, node, until, now).await
     }
 
     /// Announces every reminder due at `now`, once.
     async fn remind(&self, now: Instant) -> Result<u64, StoreError> {
-        let due = self.world.store.next_reminder().await?;
-        let late = due.map_or(0, |due| (now - due).num_milliseconds().max(0));
-        gauge!("belfry_reminders_oldest_due_seconds").set(late as f64 / 1000.0);
         let mut announced = 0;
         let outcome = self
             .in_batches(now, async || {

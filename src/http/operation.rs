@@ -31,7 +31,8 @@ pub async fn ready(app: Data<App>) -> HttpResponse {
 
 /// Figures in the Prometheus text format.
 #[utoipa::path(get, path = "/metrics", tag = "Operation", responses((status = 200, content_type = "text/plain")), security(()))]
-pub async fn figures() -> HttpResponse {
+pub async fn figures(app: Data<App>) -> HttpResponse {
+    app.figures.refresh().await;
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(telemetry::render())

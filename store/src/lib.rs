@@ -7,6 +7,8 @@ pub mod db;
 pub mod account;
 /// The audit log: who changed what.
 pub mod audit;
+/// How far everything has got.
+pub mod backlog;
 /// Bookings: reading and changing them.
 pub mod booking;
 /// Branches.

@@ -2,6 +2,8 @@
 
 /// Accounts: opening one, staying signed in, getting back in.
 mod account;
+/// The alert rules, and the figures that they name.
+mod alerts;
 /// Bookings: the main story and its refusals.
 mod booking;
 /// Free slots where the expert's actor is not.
@@ -12,6 +14,8 @@ mod contract;
 mod crash;
 /// Claimed once, settled once, tried again, never lost from sight.
 mod delivery;
+/// A server told to stop in the middle of everything.
+mod drain;
 /// A fresh store for every test, on either engine.
 mod engine;
 /// Experts: the list, the profile, free slots.

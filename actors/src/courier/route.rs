@@ -5,9 +5,9 @@ use std::sync::Arc;
 use belfry_domain::Instant;
 use belfry_domain::delivery::{SendError, Verdict};
 use belfry_store::StoreError;
-use belfry_store::delivery::{Claimed, Due, Settlement};
+use belfry_store::delivery::{Claimed, Settlement};
 use chrono::TimeDelta;
-use metrics::{counter, gauge, histogram};
+use metrics::{counter, histogram};
 use tracing::{info, warn};
 
 use super::CourierSettings;
@@ -44,7 +44,6 @@ impl Route {
     pub(super) async fn look(&self, free: usize) -> Result<Haul, StoreError> {
         let (store, now) = (&self.world.store, self.world.clock.now());
         let due = store.deliveries_due(self.name()).await?;
-        self.measure(&due, now);
         if due.lease_until.is_some_and(|until| until < now) {
             self.reap(now).await?;
         }
@@ -138,12 +137,5 @@ impl Route {
         } else {
             warn!(%id, attempt, channel, outcome, provider_id, error, "delivery {id} {outcome}");
         }
-    }
-
-    fn measure(&self, due: &Due, now: Instant) {
-        let age = due
-            .send_at
-            .map_or(0.0, |at| (now - at).as_seconds_f64().max(0.0));
-        gauge!("belfry_deliveries_oldest_due_seconds", "channel" => self.name()).set(age);
     }
 }
