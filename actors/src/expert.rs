@@ -26,6 +26,8 @@ use crate::{Busy, Supervisor, World};
 
 /// What experts do for callers: the handle to all expert actors of this node.
 mod desk;
+/// The actor as its callers hold it.
+mod entry;
 /// Bookings, moves and holds on their way through the turnstile.
 mod flight;
 /// What may be said to the actor.
@@ -39,7 +41,7 @@ pub use desk::{BookingRules, Committed, Experts};
 pub use flight::{BookRequest, Done, HoldRequest, MoveRequest};
 pub use slots::{SlotQuery, SlotsAnswer};
 
-use desk::Shared;
+use entry::Shared;
 use flight::{Flight, Job, Want};
 use memory::Memory;
 

@@ -1,7 +1,6 @@
 //! What experts do for callers: the handle to all expert actors of this node.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use actix::prelude::*;
 use belfry_domain::Instant;
@@ -17,6 +16,7 @@ use chrono::TimeDelta;
 use dashmap::DashMap;
 use serde_json::{Map, Value, json};
 
+use super::entry::{Entry, Shared};
 use super::flight::{BookRequest, Command, Done, HoldRequest, MoveRequest};
 use super::mailbox::{Ask, GetSlots, NextFree, Notice};
 use super::slots::{SlotQuery, SlotsAnswer};
@@ -49,50 +49,6 @@ pub struct Experts {
     committed: Committed,
     cache: Option<Arc<dyn SlotCache>>,
     directory: Arc<DashMap<UserId, Entry>>,
-}
-
-/// An expert's actor on this node.
-#[derive(Clone)]
-struct Entry {
-    actor: Addr<ExpertActor>,
-    line: Line,
-    shared: Arc<Shared>,
-}
-
-/// What an actor and its callers both look at.
-#[derive(Default)]
-pub(super) struct Shared {
-    /// Whether a word that memory is behind stands in the mailbox; one is enough for many.
-    pub stale: AtomicBool,
-    notice: AtomicU32,
-}
-
-impl Shared {
-    /// Keeps the cancel notice that was just read.
-    pub fn know_notice(&self, minutes: u32) {
-        self.notice
-            .store(minutes.saturating_add(1), Ordering::Release);
-    }
-
-    /// From here on the notice must be read again.
-    fn forget_notice(&self) {
-        self.notice.store(0, Ordering::Release);
-    }
-
-    fn notice(&self) -> Option<TimeDelta> {
-        let minutes = self.notice.load(Ordering::Acquire).checked_sub(1)?;
-        Some(TimeDelta::minutes(i64::from(minutes)))
-    }
-}
-
-impl Entry {
-    /// Lets the actor read again, unless it is about to.
-    fn tell_stale(&self) {
-        self.shared.forget_notice();
-        if !self.shared.stale.swap(true, Ordering::AcqRel) {
-            self.actor.do_send(Notice::Stale);
-        }
-    }
 }
 
 impl Experts {

@@ -1,0 +1,56 @@
+//! An expert's actor as its callers hold it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use actix::prelude::*;
+use chrono::TimeDelta;
+
+use super::ExpertActor;
+use super::mailbox::Notice;
+use crate::Line;
+
+/// An expert's actor on this node.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub actor: Addr<ExpertActor>,
+    /// Those who wait for it to answer.
+    pub line: Line,
+    pub shared: Arc<Shared>,
+}
+
+/// What an actor and its callers both look at.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// Whether a word that memory is behind stands in the mailbox; one is enough for many.
+    pub stale: AtomicBool,
+    notice: AtomicU32,
+}
+
+impl Shared {
+    /// Keeps the cancel notice that was just read.
+    pub fn know_notice(&self, minutes: u32) {
+        self.notice
+            .store(minutes.saturating_add(1), Ordering::Release);
+    }
+
+    /// From here on the notice must be read again.
+    pub fn forget_notice(&self) {
+        self.notice.store(0, Ordering::Release);
+    }
+
+    pub fn notice(&self) -> Option<TimeDelta> {
+        let minutes = self.notice.load(Ordering::Acquire).checked_sub(1)?;
+        Some(TimeDelta::minutes(i64::from(minutes)))
+    }
+}
+
+impl Entry {
+    /// Lets the actor read again, unless it is about to.
+    pub fn tell_stale(&self) {
+        self.shared.forget_notice();
+        if !self.shared.stale.swap(true, Ordering::AcqRel) {
+            self.actor.do_send(Notice::Stale);
+        }
+    }
+}
