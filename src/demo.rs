@@ -267,6 +267,7 @@ impl Stage<'_> {
             starts_at,
             ends_at: starts_at + TimeDelta::minutes(minutes),
             time_zone: host.schedule.time_zone,
+            promised_start: None,
             mode: if online { Mode::Online } else { Mode::Offline },
             place: (!online).then(|| host.lines.place.to_owned()),
             link: online.then(|| format!("https://meet.belfry.test/{}", date.format("%m%d"))),

@@ -199,6 +199,7 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/bookings/{id}/cancel").post(booking::steps::cancel))
         .service(web::resource("/bookings/{id}/complete").post(booking::steps::complete))
         .service(web::resource("/bookings/{id}/miss").post(booking::steps::miss))
+        .service(web::resource("/bookings/{id}/keep").post(booking::steps::keep))
         .service(web::resource("/bookings/{id}/reschedule").post(booking::steps::reschedule))
         .service(web::resource("/bookings/{id}/history").get(booking::history))
         .service(web::resource("/bookings/{id}/calendar.ics").get(booking::calendar))

@@ -175,6 +175,7 @@ fn log(report: &TickReport) {
     tracing::info!(
         reminders = report.reminders,
         missed = report.missed,
+        clocks = report.clocks,
         holds = report.holds,
         archived = report.archived,
         pruned = report.pruned,

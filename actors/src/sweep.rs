@@ -11,6 +11,7 @@ use belfry_domain::Instant;
 use belfry_domain::booking::{Actor, Booking, BookingError, Side, Status, Step};
 use belfry_domain::event::{EventType, Told};
 use belfry_domain::retention::Retention;
+use belfry_domain::wall::ZONE_DATA;
 use belfry_store::StoreError;
 use belfry_store::booking::Change;
 use belfry_store::retention::Stale;
@@ -41,6 +42,8 @@ pub struct TickReport {
     pub reminders: u64,
     /// Pending bookings past their start that became missed.
     pub missed: u64,
+    /// Bookings whose clock shows another time since the zone database was updated.
+    pub clocks: u64,
     /// Holds that had run out.
     pub holds: u64,
     /// Bookings archived.
@@ -58,6 +61,8 @@ pub struct Beat {
     pub leading: bool,
     /// Reminders announced.
     pub reminders: u64,
+    /// Bookings whose clock shows another time since the zone database was updated.
+    pub clocks: u64,
     /// When the next reminder is due.
     pub next_due: Option<Instant>,
 }
@@ -103,6 +108,7 @@ impl Sweep {
         }
         let cuts = self.retention.cuts(now);
         report.reminders = settle(self.remind(now).await, "reminders", &mut report.failed);
+        report.clocks = settle(self.hold_clocks(now).await, "clocks", &mut report.failed);
         report.missed = settle(self.miss(now).await, "missed", &mut report.failed);
         report.holds = settle(
             self.in_batches(now, async || self.world.store.sweep_holds(now, BATCH).await)
@@ -164,10 +170,16 @@ impl Sweep {
             return Ok(Beat::default());
         }
         let reminders = self.remind(now).await?;
+        // What cannot be compared now is compared at the next look; reminders must not wait for it.
+        let clocks = self.hold_clocks(now).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "bookings were not held against newer zone rules");
+            0
+        });
         let next_due = self.world.store.next_reminder().await?;
         Ok(Beat {
             leading: true,
             reminders,
+            clocks,
             next_due,
         })
     }
@@ -202,6 +214,35 @@ impl Sweep {
             .await;
         counter!("belfry_reminders_issued_total").increment(announced);
         outcome.map(|_| announced)
+    }
+
+    /// Holds the open bookings that an older build reckoned against the rules of this build's zones: those whose
+    /// clock shows another time are marked, and both sides are told. One small question when nothing is older.
+    async fn hold_clocks(&self, now: Instant) -> Result<u64, StoreError> {
+        let store = &self.world.store;
+        if !store.has_older_clocks(ZONE_DATA).await? {
+            return Ok(0);
+        }
+        let (mut compared, mut moved) = (0, 0);
+        let outcome = self
+            .in_batches(now, async || {
+                let batch = store.recheck_clocks(ZONE_DATA, now, BATCH).await?;
+                if batch.moved > 0 {
+                    (self.appended)();
+                }
+                compared += batch.compared;
+                moved += batch.moved;
+                Ok(batch.compared)
+            })
+            .await;
+        tracing::info!(
+            zone_data = ZONE_DATA,
+            compared,
+            moved,
+            "bookings held against newer zone rules"
+        );
+        counter!("belfry_bookings_clock_moved_total").increment(moved);
+        outcome.map(|_| moved)
     }
 
     /// Lets every pending booking past its start become missed, each as one change like any other: with its

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -10,6 +11,8 @@ use crate::Instant;
 use crate::account::{Role, UnknownName};
 use crate::id::{BookingId, BranchId, HoldId, UserId};
 
+/// What it promised on the clock of its zone.
+mod clock;
 /// What may be done to a booking.
 mod rules;
 /// Statuses and the table of moves.
@@ -69,6 +72,8 @@ pub struct Booking {
     pub ends_at: Instant,
     /// The expert's zone when it was booked.
     pub time_zone: Tz,
+    /// What the clock there was to show at the start, while new rules of the zone make it show another time.
+    pub promised_start: Option<NaiveDateTime>,
     pub mode: Mode,
     pub place: Option<String>,
     pub link: Option<String>,

@@ -5,6 +5,7 @@
 
 use std::str::FromStr;
 
+use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -50,6 +51,10 @@ event_types! {
     BookingRescheduled = "booking.rescheduled",
     /// Note, mode, place or link changed.
     BookingEdited = "booking.edited",
+    /// New rules of its zone make the clock show another time at its start.
+    BookingClockMoved = "booking.clock_moved",
+    /// Somebody keeps its instant although the clock shows another time than was promised.
+    BookingKept = "booking.kept",
     /// An offset before the start was reached.
     BookingReminderDue = "booking.reminder",
     /// It did not take place.
@@ -170,6 +175,9 @@ pub struct BookingFacts {
     pub ends_at: Instant,
     /// The expert's IANA zone.
     pub time_zone: String,
+    /// What the clock there was to show at the start, if it shows another time now.
+    #[serde(default)]
+    pub promised_start: Option<NaiveDateTime>,
     pub expert: Person,
     pub client: Person,
     pub mode: Mode,
@@ -197,6 +205,7 @@ impl BookingFacts {
             starts_at: booking.starts_at,
             ends_at: booking.ends_at,
             time_zone: booking.time_zone.name().to_owned(),
+            promised_start: booking.promised_start,
             expert: Person {
                 id: booking.expert.id,
                 name: booking.expert.name.clone(),

@@ -1,5 +1,6 @@
 //! One reader's words about one event: what the texts are given, and what goes with a mail.
 
+use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use serde::Serialize;
 
@@ -51,6 +52,10 @@ struct BookingScene<'a> {
     code: &'a str,
     starts: String,
     previous: Option<String>,
+    /// The zone of the booking, and what the clock there shows and was to show at the start.
+    zone: String,
+    shown: String,
+    promised: Option<String>,
     span: String,
     place: Option<&'a str>,
     link: Option<&'a str>,
@@ -133,6 +138,9 @@ impl Letter<'_> {
             previous: facts
                 .previous_starts_at
                 .map(|at| when::brief(at, zone, language)),
+            zone: place(&facts.time_zone),
+            shown: when::wall(self.shown(facts), language),
+            promised: facts.promised_start.map(|at| when::wall(at, language)),
             span: when::span(minutes_left, language),
             place: facts.place.as_deref(),
             link: facts.link.as_deref(),
@@ -271,6 +279,12 @@ impl Letter<'_> {
             .unwrap_or(self.reader.time_zone)
     }
 
+    /// What the clock of the booking's own zone shows at the start.
+    fn shown(&self, facts: &BookingFacts) -> NaiveDateTime {
+        let zone = facts.time_zone.parse().unwrap_or(self.reader.time_zone);
+        facts.starts_at.with_timezone(&zone).naive_local()
+    }
+
     fn language(&self) -> &'static str {
         account::language_of(&self.reader.locale)
     }
@@ -278,6 +292,12 @@ impl Letter<'_> {
     fn word<'w>(&'w self, key: &'w str) -> &'w str {
         self.templates.word(&self.reader.locale, key)
     }
+}
+
+/// The place that a zone is named after: `Ho Chi Minh` for `Asia/Ho_Chi_Minh`.
+fn place(zone: &str) -> String {
+    let place = zone.rsplit('/').next().unwrap_or(zone);
+    place.replace('_', " ")
 }
 
 /// The beginning of a typed text.

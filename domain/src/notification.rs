@@ -141,7 +141,7 @@ use EventType as On;
 
 const INVITE: Option<Mailing> = mail(Some(Method::Request), Page::Booking);
 const CALL_OFF: Option<Mailing> = mail(Some(Method::Cancel), Page::AnotherTime);
-const REMIND: Option<Mailing> = mail(None, Page::Booking);
+const OPEN: Option<Mailing> = mail(None, Page::Booking);
 const TELL: Option<Mailing> = Some(Mailing {
     unless_own: true,
     calendar: None,
@@ -166,13 +166,17 @@ pub const RULES: &[Rule] = &[
     booking("booking.rescheduled/expert", On::BookingRescheduled, Expert, "booking.rescheduled", INVITE),
     booking("booking.edited/client", On::BookingEdited, Client, "booking.edited", None),
     booking("booking.edited/expert", On::BookingEdited, Expert, "booking.edited", None),
-    Rule { category: Category::Reminder, ..booking("booking.reminder/client", On::BookingReminderDue, Client, "booking.reminder", REMIND) },
-    Rule { category: Category::Reminder, ..booking("booking.reminder/expert", On::BookingReminderDue, Expert, "booking.reminder", REMIND) },
+    booking("booking.clock_moved/client", On::BookingClockMoved, Client, "booking.clock_moved", OPEN),
+    booking("booking.clock_moved/expert", On::BookingClockMoved, Expert, "booking.clock_moved", OPEN),
+    booking("booking.kept/client", On::BookingKept, Client, "booking.kept", None),
+    booking("booking.kept/expert", On::BookingKept, Expert, "booking.kept", None),
+    Rule { category: Category::Reminder, ..booking("booking.reminder/client", On::BookingReminderDue, Client, "booking.reminder", OPEN) },
+    Rule { category: Category::Reminder, ..booking("booking.reminder/expert", On::BookingReminderDue, Expert, "booking.reminder", OPEN) },
     booking("booking.missed/client", On::BookingMissed, Client, "booking.missed", TELL),
     booking("booking.missed/expert", On::BookingMissed, Expert, "booking.missed", TELL),
     booking("booking.completed/client", On::BookingCompleted, Client, "booking.completed", None),
     booking("booking.completed/expert", On::BookingCompleted, Expert, "booking.completed", None),
-    Rule { category: Category::Review, ..booking("booking.review_asked/client", On::BookingCompleted, Client, "booking.review_asked", REMIND) },
+    Rule { category: Category::Review, ..booking("booking.review_asked/client", On::BookingCompleted, Client, "booking.review_asked", OPEN) },
     Rule { category: Category::Review, ..booking("booking.reviewed/expert", On::BookingReviewed, Expert, "booking.reviewed", None) },
 ];
 

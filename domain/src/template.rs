@@ -68,6 +68,8 @@ macro_rules! texts {
             "booking.cancelled",
             "booking.rescheduled",
             "booking.edited",
+            "booking.clock_moved",
+            "booking.kept",
             "booking.reminder",
             "booking.missed",
             "booking.completed",

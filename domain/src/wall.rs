@@ -7,11 +7,30 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::offsets::{self, Offsets, SECONDS_PER_DAY, date_of, day_number};
+
+/// The release of the IANA zone database that is built in, such as `2025b`; later ones are greater.
+pub const ZONE_DATA: &str = chrono_tz::IANA_TZDB_VERSION;
+
+/// How a clock and a calendar are written together: `2026-03-29T09:00`.
+const WRITTEN: &str = "%Y-%m-%dT%H:%M";
+
+/// What a clock shows, to the minute, as it is kept and answered.
+pub fn written(shown: NaiveDateTime) -> String {
+    shown.format(WRITTEN).to_string()
+}
+
+/// The reverse of [`written`].
+///
+/// # Errors
+/// When the text is not of that form.
+pub fn read(text: &str) -> Result<NaiveDateTime, chrono::ParseError> {
+    NaiveDateTime::parse_from_str(text, WRITTEN)
+}
 
 /// A time on the clock, whole minutes from `00:00` to `24:00`. `24:00` only makes sense as an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

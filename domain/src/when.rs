@@ -1,6 +1,6 @@
 //! Instants and lengths as people read them, in their language and zone.
 
-use chrono::{Locale, Offset};
+use chrono::{Locale, NaiveDateTime, Offset};
 use chrono_tz::Tz;
 
 use crate::Instant;
@@ -48,6 +48,15 @@ pub fn brief(at: Instant, zone: Tz, language: &str) -> String {
         local.format("%H:%M"),
         gmt(at, zone)
     )
+}
+
+/// What a clock shows, in few characters, such as `Tue 1 Dec, 09:00`.
+pub fn wall(at: NaiveDateTime, language: &str) -> String {
+    let style = style(language);
+    // A clock without a zone has no formats of its own for languages; the date is the same in UTC.
+    let date = at.and_utc();
+    let date = date.format_localized(style.short, style.locale);
+    format!("{date}{}{}", style.gap, at.format("%H:%M"))
 }
 
 /// As [`brief`], with what the clock shows in the zone of `other` beside it if that differs, such as

@@ -23,6 +23,7 @@ fn facts() -> BookingFacts {
         starts_at: "2026-12-01T02:00:00Z".parse().unwrap(),
         ends_at: "2026-12-01T03:00:00Z".parse().unwrap(),
         time_zone: "Asia/Ho_Chi_Minh".to_owned(),
+        promised_start: None,
         expert: person("Nguyễn, \"Minh\"; Dr."),
         client: person("Ann"),
         mode: Mode::Offline,

@@ -67,6 +67,7 @@ impl Case {
             starts_at: "2026-12-01T02:00:00Z".parse().unwrap(),
             ends_at: "2026-12-01T03:00:00Z".parse().unwrap(),
             time_zone: "Asia/Ho_Chi_Minh".to_owned(),
+            promised_start: None,
             expert: Person {
                 id: expert,
                 name: "Minh Expert".to_owned(),
@@ -106,6 +107,7 @@ impl Case {
         case.facts.link = Some("javascript:alert(1)".to_owned());
         case.facts.previous_starts_at = Some("2026-11-30T02:00:00Z".parse().unwrap());
         case.facts.offset_minutes = Some(60);
+        case.facts.promised_start = Some("2026-12-01T08:00:00".parse().unwrap());
         case
     }
 
@@ -272,6 +274,38 @@ fn a_reminder_says_how_long_is_left_and_ends_with_the_start() {
         assert_eq!(message.content.not_after, Some(case.facts.starts_at));
         assert!(message.content.attachments.is_empty());
     }
+}
+
+#[test]
+fn a_clock_that_moved_is_told_as_what_was_agreed_and_what_is_shown() {
+    let mut case = Case::new("en");
+    case.facts.actor_id = None;
+    case.facts.promised_start = Some("2026-12-01T08:00:00".parse().unwrap());
+    let plan = case.plan(EventType::BookingClockMoved);
+    assert_eq!(
+        plan.entries[0].title,
+        "The clock time of the booking with Minh Expert changed"
+    );
+    assert_eq!(
+        plan.entries[0].body,
+        "The rules for clocks in Ho Chi Minh changed. Agreed for Tue 1 Dec, 08:00 there, it now begins when the \
+         clock there shows Tue 1 Dec, 09:00. Keep it or move it."
+    );
+    let mailed: Vec<_> = plan.messages.iter().map(|m| m.user_id).collect();
+    assert_eq!(mailed, [case.facts.client.id, case.facts.expert.id]);
+    // The instant is the same, so there is nothing for a calendar to do.
+    assert!(
+        plan.messages
+            .iter()
+            .all(|m| m.content.attachments.is_empty())
+    );
+    case.facts.promised_start = None;
+    let plan = case.plan(EventType::BookingClockMoved);
+    assert!(
+        plan.entries[1]
+            .body
+            .ends_with("It begins at Tue 1 Dec, 09:00 there again, as agreed.")
+    );
 }
 
 #[test]

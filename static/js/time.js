@@ -111,6 +111,9 @@ export function formatDay(date, zone) {
 export const formatWhen = (instant, zone) =>
   t("time.when", { day: formatDay(dateIn(instant, zone), zone), time: formatTime(instant, zone) });
 
+/** "Mon, 29 Mar 09:00" of a wall clock in no zone of its own. @param {string} wall "YYYY-MM-DDTHH:MM" */
+export const formatWall = (wall) => t("time.when", { day: formatDate(wall.slice(0, 10)), time: wall.slice(11, 16) });
+
 /** The whole of it, zone and all. @param {string} instant @param {string} zone */
 export const formatFull = (instant, zone) =>
   format(regional.value, {

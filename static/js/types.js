@@ -2,7 +2,7 @@
 
 /** @typedef {"user" | "expert" | "manager" | "admin"} Role */
 /** @typedef {"pending" | "confirmed" | "rejected" | "cancelled" | "completed" | "missed"} Status */
-/** @typedef {"confirm" | "reject" | "cancel" | "complete" | "miss" | "reschedule" | "edit" | "review"} Verb */
+/** @typedef {"confirm" | "reject" | "cancel" | "complete" | "miss" | "reschedule" | "edit" | "keep" | "review"} Verb */
 
 /**
  * @typedef {object} User
@@ -78,6 +78,7 @@
  * @property {string} ends_at
  * @property {number} minutes
  * @property {string} time_zone the expert's
+ * @property {{promised: string, shown: string} | null} clock_moved wall clocks in that zone
  * @property {"online" | "offline"} mode
  * @property {string | null} place
  * @property {string | null} link

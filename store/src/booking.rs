@@ -4,6 +4,7 @@
 use belfry_domain::Instant;
 use belfry_domain::booking::{Booking, Party, Review, Status};
 use belfry_domain::id::{BookingId, BranchId, UserId};
+use belfry_domain::wall;
 use const_format::formatcp;
 use serde_json::Value;
 use sqlx::FromRow;
@@ -19,13 +20,16 @@ mod history;
 mod insert;
 /// Changing bookings.
 mod write;
+/// Holding open bookings against the rules of their zones.
+mod zone_data;
 
 pub use insert::{Grouped, NewBooking};
 pub use write::{Cap, Change, Decided};
+pub use zone_data::Recheck;
 
 const SELECT: &str = "SELECT b.id, b.code, b.status, b.expert_id, e.name AS expert_name, \
      e.branch_id AS expert_branch, b.client_id, c.name AS client_name, b.starts_at, b.ends_at, b.time_zone, \
-     b.mode, b.place, b.link, b.note, b.reason, b.sequence, b.version, b.created_at, b.updated_at, \
+     b.promised_start, b.mode, b.place, b.link, b.note, b.reason, b.sequence, b.version, b.created_at, b.updated_at, \
      b.confirmed_at, r.stars, r.text AS review_text, r.created_at AS reviewed_at \
      FROM bookings b JOIN users e ON e.id = b.expert_id JOIN users c ON c.id = b.client_id \
      LEFT JOIN reviews r ON r.booking_id = b.id";
@@ -43,6 +47,7 @@ struct BookingRow {
     starts_at: Instant,
     ends_at: Instant,
     time_zone: String,
+    promised_start: Option<String>,
     mode: String,
     place: Option<String>,
     link: Option<String>,
@@ -78,6 +83,10 @@ impl TryFrom<BookingRow> for Booking {
             starts_at: row.starts_at,
             ends_at: row.ends_at,
             time_zone: row.time_zone.parse().map_err(StoreError::unreadable)?,
+            promised_start: row
+                .promised_start
+                .map(|text| wall::read(&text).map_err(StoreError::unreadable))
+                .transpose()?,
             mode: row.mode.parse().map_err(StoreError::unreadable)?,
             place: row.place,
             link: row.link,

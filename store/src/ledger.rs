@@ -4,7 +4,9 @@
 //! For whoever checks a house from the outside. The tables are read one after the other, so only a house at
 //! rest gives one picture.
 
-use belfry_domain::Instant;
+use belfry_domain::id::BookingId;
+use belfry_domain::{Instant, wall};
+use chrono::NaiveDateTime;
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -171,5 +173,28 @@ impl Store {
                 .await?,
             }
         }))
+    }
+
+    /// Lets a booking look as if a build with the zone database `zone_data` had reckoned that its clock shows
+    /// `said` at the start, to check what an update does.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn backdate_clock(
+        &self,
+        id: BookingId,
+        said: NaiveDateTime,
+        zone_data: &str,
+    ) -> Result<(), StoreError> {
+        on_write!(self, |pool| sqlx::query::<DB>(
+            "UPDATE bookings SET wall_start = $2, zone_data = $3 WHERE id = $1"
+        )
+        .bind(id.uuid())
+        .bind(wall::written(said))
+        .bind(zone_data)
+        .execute(pool)
+        .await?
+        .rows_affected());
+        Ok(())
     }
 }

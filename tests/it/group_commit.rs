@@ -74,6 +74,7 @@ impl<'a> Place<'a> {
                 client: self.clients[client].clone(),
                 starts_at,
                 ends_at,
+                promised_start: None,
                 time_zone: chrono_tz::UTC,
                 mode: Mode::Online,
                 place: None,

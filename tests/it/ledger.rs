@@ -140,7 +140,9 @@ fn may_follow(from: &str, to: &str, event: &str) -> bool {
         "booking.completed" => Step::Complete,
         "booking.missed" => Step::Miss,
         "booking.rescheduled" => return from.is_open() && to.is_open(),
-        "booking.edited" => return from == to && from.is_open(),
+        "booking.edited" | "booking.clock_moved" | "booking.kept" => {
+            return from == to && from.is_open();
+        }
         "booking.reviewed" => return from == to && from == Status::Completed,
         _ => return false,
     };

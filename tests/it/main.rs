@@ -58,3 +58,5 @@ mod stuck;
 mod tidy;
 /// A whole house behind its real door, and people who knock.
 mod town;
+/// Bookings whose clock an update of the zone database moves.
+mod zone_data;

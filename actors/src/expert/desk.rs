@@ -4,17 +4,11 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use belfry_domain::Instant;
-use belfry_domain::account::Caller;
-use belfry_domain::booking::{
-    Actor as Doer, Booking, BookingError, Edit, Hold, Review, Side, Status, Step,
-};
-use belfry_domain::event::{EventType, Told};
-use belfry_domain::id::{BookingId, HoldId, UserId};
-use belfry_store::booking::Change;
-use belfry_store::idempotency::IdempotencyKey;
+use belfry_domain::booking::{Booking, Hold, Status};
+use belfry_domain::id::{HoldId, UserId};
 use chrono::TimeDelta;
 use dashmap::DashMap;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::entry::{Entry, Shared};
 use super::flight::{BookRequest, Command, Done, HoldRequest, MoveRequest};
@@ -24,6 +18,9 @@ use super::{Busy, ExpertActor, LINE, PATIENCE, Refused, World};
 use crate::cache::SlotCache;
 use crate::group_commit::GroupCommit;
 use crate::{Line, Place, Supervisor};
+
+/// What people do to a booking that takes no time anew.
+mod steps;
 
 /// Rules of the house about bookings.
 #[derive(Clone, Debug)]
@@ -177,146 +174,6 @@ impl Experts {
         Ok(released)
     }
 
-    /// Takes a step: confirm, reject, cancel, complete or miss.
-    ///
-    /// # Errors
-    /// What [`Booking::step`] refuses, `Stale`, `NotFound`.
-    pub async fn step(
-        &self,
-        id: BookingId,
-        step: Step,
-        side: Side,
-        doer: Doer,
-        reason: Option<String>,
-        expected: Option<i64>,
-    ) -> Result<Booking, Refused> {
-        let now = self.world.clock.now();
-        let Some(booking) = self.world.store.booking(id).await? else {
-            return Err(BookingError::NotFound.into());
-        };
-        let notice = self.read_cancel_notice(booking.expert.id).await?;
-        let decide = |before: &Booking| {
-            let status = before.step(step, side, reason.as_deref(), notice, now)?;
-            let mut after = before.clone();
-            after.status = status;
-            after.reason = reason.clone().or(after.reason);
-            match status {
-                Status::Confirmed => {
-                    after.confirmed_at = Some(now);
-                    after.sequence += 1;
-                }
-                Status::Rejected | Status::Cancelled => after.sequence += 1,
-                _ => {}
-            }
-            Ok(Change {
-                after,
-                event: event_of(step),
-                told: Told {
-                    reason: reason.clone(),
-                    ..Told::by(doer.clone())
-                },
-                changes: Value::Null,
-                stretch: None,
-                holds: Vec::new(),
-                caps: Vec::new(),
-                reminder_offsets: Vec::new(),
-            })
-        };
-        let after = self
-            .world
-            .store
-            .change_booking(id, expected, decide, now)
-            .await??;
-        self.stepped(&after).await;
-        (self.committed)();
-        Ok(after)
-    }
-
-    /// Changes note, mode, place or link.
-    ///
-    /// # Errors
-    /// What [`Booking::edit`] refuses, `Stale`, `NotFound`.
-    pub async fn edit(
-        &self,
-        id: BookingId,
-        edit: Edit,
-        side: Side,
-        doer: Doer,
-        expected: Option<i64>,
-    ) -> Result<Booking, Refused> {
-        let now = self.world.clock.now();
-        let decide = |before: &Booking| {
-            before.edit(&edit, side, now)?;
-            let mut after = before.clone();
-            let mut changes = Map::new();
-            let mut note = |name: &str, from: Value, to: Value| {
-                if from != to {
-                    changes.insert(name.to_owned(), json!({ "from": from, "to": to }));
-                }
-            };
-            if let Some(text) = &edit.note {
-                note("note", json!(before.note), json!(text));
-                after.note.clone_from(text);
-            }
-            if let Some(mode) = edit.mode {
-                note("mode", json!(before.mode), json!(mode));
-                after.mode = mode;
-            }
-            if let Some(place) = &edit.place {
-                note("place", json!(before.place), json!(place));
-                after.place.clone_from(place);
-            }
-            if let Some(link) = &edit.link {
-                note("link", json!(before.link), json!(link));
-                after.link.clone_from(link);
-            }
-            // Calendars hear of a new place or link with the next invitation.
-            after.sequence += 1;
-            Ok(Change {
-                after,
-                event: EventType::BookingEdited,
-                told: Told::by(doer.clone()),
-                changes: Value::Object(changes),
-                stretch: None,
-                holds: Vec::new(),
-                caps: Vec::new(),
-                reminder_offsets: Vec::new(),
-            })
-        };
-        let after = self
-            .world
-            .store
-            .change_booking(id, expected, decide, now)
-            .await??;
-        (self.committed)();
-        Ok(after)
-    }
-
-    /// Adds the client's review.
-    ///
-    /// # Errors
-    /// What [`Booking::reviewable_by`] refuses, `NotFound`.
-    pub async fn review(
-        &self,
-        id: BookingId,
-        review: Review,
-        caller: Caller,
-        doer: Doer,
-        key: Option<IdempotencyKey>,
-    ) -> Result<Booking, Refused> {
-        let decide = |before: &Booking| {
-            before.reviewable_by(&caller)?;
-            Ok(Told::by(doer.clone()))
-        };
-        let after = self
-            .world
-            .store
-            .review_booking(id, &review, decide, key.as_ref())
-            .await??;
-        (self.committed)();
-        Ok(after)
-    }
-
     /// How long before the start a client of this expert may still cancel or move.
     ///
     /// # Errors
@@ -449,15 +306,5 @@ impl Experts {
             })
             .or_insert_with(start)
             .clone()
-    }
-}
-
-fn event_of(step: Step) -> EventType {
-    match step {
-        Step::Confirm => EventType::BookingConfirmed,
-        Step::Reject => EventType::BookingRejected,
-        Step::Cancel => EventType::BookingCancelled,
-        Step::Complete => EventType::BookingCompleted,
-        Step::Miss => EventType::BookingMissed,
     }
 }

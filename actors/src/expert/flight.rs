@@ -227,6 +227,7 @@ pub(super) fn run(
                     after.status = status;
                     after.starts_at = starts_at;
                     after.ends_at = ends_at;
+                    after.promised_start = None;
                     after.sequence += 1;
                     after.confirmed_at =
                         (status == Status::Confirmed).then_some(before.confirmed_at.unwrap_or(now));
@@ -311,6 +312,7 @@ fn new_booking(request: &BookRequest, memory: &Memory, ends_at: Instant, now: In
         starts_at: request.starts_at,
         ends_at,
         time_zone: memory.schedule.time_zone,
+        promised_start: None,
         mode: request.mode,
         place: None,
         link: None,

@@ -163,6 +163,9 @@ impl Booking {
         if self.edit(&Edit::default(), side, now).is_ok() {
             actions.push("edit");
         }
+        if self.keep(now).is_ok() {
+            actions.push("keep");
+        }
         if self.reviewable_by(caller).is_ok() {
             actions.push("review");
         }
@@ -206,6 +209,7 @@ mod tests {
             starts_at: at(600),
             ends_at: at(660),
             time_zone: Tz::UTC,
+            promised_start: None,
             mode: Mode::Online,
             place: None,
             link: None,
@@ -305,6 +309,28 @@ mod tests {
             booking.reschedule(Side::Client, false, hour, at(590)),
             Err(BookingError::TooLate)
         );
+    }
+
+    #[test]
+    fn a_clock_that_shows_another_time_is_marked_until_it_is_as_promised() {
+        let booking = booking(Status::Confirmed);
+        let shown = booking.wall_start();
+        assert_eq!(booking.held_against_its_clock(shown), None);
+        let hour = TimeDelta::hours(1);
+        let moved = booking.held_against_its_clock(shown - hour).unwrap();
+        assert_eq!(moved.promised_start, Some(shown - hour));
+        assert_eq!(moved.keep(at(599)), Ok(()));
+        assert_eq!(moved.keep(at(600)), Err(BookingError::TooLate));
+        // Still newer rules: what was promised first counts, not what was said in between.
+        let again = moved.held_against_its_clock(shown - hour * 2).unwrap();
+        assert_eq!(again.promised_start, Some(shown - hour));
+        let promised = Booking {
+            promised_start: Some(shown),
+            ..moved
+        };
+        let back = promised.held_against_its_clock(shown - hour).unwrap();
+        assert_eq!(back.promised_start, None);
+        assert_eq!(back.keep(at(0)), Err(BookingError::Stale));
     }
 
     #[test]

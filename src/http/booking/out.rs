@@ -7,6 +7,7 @@ use belfry_domain::booking_rules::BookingRules;
 use belfry_domain::calendar::{self, CalendarUser, Method, Wording};
 use belfry_domain::event::{BookingFacts, Told};
 use belfry_domain::id::{BookingId, HoldId, UserId};
+use belfry_domain::wall;
 use belfry_store::booking::HistoryEntry;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -52,6 +53,15 @@ impl From<Review> for BookingReviewOut {
     }
 }
 
+/// What a clock was to show at the start of a booking, and what it shows now that its rules changed.
+#[derive(Serialize, ToSchema)]
+pub struct ClockMovedOut {
+    #[schema(example = "2027-03-29T09:00")]
+    promised: String,
+    #[schema(example = "2027-03-29T10:00")]
+    shown: String,
+}
+
 /// A booking as the people it concerns see it.
 #[derive(Serialize, ToSchema)]
 pub struct BookingOut {
@@ -68,6 +78,8 @@ pub struct BookingOut {
     minutes: i64,
     /// The expert's zone.
     time_zone: &'static str,
+    /// Set while the clock there shows another time at the start than when it was booked, because its rules changed.
+    clock_moved: Option<ClockMovedOut>,
     #[schema(value_type = String, example = "online")]
     mode: Mode,
     place: Option<String>,
@@ -104,6 +116,13 @@ impl BookingOut {
                 .status
                 .is_open()
                 .then(|| booking.cancel_until(notice)),
+            clock_moved: booking
+                .promised_start
+                .filter(|_| booking.status.is_open())
+                .map(|promised| ClockMovedOut {
+                    promised: wall::written(promised),
+                    shown: wall::written(booking.wall_start()),
+                }),
             minutes: booking.minutes(),
             id: booking.id,
             code: booking.code,

@@ -194,6 +194,25 @@ pub async fn miss(
     step(app, signed, id, if_match, body, Step::Miss).await
 }
 
+/// Keeps the instant of a booking although its zone's clock shows another time than when it was booked; either side.
+/// Where nothing has moved, it is kept already.
+#[utoipa::path(post, path = "/api/v1/bookings/{id}/keep", tag = "Bookings", params(("id" = Uuid, Path)),
+    responses((status = 200, body = BookingOut)))]
+pub async fn keep(
+    app: Data<App>,
+    signed: Signed,
+    id: Id<BookingId>,
+    if_match: IfMatch,
+) -> Result<HttpResponse, Problem> {
+    let (mut booking, _) = concerned(&app, &signed, id.0).await?;
+    if_match.check(booking.version)?;
+    if booking.promised_start.is_some() {
+        let actor = actor(&signed);
+        booking = app.experts.keep(id.0, actor, if_match.version()).await?;
+    }
+    answer(&app, booking, &signed).await
+}
+
 /// Moves a booking to another time, keeping its identity and history.
 #[utoipa::path(post, path = "/api/v1/bookings/{id}/reschedule", tag = "Bookings", params(("id" = Uuid, Path)),
     request_body = RescheduleIn, responses((status = 200, body = BookingOut)))]

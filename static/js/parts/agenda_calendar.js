@@ -37,7 +37,7 @@ const asEvent = (booking) => ({
   title: booking.client.name,
   editable: booking.actions.includes("reschedule"),
   durationEditable: false,
-  classNames: ["agenda-event", booking.status],
+  classNames: ["agenda-event", booking.status, ...(booking.clock_moved ? ["clock-moved"] : [])],
   extendedProps: { booking },
 });
 
@@ -167,7 +167,8 @@ function content(event, open) {
   const at = (booking ?? off)?.starts_at;
   if (at) line("agenda-time", formatTime(at, zone.value));
   line("agenda-title", event.title);
-  if (booking) line("agenda-status", t(`status.${booking.status}`));
+  const status = booking && t(`status.${booking.status}`);
+  if (booking) line("agenda-status", booking.clock_moved ? `${t("clock.moved")} · ${status}` : status);
   return button;
 }
 

@@ -3,6 +3,7 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { user } from "../session.js";
 import { formatLength } from "../time.js";
+import { ClockMoved } from "./clock_moved.js";
 import { Icon } from "./icon.js";
 import { Status } from "./status.js";
 import { When } from "./time.js";
@@ -29,5 +30,6 @@ export const BookingRow = ({ booking }) => html`
       <p class="row wrap meta soft"><${Mode} mode=${booking.mode} /><span>${formatLength(booking.minutes)}</span><span class="code">${booking.code}</span></p>
       ${booking.note && html`<p class="soft clamp">${booking.note}</p>`}
     </div>
+    <${ClockMoved} booking=${booking} />
     <${Status} status=${booking.status} />
   </li>`;

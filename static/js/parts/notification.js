@@ -17,6 +17,8 @@ const icons = {
   "booking.cancelled": "cross",
   "booking.rescheduled": "move",
   "booking.edited": "edit",
+  "booking.clock_moved": "clock",
+  "booking.kept": "check",
   "booking.reminder": "clock",
   "booking.missed": "offline",
   "booking.completed": "star",

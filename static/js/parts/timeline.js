@@ -2,13 +2,15 @@
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { zone } from "../store.js";
-import { formatFull, formatWhen } from "../time.js";
+import { formatFull, formatWall, formatWhen } from "../time.js";
 
 /** @typedef {{at: string, actor: {name: string | null, role: string}, event: string, from_status: string | null, to_status: string, reason: string | null, changes: any}} Entry */
 
 /** @param {Entry} entry */
 function moved(entry) {
   const starts = entry.changes?.starts_at;
+  const clock = entry.changes?.wall_start;
+  if (clock) return t("timeline.moved", { from: formatWall(clock.from), to: formatWall(clock.to) });
   const [from, to] = Array.isArray(starts) ? starts : [starts?.from ?? starts?.before, starts?.to ?? starts?.after];
   return from && to ? t("timeline.moved", { from: formatWhen(from, zone.value), to: formatWhen(to, zone.value) }) : null;
 }

@@ -7,6 +7,7 @@ import { useLoad } from "../load.js";
 import { Act, Edit, Move, ReviewForm } from "../parts/booking_actions.js";
 import { Mode, otherSide } from "../parts/booking_row.js";
 import { CalendarFile } from "../parts/calendar_file.js";
+import { ClockNotice } from "../parts/clock_moved.js";
 import { Icon } from "../parts/icon.js";
 import { Stars } from "../parts/stars.js";
 import { Failed, Skeleton } from "../parts/states.js";
@@ -58,6 +59,7 @@ export default function BookingPage({ params: { id }, query }) {
         </header>`}
     <div class="columns main-aside">
       <div class="stack">
+        <${ClockNotice} booking=${booking} onMove=${() => setDoing("reschedule")} onDone=${done} />
         <${Facts} booking=${booking} />
         ${booking.actions.includes("review") && !booking.review && html`<${ReviewForm} booking=${booking} onDone=${done} />`}
         ${booking.review && html`<section class="card"><h2>${t("review.given")}</h2><p><${Stars} stars=${booking.review.stars} /></p>${booking.review.text && html`<p class="prose">${booking.review.text}</p>`}</section>`}

@@ -5,6 +5,7 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { Mode } from "../parts/booking_row.js";
+import { ClockMoved } from "../parts/clock_moved.js";
 import { Desk } from "../parts/desk.js";
 import { Field } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
@@ -160,7 +161,7 @@ function Request({ booking, fresh, onDecide }) {
       ${fresh ? html`<span class="badge pending">${t("live.new")}</span>` : html`<span class="hint"><${Ago} at=${booking.created_at} /></span>`}
     </div>
     <p><strong>${booking.client.name}</strong></p>
-    <p class="row wrap meta soft"><${Mode} mode=${booking.mode} /><span>${formatLength(booking.minutes)}</span><span class="code">${booking.code}</span></p>
+    <p class="row wrap meta soft"><${Mode} mode=${booking.mode} /><span>${formatLength(booking.minutes)}</span><span class="code">${booking.code}</span><${ClockMoved} booking=${booking} /></p>
     ${booking.note && html`<p class="prose">${booking.note}</p>`}
     ${!rejecting && html`<div class="actions">
       ${booking.actions.includes("confirm") && html`<button class="button primary" type="button" onClick=${() => onDecide(booking, "confirm", "")}><${Icon} name="check" size=${18} />${t("act.confirm")}</button>`}
@@ -182,7 +183,7 @@ const Preparation = ({ bookings }) =>
           <p class="day-time">${formatTime(booking.starts_at, zone.value)}</p>
           <div class="grow">
             <p class="row wrap between"><a href=${`/bookings/${booking.id}`}>${booking.client.name}</a><${Status} status=${booking.status} /></p>
-            <p class="row wrap meta soft"><${Mode} mode=${booking.mode} /><span>${formatLength(booking.minutes)}</span></p>
+            <p class="row wrap meta soft"><${Mode} mode=${booking.mode} /><span>${formatLength(booking.minutes)}</span><${ClockMoved} booking=${booking} /></p>
             ${booking.note && html`<p class="soft">${booking.note}</p>`}
           </div>
         </li>`)}

@@ -7,12 +7,13 @@ use belfry_domain::Instant;
 use belfry_domain::booking::{Booking, BookingError};
 use belfry_domain::event::{Event, EventType, Told};
 use belfry_domain::id::{HoldId, UserId};
+use belfry_domain::wall::{self, ZONE_DATA};
 use rand::Rng;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::history::{self, Step};
-use super::write::{Cap, Decided, exceeded, wall_start};
+use super::write::{Cap, Decided, exceeded};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::rows::Rows;
 use crate::{Store, StoreError, Tx, event, occupancy, reminder};
@@ -218,7 +219,7 @@ async fn insert_rows(tx: &mut Tx, bookings: &mut [Booking]) -> Result<(), StoreE
 
 async fn insert_drawn(tx: &mut Tx, bookings: &[&Booking]) -> Result<Vec<(Uuid,)>, StoreError> {
     let all = || bookings.iter();
-    let walls: Vec<String> = all().map(|booking| wall_start(booking)).collect();
+    let walls: Vec<String> = all().map(|b| wall::written(b.wall_start())).collect();
     Rows::into("bookings")
         .ids("id", all().map(|b| b.id.uuid()))
         .texts("code", all().map(|b| &*b.code))
@@ -229,6 +230,7 @@ async fn insert_drawn(tx: &mut Tx, bookings: &[&Booking]) -> Result<Vec<(Uuid,)>
         .instants("ends_at", all().map(|b| b.ends_at))
         .texts("time_zone", all().map(|b| b.time_zone.name()))
         .texts("wall_start", walls.iter().map(String::as_str))
+        .texts("zone_data", all().map(|_| ZONE_DATA))
         .texts("mode", all().map(|b| b.mode.as_str()))
         .texts("place", all().map(|b| b.place.as_deref()))
         .texts("link", all().map(|b| b.link.as_deref()))

@@ -5,6 +5,7 @@ use belfry_domain::Instant;
 use belfry_domain::booking::{Booking, BookingError, Review};
 use belfry_domain::event::{Event, EventType, Told};
 use belfry_domain::id::{BookingId, HoldId, UserId};
+use belfry_domain::wall::{self, ZONE_DATA};
 use const_format::formatcp;
 use serde_json::Value;
 
@@ -249,25 +250,20 @@ pub(super) async fn exceeded(
     Ok(None)
 }
 
-/// What the clock of the booking's zone shows at its start.
-pub(super) fn wall_start(booking: &Booking) -> String {
-    let wall = booking.starts_at.with_timezone(&booking.time_zone);
-    wall.format("%Y-%m-%dT%H:%M").to_string()
-}
-
 async fn update_row(tx: &mut Tx, booking: &Booking) -> Result<(), StoreError> {
-    let wall_start = wall_start(booking);
     on_tx!(tx, |c| {
         sqlx::query::<DB>(
-            "UPDATE bookings SET status = $2, starts_at = $3, ends_at = $4, wall_start = $5, mode = $6, \
-             place = $7, link = $8, note = $9, reason = $10, sequence = $11, version = $12, updated_at = $13, \
-             confirmed_at = $14 WHERE id = $1",
+            // What was said of the clock stays with the instant it was said of.
+            "UPDATE bookings SET status = $2, starts_at = $3, ends_at = $4, mode = $5, \
+             place = $6, link = $7, note = $8, reason = $9, sequence = $10, version = $11, updated_at = $12, \
+             confirmed_at = $13, promised_start = $14, \
+             wall_start = CASE WHEN starts_at = $3 THEN wall_start ELSE $15 END, \
+             zone_data = CASE WHEN starts_at = $3 THEN zone_data ELSE $16 END WHERE id = $1",
         )
         .bind(booking.id.uuid())
         .bind(booking.status.as_str())
         .bind(booking.starts_at)
         .bind(booking.ends_at)
-        .bind(&wall_start)
         .bind(booking.mode.as_str())
         .bind(&booking.place)
         .bind(&booking.link)
@@ -277,6 +273,9 @@ async fn update_row(tx: &mut Tx, booking: &Booking) -> Result<(), StoreError> {
         .bind(booking.version)
         .bind(booking.updated_at)
         .bind(booking.confirmed_at)
+        .bind(booking.promised_start.map(wall::written))
+        .bind(wall::written(booking.wall_start()))
+        .bind(ZONE_DATA)
         .execute(&mut *c)
         .await?;
     });

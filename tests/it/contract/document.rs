@@ -81,6 +81,7 @@ const CONTRACT: &str = "
     POST /api/v1/bookings/{id}/cancel
     POST /api/v1/bookings/{id}/complete
     POST /api/v1/bookings/{id}/miss
+    POST /api/v1/bookings/{id}/keep
     POST /api/v1/bookings/{id}/reschedule
     GET /api/v1/bookings/{id}/history
     GET /api/v1/bookings/{id}/calendar.ics

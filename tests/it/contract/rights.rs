@@ -80,6 +80,7 @@ const TABLE: &str = "
     uudhfyhyhy POST /api/v1/bookings/{id}/complete
     uudhfyhyhy POST /api/v1/bookings/{id}/confirm
     uudhyyhyhy GET /api/v1/bookings/{id}/history
+    uudhyyhyhy POST /api/v1/bookings/{id}/keep
     uudhfyhyhy POST /api/v1/bookings/{id}/miss
     uudhfyhyhy POST /api/v1/bookings/{id}/reject
     uudhyyhyhy POST /api/v1/bookings/{id}/reschedule

@@ -90,6 +90,7 @@ impl<'a> House<'a> {
             client: client.clone(),
             starts_at,
             ends_at: starts_at + TimeDelta::minutes(60),
+            promised_start: None,
             time_zone: chrono_tz::UTC,
             mode: Mode::Online,
             place: None,
