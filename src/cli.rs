@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use belfry_actors::{Clock, SystemClock};
 use belfry_domain::account::{self, Account, Role};
 use belfry_domain::id::UserId;
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,7 +39,7 @@ enum Command {
         #[arg(long, env = "BELFRY_LISTEN", default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
         /// Fill an empty database with people and bookings to look at.
-        #[arg(long, env = "BELFRY_DEMO")]
+        #[arg(long, env = "BELFRY_DEMO", value_parser = FalseyValueParser::new())]
         demo: bool,
     },
     /// Bring the database's schema up to date and stop.
@@ -234,4 +235,16 @@ fn say(line: &str) -> Result<()> {
     writeln!(out, "{line}")?;
     out.flush()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_are_put_together_well() {
+        Cli::command().debug_assert();
+    }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use belfry_domain::booking_rules::BookingRules;
 use chrono_tz::Tz;
 use config::{Config, File, FileFormat, Value, ValueKind};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::secret::Secret;
 
@@ -80,7 +80,6 @@ pub struct Booking {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reminders {
-    #[serde(deserialize_with = "list")]
     pub offsets_minutes: Vec<u32>,
 }
 
@@ -123,6 +122,7 @@ impl Settings {
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self> {
         let mut builder = Config::builder().add_source(File::from_str(DEFAULT, FileFormat::Toml));
+        let defaults = builder.build_cloned()?;
         if let Some(path) = file {
             builder = builder.add_source(File::from(path).format(FileFormat::Toml));
         }
@@ -135,8 +135,13 @@ impl Settings {
                 continue;
             };
             let key = path.replace("__", ".").to_lowercase();
+            let value = if defaults.get_array(&key).is_ok() {
+                list_of(&name, &text)
+            } else {
+                value_of(&name, &text)
+            };
             builder = builder
-                .set_override(&key, value_of(&name, &text))
+                .set_override(&key, value)
                 .with_context(|| format!("environment variable {name}"))?;
         }
         let settings: Self = builder.build()?.try_deserialize()?;
@@ -198,25 +203,15 @@ fn value_of(origin: &str, text: &str) -> Value {
     Value::new(Some(&origin), kind)
 }
 
-/// A list, or text with commas, or a single item.
-fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Shape {
-        Many(Vec<u32>),
-        One(u32),
-        Text(String),
+/// A list as typed in the environment: JSON, or its items between commas.
+fn list_of(origin: &str, text: &str) -> Value {
+    if text.trim_start().starts_with('[') {
+        return value_of(origin, text);
     }
-    match Shape::deserialize(deserializer)? {
-        Shape::Many(items) => Ok(items),
-        Shape::One(item) => Ok(vec![item]),
-        Shape::Text(text) => text
-            .split(',')
-            .map(str::trim)
-            .filter(|item| !item.is_empty())
-            .map(|item| item.parse().map_err(serde::de::Error::custom))
-            .collect(),
-    }
+    let items = text.split(',').map(str::trim);
+    let items = items.filter(|item| !item.is_empty());
+    let items = items.map(|item| value_of(origin, item)).collect();
+    Value::new(Some(&origin.to_owned()), ValueKind::Array(items))
 }
 
 #[cfg(test)]
@@ -244,6 +239,17 @@ mod tests {
             let settings = load(&[("BELFRY_REMINDERS__OFFSETS_MINUTES", form)]).unwrap();
             assert_eq!(settings.reminders.offsets_minutes, [1440, 60], "{form}");
         }
+        for (form, minutes) in [
+            ("[45,90]", &[45, 90][..]),
+            ("45, 90", &[45, 90]),
+            ("45", &[45]),
+        ] {
+            let settings = load(&[("BELFRY_BOOKING__RULES__MINUTES", form)]).unwrap();
+            assert_eq!(settings.booking.rules.minutes, minutes, "{form}");
+        }
+        let none = load(&[("BELFRY_REMINDERS__OFFSETS_MINUTES", "")]).unwrap();
+        assert!(none.reminders.offsets_minutes.is_empty());
+        assert!(load(&[("BELFRY_REMINDERS__OFFSETS_MINUTES", "60,soon")]).is_err());
         let settings = load(&[
             ("BELFRY_REMINDERS__OFFSETS_MINUTES", "15"),
             ("BELFRY_LIMITS__ENABLED", "false"),

@@ -8,6 +8,8 @@ mod alerts;
 mod booking;
 /// Free slots where the expert's actor is not.
 mod cache;
+/// The command line.
+mod cli;
 /// The public contract: the document and what the server really does are one.
 mod contract;
 /// The server process killed under load.
