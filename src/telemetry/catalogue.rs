@@ -111,6 +111,11 @@ pub const ALL: &[Figure] = &[
     ),
     figure(
         Counter,
+        "belfry_bookings_clock_moved_total",
+        "Bookings whose clock shows another time since the zone database was updated.",
+    ),
+    figure(
+        Counter,
         "belfry_bookings_missed_total",
         "Bookings that nobody confirmed before their start.",
     ),
