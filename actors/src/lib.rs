@@ -16,6 +16,9 @@ pub mod courier;
 pub mod expert;
 /// The messages of a live connection, each serialised once.
 pub mod frame;
+/// What comes off the bus, as a fuzzer reaches it.
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 /// Bookings share their commits.
 pub mod group_commit;
 /// Lines that have an end.

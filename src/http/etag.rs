@@ -12,6 +12,15 @@ use crate::http::problem::Problem;
 pub struct IfMatch(Option<Vec<i64>>);
 
 impl IfMatch {
+    /// Reads the header's text.
+    pub fn read(header: Option<&str>) -> Self {
+        Self(match header.map(str::trim) {
+            None | Some("*") => None,
+            // A tag that this server never gave out matches nothing.
+            Some(list) => Some(tags(list).map(|tag| tag.parse().unwrap_or(NEVER)).collect()),
+        })
+    }
+
     /// Refuses an edit made for another version.
     ///
     /// # Errors
@@ -43,12 +52,7 @@ impl FromRequest for IfMatch {
             .headers()
             .get(IF_MATCH)
             .and_then(|value| value.to_str().ok());
-        let versions = match header.map(str::trim) {
-            None | Some("*") => None,
-            // A tag that this server never gave out matches nothing.
-            Some(list) => Some(tags(list).map(|tag| tag.parse().unwrap_or(NEVER)).collect()),
-        };
-        std::future::ready(Ok(Self(versions)))
+        std::future::ready(Ok(Self::read(header)))
     }
 }
 

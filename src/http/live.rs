@@ -36,7 +36,7 @@ use command::{Done, Refusal, Work};
 use socket::Socket;
 
 /// What a client may say.
-mod command;
+pub(crate) mod command;
 /// The stream for those whom no WebSocket reaches.
 pub mod events;
 /// From the bytes of a client to its messages.
