@@ -62,16 +62,21 @@ impl Town {
 
     /// Two nodes that hear each other where there is Redis, whatever the engine.
     pub async fn open_two(fresh: &Fresh) -> Self {
-        let mut town = Self::closed(fresh, |_| {});
-        town.redis = std::env::var("BELFRY_TEST_REDIS_URL").ok();
+        let redis = std::env::var("BELFRY_TEST_REDIS_URL").ok();
+        let mut town = Self::closed(&fresh.store, redis, |_| {});
         town.add_node().await;
         town.add_node().await;
         town
     }
 
+    /// No node yet; those to come have this store, and this Redis between them.
+    pub fn over(store: &Store, redis: Option<String>) -> Self {
+        Self::closed(store, redis, |_| {})
+    }
+
     /// As [`Town::open`] with other settings.
     pub async fn open_with(fresh: &Fresh, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut town = Self::closed(fresh, change);
+        let mut town = Self::closed(&fresh.store, redis_of(fresh), change);
         town.add_node().await;
         town
     }
@@ -82,23 +87,18 @@ impl Town {
         store: Store,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
-        let mut town = Self::closed(fresh, change);
-        town.store = store;
+        let mut town = Self::closed(&store, redis_of(fresh), change);
         town.add_node().await;
         town
     }
 
-    /// No node yet.
-    fn closed(fresh: &Fresh, change: impl FnOnce(&mut Settings)) -> Self {
+    fn closed(store: &Store, redis: Option<String>, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::defaults().unwrap();
         settings.limits.enabled = false;
         change(&mut settings);
         let clock = Arc::new(ManualClock::new("2027-03-01T12:00:00Z".parse().unwrap()));
-        let redis = (fresh.store.engine() == "postgres")
-            .then(|| std::env::var("BELFRY_TEST_REDIS_URL").ok())
-            .flatten();
         Self {
-            store: fresh.store.clone(),
+            store: store.clone(),
             clock,
             nodes: Vec::new(),
             settings,
@@ -271,6 +271,12 @@ impl Town {
             node.stop().await;
         }
     }
+}
+
+/// The bus that belongs to the engine.
+fn redis_of(fresh: &Fresh) -> Option<String> {
+    let redis = std::env::var("BELFRY_TEST_REDIS_URL").ok();
+    redis.filter(|_| fresh.store.engine() == "postgres")
 }
 
 /// So many new people with tokens for a day, none of whom can log in: hashing that many passwords takes
