@@ -7,6 +7,14 @@ use serde_json::{Value, json};
 use crate::live::tab::Tab;
 use crate::town::{Person, Town};
 
+/// A node stopped in the middle of its work, and woken when another one has taken over.
+mod cut_off;
+/// A mail server that turns everybody away, or goes silent in the middle of a conversation.
+mod mail;
+/// PostgreSQL stopped, started again, and hanging.
+mod postgres;
+/// The real server process.
+mod process;
 /// Redis killed, hanging, and not there at the start.
 mod redis;
 /// Servers of a test's own, which it may treat badly.
