@@ -43,7 +43,6 @@ use crate::password::Passwords;
 use crate::secret::Secret;
 use crate::telemetry;
 use crate::tether::Tether;
-use crate::tether::Tether;
 use crate::token::Tokens;
 
 /// Where the house keeps things and listens.
