@@ -75,7 +75,8 @@ impl Drop for Fresh {
     }
 }
 
-fn psql(server: &str, statement: &str) {
+/// Runs a statement on a PostgreSQL server, past the house.
+pub fn psql(server: &str, statement: &str) {
     let status = Command::new("psql")
         .args(["-qX", "-v", "ON_ERROR_STOP=1", server, "-c", statement])
         .status()

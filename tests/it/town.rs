@@ -143,12 +143,8 @@ impl Town {
     /// A stranger at the door of node `node`.
     pub fn stranger_at(&self, node: usize) -> Person {
         Person {
-            base: format!("http://{}", self.nodes[node].address),
             http: self.http.clone(),
-            id: String::new(),
-            email: String::new(),
-            token: None,
-            refresh_token: String::new(),
+            ..Person::stranger(&format!("http://{}", self.nodes[node].address))
         }
     }
 
@@ -322,6 +318,28 @@ pub async fn guests(
 }
 
 impl Person {
+    /// A stranger at the door of any server.
+    pub fn stranger(base: &str) -> Self {
+        Self {
+            base: base.to_owned(),
+            http: reqwest::Client::new(),
+            id: String::new(),
+            email: String::new(),
+            token: None,
+            refresh_token: String::new(),
+        }
+    }
+
+    /// Somebody with a token at the door of any server.
+    pub fn with_token(base: &str, account: &Account, token: &str) -> Self {
+        Self {
+            id: account.id.to_string(),
+            email: account.email.clone(),
+            token: Some(token.to_owned()),
+            ..Self::stranger(base)
+        }
+    }
+
     /// The same person at the door of another node.
     pub fn at(&self, town: &Town, node: usize) -> Self {
         Self {
