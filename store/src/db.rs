@@ -16,6 +16,7 @@ use sqlx::sqlite::{
     SqliteSynchronous, SqliteTypeInfo,
 };
 use sqlx::{Database, Encode, Postgres, Sqlite, Type};
+use sqlx_core::transaction::TransactionManager;
 use uuid::Uuid;
 
 use crate::StoreError;
@@ -31,6 +32,8 @@ pub(crate) use anywhere::Anywhere;
 pub use loan::{Bounds, PoolUse};
 use loan::{Lender, Loan};
 use reach::Reach;
+
+type SqliteTransactions = <Sqlite as Database>::TransactionManager;
 
 /// How long the first connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -244,6 +247,12 @@ impl Store {
             .optimize_on_close(true, 400);
         let write = SqlitePoolOptions::new()
             .max_connections(1)
+            .before_acquire(|connection, _| {
+                // On a full disk SQLite undoes a transaction by itself; the one who then asks for it is refused
+                // and takes it to be open for ever. Such a connection is replaced.
+                let depth = SqliteTransactions::get_transaction_depth(connection);
+                Box::pin(async move { Ok(depth == 0) })
+            })
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options.clone())
             .await?;

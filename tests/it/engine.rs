@@ -25,6 +25,11 @@ impl Fresh {
     pub async fn sqlite() -> Self {
         let folder = std::env::temp_dir().join(format!("belfry-it-{}", Uuid::now_v7().simple()));
         std::fs::create_dir(&folder).unwrap();
+        Self::sqlite_in(folder).await
+    }
+
+    /// On a SQLite file in this folder, which is deleted afterwards.
+    pub async fn sqlite_in(folder: PathBuf) -> Self {
         let store = Store::open_sqlite(&folder.join("belfry.db")).await.unwrap();
         store.migrate().await.unwrap();
         Self {

@@ -9,6 +9,8 @@ use crate::town::{Person, Town};
 
 /// A node stopped in the middle of its work, and woken when another one has taken over.
 mod cut_off;
+/// The disk full under SQLite.
+mod disk;
 /// A mail server that turns everybody away, or goes silent in the middle of a conversation.
 mod mail;
 /// PostgreSQL stopped, started again, and hanging.
