@@ -1,7 +1,6 @@
 //! The slot cache in Redis: a version per expert, and answers under that version for a minute at most.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant as Stopwatch};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use belfry_actors::cache::{Lookup, SlotCache};
@@ -9,15 +8,13 @@ use belfry_actors::expert::SlotsAnswer;
 use belfry_domain::Instant;
 use belfry_domain::id::UserId;
 use bytes::Bytes;
+use dashmap::DashMap;
 use metrics::counter;
-use redis::aio::ConnectionManager;
-use redis::{AsyncCommands, RedisResult};
+use redis::AsyncCommands;
 use uuid::Uuid;
 
-/// How long Redis may take before the actor is asked instead.
-const PATIENCE: Duration = Duration::from_millis(150);
-/// How long nobody tries to read again after a failure.
-const PAUSE: Duration = Duration::from_secs(1);
+use crate::tether::Tether;
+
 /// The longest that an answer is kept, in milliseconds.
 const LONGEST: u64 = 60_000;
 /// How long a version outlives its last use, in seconds. A version is never used twice, so one that is
@@ -26,47 +23,52 @@ const VERSION_KEPT: u64 = 86_400;
 
 /// The cache of all nodes on one Redis.
 pub struct RedisSlotCache {
-    connection: ConnectionManager,
-    started: Stopwatch,
-    /// Milliseconds after the start until which reads are not tried.
-    paused_until: AtomicU64,
+    tether: Tether,
+    /// Experts whose new version did not reach Redis, and how often it did not. What is kept about them may
+    /// be out of date.
+    owed: DashMap<UserId, u64>,
 }
 
 impl RedisSlotCache {
-    /// A cache over a connection that mends itself.
-    pub fn new(connection: ConnectionManager) -> Self {
-        Self {
-            connection,
-            started: Stopwatch::now(),
-            paused_until: AtomicU64::new(0),
+    /// A cache over a connection that mends itself. Must be called inside a runtime.
+    pub fn start(tether: Tether) -> Arc<Self> {
+        let mut changes = tether.changes();
+        let owed = DashMap::new();
+        let cache = Arc::new(Self { tether, owed });
+        let here = Arc::downgrade(&cache);
+        tokio::spawn(async move {
+            while changes.changed().await.is_ok() {
+                let Some(cache) = here.upgrade() else { return };
+                cache.pay().await;
+            }
+        });
+        cache
+    }
+
+    /// Gives an expert a version that was never used.
+    async fn renew(&self, expert: UserId) -> Option<()> {
+        let mut redis = self.tether.connection()?;
+        let fresh = Uuid::new_v4().to_string();
+        let set = redis.set_ex::<_, _, ()>(version_key(expert), fresh, VERSION_KEPT);
+        self.tether.answered(set).await
+    }
+
+    /// Gives the versions that are owed, as far as Redis lets it.
+    async fn pay(&self) {
+        let owed: Vec<(UserId, u64)> = self.owed.iter().map(|e| (*e.key(), *e.value())).collect();
+        for (expert, times) in owed {
+            if self.renew(expert).await.is_none() {
+                return;
+            }
+            // One that was owed again meanwhile is still owed.
+            self.owed.remove_if(&expert, |_, now| *now == times);
         }
-    }
-
-    fn elapsed(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// Waits for Redis, but not long; `None` when it failed or is taking a pause.
-    async fn call<T>(&self, call: impl Future<Output = RedisResult<T>>) -> Option<T> {
-        match tokio::time::timeout(PATIENCE, call).await {
-            Ok(Ok(answer)) => return Some(answer),
-            Ok(Err(error)) => tracing::debug!(%error, "the slot cache failed"),
-            Err(_) => tracing::debug!("the slot cache did not answer in time"),
-        }
-        let pause = u64::try_from(PAUSE.as_millis()).unwrap_or_default();
-        self.paused_until
-            .store(self.elapsed() + pause, Ordering::Relaxed);
-        None
-    }
-
-    fn is_paused(&self) -> bool {
-        self.elapsed() < self.paused_until.load(Ordering::Relaxed)
     }
 
     async fn version(&self, expert: UserId) -> Option<String> {
-        let mut redis = self.connection.clone();
+        let mut redis = self.tether.connection()?;
         let key = version_key(expert);
-        let known: Option<String> = self.call(redis.get(&key)).await?;
+        let known: Option<String> = self.tether.answered(redis.get(&key)).await?;
         if known.is_some() {
             return known;
         }
@@ -74,24 +76,26 @@ impl RedisSlotCache {
             .conditional_set(redis::ExistenceCheck::NX)
             .with_expiration(redis::SetExpiry::EX(VERSION_KEPT));
         let fresh = Uuid::new_v4().to_string();
-        let _: Option<String> = self.call(redis.set_options(&key, fresh, options)).await?;
-        self.call(redis.get(&key)).await?
+        let set = redis.set_options(&key, fresh, options);
+        let _: Option<String> = self.tether.answered(set).await?;
+        self.tether.answered(redis.get(&key)).await?
     }
 }
 
 #[async_trait]
 impl SlotCache for RedisSlotCache {
     async fn get(&self, expert: UserId, question: &str) -> Lookup {
-        if self.is_paused() {
+        if self.owed.contains_key(&expert) {
             return Lookup::default();
         }
         let Some(version) = self.version(expert).await else {
             return Lookup::default();
         };
-        let mut redis = self.connection.clone();
-        let kept: Option<Option<Vec<u8>>> = self
-            .call(redis.get(answer_key(expert, &version, question)))
-            .await;
+        let Some(mut redis) = self.tether.connection() else {
+            return Lookup::default();
+        };
+        let get = redis.get(answer_key(expert, &version, question));
+        let kept: Option<Option<Vec<u8>>> = self.tether.answered(get).await;
         let answer = kept.flatten().and_then(read);
         let outcome = if answer.is_some() { "hit" } else { "miss" };
         counter!("belfry_slot_cache_lookups_total", "outcome" => outcome).increment(1);
@@ -113,19 +117,24 @@ impl SlotCache for RedisSlotCache {
         let Ok(left @ 1..) = u64::try_from(left) else {
             return;
         };
+        let Some(mut redis) = self.tether.connection() else {
+            return;
+        };
         let key = answer_key(expert, version, question);
-        let mut redis = self.connection.clone();
         let kept = redis.pset_ex::<_, _, ()>(key, written(answer), left.min(LONGEST));
         // Not kept is no harm: the next asker reads.
-        self.call(kept).await;
+        self.tether.answered(kept).await;
     }
 
     async fn bump(&self, expert: UserId) {
-        let mut redis = self.connection.clone();
-        let fresh = Uuid::new_v4().to_string();
-        let bumped = redis.set_ex::<_, _, ()>(version_key(expert), fresh, VERSION_KEPT);
-        if self.call(bumped).await.is_none() {
-            counter!("belfry_slot_cache_lost_bumps_total").increment(1);
+        if self.renew(expert).await.is_some() {
+            return;
+        }
+        counter!("belfry_slot_cache_lost_bumps_total").increment(1);
+        *self.owed.entry(expert).or_default() += 1;
+        // Redis may have come back just before this was owed.
+        if self.tether.connection().is_some() {
+            self.pay().await;
         }
     }
 }
@@ -173,7 +182,7 @@ mod tests {
             body: Bytes::from_static(b"{\n\"days\": []\n}"),
             etag: "\"00ff\"".to_owned(),
             good_until: Instant::from_timestamp_micros(1_800_000_000_000_001).unwrap(),
-            read_at: Some(Stopwatch::now()),
+            read_at: Some(std::time::Instant::now()),
         };
         let again = read(written(&answer)).unwrap();
         assert_eq!(

@@ -14,6 +14,7 @@ use belfry_actors::Channel;
 
 pub use email::Email;
 pub use kept::Kept;
+pub use smtp::Patience;
 
 /// The mail channel for these settings: through the server at `smtp_url`, or kept if that is empty. `from`
 /// is the sender, `connections` how many stay open between mails.

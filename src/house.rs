@@ -26,7 +26,6 @@ use belfry_store::{Bounds, Store};
 use chrono::TimeDelta;
 use futures::future::join_all;
 use rand::RngCore;
-use redis::aio::ConnectionManager;
 use tokio::task::JoinHandle;
 
 use crate::bus::{InProcessBus, RedisBus};
@@ -43,6 +42,7 @@ use crate::links::PublicLinks;
 use crate::password::Passwords;
 use crate::secret::Secret;
 use crate::telemetry;
+use crate::tether::Tether;
 use crate::token::Tokens;
 
 /// Where the house keeps things and listens.
@@ -103,7 +103,8 @@ impl House {
     /// Starts a node. Must be called inside a running actix system.
     ///
     /// # Errors
-    /// When the database, Redis or the address to listen on cannot be had, or a setting does not fit.
+    /// When the database or the address to listen on cannot be had, or a setting does not fit. Redis may come
+    /// later.
     pub async fn start(options: Options, store: Store, clock: Arc<dyn Clock>) -> Result<Self> {
         telemetry::collect();
         let settings = Arc::new(options.settings.clone());
@@ -152,13 +153,16 @@ impl House {
             let planner = planner.clone();
             Arc::new(move || planner.nudge())
         };
-        let shared = shared(redis).await?;
-        let cache = shared.clone().map(RedisSlotCache::new);
+        let tether = match redis {
+            Some(url) => Some(Tether::start(url).await?),
+            None => None,
+        };
+        let cache = tether.clone().map(RedisSlotCache::start);
         let experts = Experts::new(
             supervisor.clone(),
             booking_rules(&settings),
             committed.clone(),
-            cache.map(|cache| Arc::new(cache) as Arc<dyn SlotCache>),
+            cache.map(|cache| cache as Arc<dyn SlotCache>),
         );
         let nudge = Nudge::default();
         let sweep = Sweep::new(backstage, retention(&settings), committed.clone());
@@ -168,7 +172,7 @@ impl House {
         let gate = Gate::new(world.clone(), tokens.clone());
         let live = live(&settings, &supervisor, &tokens, &gate);
         let app = Data::new(App {
-            limiter: Limiter::new(&settings.limits, shared),
+            limiter: Limiter::new(&settings.limits, tether),
             passwords: Passwords::new(settings.auth.hashing, settings.auth.hashing_waiting)?,
             figures: Figures::new(world.clone()),
             content_security_policy: pages::content_security_policy(),
@@ -298,17 +302,6 @@ fn live(settings: &Settings, supervisor: &Supervisor, tokens: &Tokens, gate: &Ga
         Box::pin(checked) as futures::future::LocalBoxFuture<'static, _>
     });
     Live::new(supervisor.clone(), tickets, check_token)
-}
-
-/// The connection for limits and the slot cache, which all nodes share.
-async fn shared(redis: Option<&str>) -> Result<Option<ConnectionManager>> {
-    let Some(url) = redis else { return Ok(None) };
-    let config = redis::aio::ConnectionManagerConfig::new()
-        .set_connection_timeout(Some(Duration::from_secs(2)))
-        .set_response_timeout(Some(Duration::from_millis(500)));
-    let client = redis::Client::open(url).context("reading the Redis address")?;
-    let manager = ConnectionManager::new_with_config(client, config).await;
-    Ok(Some(manager.context("connecting to Redis")?))
 }
 
 /// Lets go of what is remembered of people who have left.

@@ -31,5 +31,6 @@ mod password;
 pub mod secret;
 /// Logs and figures of the process.
 pub mod telemetry;
+mod tether;
 /// Signed tokens.
 pub mod token;

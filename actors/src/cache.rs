@@ -37,7 +37,8 @@ pub trait SlotCache: Send + Sync {
         now: Instant,
     );
 
-    /// Forgets every answer about an expert whose time has just changed. When the cache is out of reach, an
-    /// answer may live on for a minute.
+    /// Forgets every answer about an expert whose time has just changed. When the cache is out of reach, that
+    /// is made up for as soon as it is back; until then other nodes that reach it may find an answer for a
+    /// minute.
     async fn bump(&self, expert: UserId);
 }

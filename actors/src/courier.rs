@@ -7,7 +7,7 @@ mod route;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant as Stopwatch};
 
 use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseFuture,
@@ -50,6 +50,8 @@ impl Default for CourierSettings {
 const SWEEP: Duration = Duration::from_secs(5);
 /// Pause after the database failed.
 const PAUSE: Duration = Duration::from_secs(1);
+/// A message that takes longer hangs, as far as the others are concerned.
+const HANGING: Duration = Duration::from_secs(2);
 
 /// The handle of a courier. Cloning shares it.
 #[derive(Clone)]
@@ -72,6 +74,7 @@ impl Courier {
             under_way: BTreeMap::new(),
             ended: Vec::new(),
             settling: false,
+            unwritten: false,
             claiming: false,
             again: false,
             paused_until: None,
@@ -113,11 +116,13 @@ async fn apart<T: Send + 'static>(
 struct CourierActor {
     route: Arc<Route>,
     woken: Arc<AtomicBool>,
-    /// Claims held, by attempt number, until their end is written.
-    under_way: BTreeMap<DeliveryId, i64>,
+    /// Claims held until their end is written.
+    under_way: BTreeMap<DeliveryId, Claim>,
     /// Ends not yet written. They gather while a write is under way, so writes get bigger under load.
     ended: Vec<Settlement>,
     settling: bool,
+    /// The database did not take the last ends; they are tried again.
+    unwritten: bool,
     claiming: bool,
     again: bool,
     /// The provider asked for a pause.
@@ -127,6 +132,12 @@ struct CourierActor {
     closed: bool,
     /// Those who wait until nothing is under way.
     stopping: Vec<oneshot::Sender<()>>,
+}
+
+/// A message in this courier's hands.
+struct Claim {
+    attempt: i64,
+    since: Stopwatch,
 }
 
 #[derive(Message)]
@@ -177,7 +188,8 @@ impl CourierActor {
         self.woken.store(false, Ordering::Release);
         let concurrency = self.route.settings.concurrency.max(1);
         let free = concurrency.saturating_sub(self.under_way.len());
-        if self.closed || free < concurrency.div_ceil(2) {
+        // Whoever looks takes back what was lost: not before it is written down how the own ones ended.
+        if self.closed || self.unwritten || free < self.worthwhile(concurrency) {
             return;
         }
         if self.claiming {
@@ -190,8 +202,8 @@ impl CourierActor {
             return;
         }
         self.claiming = true;
-        let route = self.route.clone();
-        let look = apart(async move { route.look(free).await });
+        let (route, claims) = (self.route.clone(), self.claims());
+        let look = apart(async move { route.look(free, &claims).await });
         ctx.spawn(look.into_actor(self).map(|haul, actor, ctx| {
             actor.claiming = false;
             match haul {
@@ -212,6 +224,21 @@ impl CourierActor {
         }));
     }
 
+    /// How many places must be free for a look: half of those that turn over. Messages that hang keep the
+    /// others from theirs no longer than until the next look.
+    fn worthwhile(&self, concurrency: usize) -> usize {
+        let hanging = self.under_way.values();
+        let hanging = hanging
+            .filter(|claim| claim.since.elapsed() > HANGING)
+            .count();
+        concurrency.saturating_sub(hanging).div_ceil(2).max(1)
+    }
+
+    fn claims(&self) -> Vec<(DeliveryId, i64)> {
+        let claims = self.under_way.iter();
+        claims.map(|(id, claim)| (*id, claim.attempt)).collect()
+    }
+
     /// Looks again at `at`. The sweep comes earlier if that is far away.
     fn look_at(&mut self, at: Instant, ctx: &mut Context<Self>) {
         let wait = (at - self.route.world.clock.now())
@@ -226,8 +253,9 @@ impl CourierActor {
     }
 
     fn carry(&mut self, claimed: Claimed, ctx: &mut Context<Self>) {
-        self.under_way.insert(claimed.id, claimed.attempt);
         let (id, attempt) = (claimed.id, claimed.attempt);
+        let since = Stopwatch::now();
+        self.under_way.insert(id, Claim { attempt, since });
         let route = self.route.clone();
         let carry = tokio::spawn(async move { route.carry(claimed).await });
         let carry = async move {
@@ -262,6 +290,7 @@ impl CourierActor {
             route.world.store.settle_deliveries(&writing, now).await
         });
         ctx.spawn(settle.into_actor(self).map(move |written, actor, ctx| {
+            actor.unwritten = written.is_err();
             match written {
                 Ok(counted) => {
                     actor.settling = false;
@@ -292,8 +321,7 @@ impl CourierActor {
         if self.under_way.is_empty() {
             return;
         }
-        let claims: Vec<_> = self.under_way.iter().map(|(id, n)| (*id, *n)).collect();
-        let route = self.route.clone();
+        let (route, claims) = (self.route.clone(), self.claims());
         let extend = apart(async move {
             let until = route.lease_until(route.world.clock.now());
             route.world.store.extend_leases(&claims, until).await

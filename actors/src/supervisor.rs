@@ -41,6 +41,8 @@ const EXPERT_CHANNEL: &str = "expert:";
 const DISABLED_CHANNEL: &str = "disabled";
 /// How often what was sent is compared with the database, in case a node could not publish.
 const SWEEP: Duration = Duration::from_secs(30);
+/// The same while the bus is away, when nothing else tells what other nodes have committed.
+const UNHEARD_SWEEP: Duration = Duration::from_secs(3);
 /// People asked for in one query of a sweep.
 const SWEEP_CHUNK: usize = 500;
 /// How often a drain looks whether everybody has gone.
@@ -293,14 +295,18 @@ impl Supervisor {
         &self.0.world.store
     }
 
-    /// Tells every person here how far their inbox goes in the database.
+    /// Tells every person here how far their inbox goes in the database, and lets go of who was disabled
+    /// without this node hearing of it.
     async fn sweep(self) {
         let users: Vec<UserId> = self.0.users.iter().map(|entry| *entry.key()).collect();
         for chunk in users.chunks(SWEEP_CHUNK) {
             match self.store().inbox_offsets(chunk).await {
                 Ok(offsets) => {
                     for (user, offset) in offsets {
-                        self.0.tell(user, ToUser::Newest(offset));
+                        match offset {
+                            Some(offset) => self.0.tell(user, ToUser::Newest(offset)),
+                            None => self.0.close_user(user, Close::Disabled),
+                        }
                     }
                 }
                 Err(error) => return warn!(%error, "inboxes could not be compared"),
@@ -382,6 +388,15 @@ impl Actor for SupervisorActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(SWEEP, Self::sweep);
+        ctx.run_interval(UNHEARD_SWEEP, |actor, ctx| {
+            let bus = actor.supervisor.world().bus.clone();
+            let is_up = async move { bus.is_up().await }.into_actor(actor);
+            ctx.spawn(is_up.map(|is_up, actor, ctx| {
+                if !is_up {
+                    actor.sweep(ctx);
+                }
+            }));
+        });
     }
 }
 

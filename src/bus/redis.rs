@@ -2,7 +2,8 @@
 //!
 //! One connection hears, another publishes; both live on a thread of their own, so that a busy worker
 //! never delays a message of another. A lost connection is made again with growing pauses, everything is
-//! subscribed anew, and the sink is told of the gap. Nothing here is ever waited for.
+//! subscribed anew, and the sink is told of the gap. A node whose messages did not leave says so to all others
+//! as soon as it can, for they heard nothing that would tell them. Nothing here is ever waited for.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -23,7 +24,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::error::Elapsed;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 /// How long a connection may take to be made.
@@ -34,7 +35,11 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
 const PING_EVERY: Duration = Duration::from_secs(5);
 /// The pause before the first and the longest before any later new connection.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Where a node says that messages of its own were lost.
+const GAP_CHANNEL: &str = "gap";
+/// The shortest time between two such words: each makes everybody ask the database.
+const GAP_PAUSE: Duration = Duration::from_millis(500);
 /// Channels subscribed or left in one command.
 const BATCH: usize = 500;
 /// Messages that may wait to be published; more are dropped and counted.
@@ -60,7 +65,16 @@ pub struct RedisBus {
 struct Health {
     hears: AtomicBool,
     publishes: AtomicBool,
+    /// Messages were lost and nobody was told yet.
+    owes_gap: AtomicBool,
     lost: Counter,
+}
+
+impl Health {
+    fn lose(&self, messages: u64) {
+        self.lost.increment(messages);
+        self.owes_gap.store(true, Ordering::Relaxed);
+    }
 }
 
 enum Change {
@@ -89,6 +103,7 @@ impl RedisBus {
         let health = Arc::new(Health {
             hears: AtomicBool::new(false),
             publishes: AtomicBool::new(true),
+            owes_gap: AtomicBool::new(false),
             lost: counter!("belfry_bus_lost_messages_total"),
         });
         let thread = Arbiter::new();
@@ -125,7 +140,7 @@ impl Bus for RedisBus {
     fn publish(&self, channel: &str, payload: Bytes) {
         let sent = self.outgoing.try_send((channel.to_owned(), payload));
         if let Err(TrySendError::Full(_) | TrySendError::Closed(_)) = sent {
-            self.health.lost.increment(1);
+            self.health.lose(1);
         }
     }
 
@@ -244,6 +259,7 @@ impl Listener {
         subscriptions: &mut PubSubSink,
         sink: &dyn BusSink,
     ) -> Result<Infallible, Stopped> {
+        answered(subscriptions.subscribe(GAP_CHANNEL)).await?;
         let all: Vec<String> = self.channels.keys().cloned().collect();
         for batch in all.chunks(BATCH) {
             answered(subscriptions.subscribe(batch)).await?;
@@ -287,14 +303,14 @@ impl Listener {
             .map(|(channel, _)| channel)
             .filter(|channel| self.channels.remove(channel).is_some())
             .collect();
+        // Noted first: what a broken connection did not confirm, the next one subscribes.
+        for channel in &wanted {
+            self.channels.insert(channel.clone(), false);
+        }
         if !unwanted.is_empty() {
             answered(subscriptions.unsubscribe(&unwanted[..])).await?;
         }
         if !wanted.is_empty() {
-            // Noted first: what a broken connection did not confirm, the next one subscribes.
-            for channel in &wanted {
-                self.channels.insert(channel.clone(), false);
-            }
             answered(subscriptions.subscribe(&wanted[..])).await?;
             self.confirm(&wanted, sink);
         }
@@ -314,7 +330,10 @@ impl Listener {
 
 async fn pass_on(mut messages: PubSubStream, sink: &dyn BusSink) {
     while let Some(message) = messages.next().await {
-        sink.message(message.get_channel_name(), message.get_payload_bytes());
+        match message.get_channel_name() {
+            GAP_CHANNEL => sink.gap(),
+            channel => sink.message(channel, message.get_payload_bytes()),
+        }
     }
 }
 
@@ -351,9 +370,22 @@ async fn publish_all(
         }
     };
     let mut messages = Vec::with_capacity(PIPELINE);
-    while leaving.recv_many(&mut messages, PIPELINE).await > 0 {
-        let count = messages.len();
+    let mut next_gap = Instant::now();
+    loop {
+        // Whoever owes a word tries again even if there is nothing else to say.
+        match timeout(GAP_PAUSE, leaving.recv_many(&mut messages, PIPELINE)).await {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(_) if health.owes_gap.load(Ordering::Relaxed) => {}
+            Err(_) => continue,
+        }
+        let says_gap = Instant::now() >= next_gap && health.owes_gap.swap(false, Ordering::Relaxed);
         let mut pipeline = redis::pipe();
+        if says_gap {
+            next_gap = Instant::now() + GAP_PAUSE;
+            pipeline.cmd("PUBLISH").arg(GAP_CHANNEL).arg("").ignore();
+        }
+        let count = messages.len();
         for (channel, payload) in messages.drain(..) {
             pipeline
                 .cmd("PUBLISH")
@@ -361,13 +393,20 @@ async fn publish_all(
                 .arg(&payload[..])
                 .ignore();
         }
+        if pipeline.is_empty() {
+            continue;
+        }
         let sent: RedisResult<()> = pipeline.query_async(&mut connection).await;
         let went = health.publishes.swap(sent.is_ok(), Ordering::Relaxed);
-        if let Err(error) = sent {
-            health.lost.increment(count as u64);
-            if went {
-                warn!(%error, "messages cannot be published on the bus");
+        match sent {
+            Err(error) => {
+                health.lose(count as u64);
+                if went {
+                    warn!(%error, "messages cannot be published on the bus");
+                }
             }
+            Ok(()) if !went => info!("messages are published on the bus again"),
+            Ok(()) => {}
         }
     }
 }

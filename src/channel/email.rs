@@ -9,7 +9,7 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment as File, Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
 
-use crate::channel::smtp::{Smtp, SmtpServer};
+use crate::channel::smtp::{Patience, Smtp, SmtpServer};
 
 /// The media type that mail programs read as an invitation when it stands beside the text.
 const CALENDAR: &str = "text/calendar";
@@ -27,10 +27,23 @@ impl Email {
     /// # Errors
     /// When either address is malformed.
     pub fn new(smtp_url: &str, from: &str, connections: usize) -> Result<Self> {
+        Self::with_patience(smtp_url, from, connections, Patience::default())
+    }
+
+    /// The same, with its own idea of how long the server may take.
+    ///
+    /// # Errors
+    /// When either address is malformed.
+    pub fn with_patience(
+        smtp_url: &str,
+        from: &str,
+        connections: usize,
+        patience: Patience,
+    ) -> Result<Self> {
         let from: Mailbox = from.parse().context("[email] from")?;
         let server = SmtpServer::parse(smtp_url).context("[email] smtp_url")?;
         Ok(Self {
-            smtp: Smtp::new(server, connections),
+            smtp: Smtp::new(server, connections, patience),
             from,
         })
     }

@@ -20,12 +20,27 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-/// From the first packet to a greeted, encrypted, signed-in connection.
-const CONNECT: Duration = Duration::from_secs(15);
-/// One command and its answer.
-const COMMAND: Duration = Duration::from_secs(20);
-/// The text of a mail and its answer.
-const TEXT: Duration = Duration::from_secs(40);
+/// How long a mail server may take before a mail is given up for now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Patience {
+    /// From the first packet to a greeted, encrypted, signed-in connection.
+    pub connect: Duration,
+    /// One command and its answer.
+    pub command: Duration,
+    /// The text of a mail and its answer.
+    pub text: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(15),
+            command: Duration::from_secs(20),
+            text: Duration::from_secs(40),
+        }
+    }
+}
+
 /// A connection idle for longer is not used again.
 const IDLE: Duration = Duration::from_secs(30);
 /// Longest answer kept as the provider's name for a mail, in characters.
@@ -96,7 +111,7 @@ impl SmtpServer {
         let mut connection = if self.encryption == Encryption::Wrapped {
             let address = (self.host.as_str(), self.port);
             let tls = Some(tls()?);
-            AsyncSmtpConnection::connect_tokio1(address, Some(CONNECT), &hello, tls, None).await?
+            AsyncSmtpConnection::connect_tokio1(address, None, &hello, tls, None).await?
         } else {
             let stream = self.dial().await?;
             AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello).await?
@@ -126,6 +141,7 @@ impl SmtpServer {
 /// A mail server with the connections that are open to it.
 pub(super) struct Smtp {
     server: SmtpServer,
+    patience: Patience,
     idle: ArrayQueue<Idle>,
 }
 
@@ -175,9 +191,10 @@ impl From<std::io::Error> for Fault {
 
 impl Smtp {
     /// Keeps at most `connections` open between mails.
-    pub(super) fn new(server: SmtpServer, connections: usize) -> Self {
+    pub(super) fn new(server: SmtpServer, connections: usize, patience: Patience) -> Self {
         Self {
             server,
+            patience,
             idle: ArrayQueue::new(connections.max(1)),
         }
     }
@@ -189,7 +206,8 @@ impl Smtp {
     pub(super) async fn send(&self, envelope: &Envelope, mail: &[u8]) -> Result<String, SendError> {
         let mut connection = self.take().await.map_err(|f| judge(Step::Connect, f))?;
         // On a failure the connection is dropped: its state is not worth saving.
-        let answer = converse(&mut connection, envelope, mail)
+        let answer = self
+            .converse(&mut connection, envelope, mail)
             .await
             .map_err(|(step, fault)| judge(step, fault))?;
         let idle = Idle {
@@ -209,38 +227,42 @@ impl Smtp {
         }) = self.idle.pop()
         {
             let fresh = since.elapsed() < IDLE;
-            if fresh && timeout(COMMAND, connection.test_connected()).await == Ok(true) {
+            if fresh
+                && timeout(self.patience.command, connection.test_connected()).await == Ok(true)
+            {
                 return Ok(connection);
             }
         }
-        within(CONNECT, self.server.connect()).await
+        within(self.patience.connect, self.server.connect()).await
     }
-}
 
-/// Takes the steps of a mail in their order.
-async fn converse(
-    connection: &mut AsyncSmtpConnection,
-    envelope: &Envelope,
-    mail: &[u8],
-) -> Result<String, (Step, Fault)> {
-    let sender = Mail::new(envelope.from().cloned(), Vec::new());
-    within(COMMAND, connection.command(sender))
-        .await
-        .map_err(|fault| (Step::Sender, fault))?;
-    for address in envelope.to() {
-        let recipient = Rcpt::new(address.clone(), Vec::new());
-        within(COMMAND, connection.command(recipient))
+    /// Takes the steps of a mail in their order.
+    async fn converse(
+        &self,
+        connection: &mut AsyncSmtpConnection,
+        envelope: &Envelope,
+        mail: &[u8],
+    ) -> Result<String, (Step, Fault)> {
+        let Patience { command, text, .. } = self.patience;
+        let sender = Mail::new(envelope.from().cloned(), Vec::new());
+        within(command, connection.command(sender))
             .await
-            .map_err(|fault| (Step::Recipient, fault))?;
+            .map_err(|fault| (Step::Sender, fault))?;
+        for address in envelope.to() {
+            let recipient = Rcpt::new(address.clone(), Vec::new());
+            within(command, connection.command(recipient))
+                .await
+                .map_err(|fault| (Step::Recipient, fault))?;
+        }
+        within(command, connection.command(Data))
+            .await
+            .map_err(|fault| (Step::Data, fault))?;
+        let response = within(text, connection.message(mail))
+            .await
+            .map_err(|fault| (Step::Text, fault))?;
+        let answer: Vec<&str> = response.message().collect();
+        Ok(answer.join(" ").chars().take(ANSWER).collect())
     }
-    within(COMMAND, connection.command(Data))
-        .await
-        .map_err(|fault| (Step::Data, fault))?;
-    let response = within(TEXT, connection.message(mail))
-        .await
-        .map_err(|fault| (Step::Text, fault))?;
-    let answer: Vec<&str> = response.message().collect();
-    Ok(answer.join(" ").chars().take(ANSWER).collect())
 }
 
 async fn within<T, E: Into<Fault>>(

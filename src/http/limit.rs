@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use dashmap::DashMap;
-use redis::aio::ConnectionManager;
 
 use crate::config::Limits;
 use crate::http::problem::Problem;
+use crate::tether::Tether;
 
 /// What is limited.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -55,7 +55,7 @@ impl Policy {
 pub struct Limiter {
     limits: Limits,
     local: Arc<Local>,
-    shared: Option<ConnectionManager>,
+    tether: Option<Tether>,
 }
 
 /// One GCRA step: KEYS[1] the key, ARGV emission interval and burst tolerance in microseconds. Answers 0, or the
@@ -118,11 +118,11 @@ fn interval(rate: u32) -> Duration {
 
 impl Limiter {
     /// Counts here, or in Redis where there is one.
-    pub fn new(limits: &Limits, shared: Option<ConnectionManager>) -> Self {
+    pub fn new(limits: &Limits, tether: Option<Tether>) -> Self {
         Self {
             limits: limits.clone(),
             local: Arc::default(),
-            shared,
+            tether,
         }
     }
 
@@ -134,17 +134,12 @@ impl Limiter {
         if !self.limits.enabled {
             return Ok(());
         }
-        let wait = match &self.shared {
-            Some(redis) => match self.take_shared(redis.clone(), policy, key).await {
-                Ok(wait) => wait,
-                Err(error) => {
-                    // Limits fall back to this node's own count while Redis is away.
-                    tracing::warn!(%error, "rate limit not shared");
-                    self.take_local(policy, key)
-                }
-            },
-            None => self.take_local(policy, key),
+        let shared = match &self.tether {
+            Some(tether) => self.take_shared(tether, policy, key).await,
+            None => None,
         };
+        // While Redis is away each node counts by itself.
+        let wait = shared.unwrap_or_else(|| self.take_local(policy, key));
         match wait {
             None => Ok(()),
             Some(wait) => Err(self.refusal(policy, wait)),
@@ -158,15 +153,14 @@ impl Limiter {
         }
         // Either may have counted it, for Redis may have been away then or now.
         self.local.give_back(policy, key, self.rate(policy));
-        if let Some(redis) = &self.shared {
-            let given: redis::RedisResult<i64> = redis::Script::new(GIVE_BACK)
-                .key(shared_key(policy, key))
-                .arg(micros(self.rate(policy)))
-                .invoke_async(&mut redis.clone())
-                .await;
-            if let Err(error) = given {
-                tracing::warn!(%error, "a share of a rate limit was not given back");
-            }
+        if let Some(tether) = &self.tether
+            && let Some(mut redis) = tether.connection()
+        {
+            let script = redis::Script::new(GIVE_BACK);
+            let mut step = script.key(shared_key(policy, key));
+            step.arg(micros(self.rate(policy)));
+            // Not given back is given back by time.
+            let _: Option<i64> = tether.answered(step.invoke_async(&mut redis)).await;
         }
     }
 
@@ -180,24 +174,22 @@ impl Limiter {
             .take(policy, key, self.rate(policy), Instant::now())
     }
 
+    /// The wait by the count of all nodes; `None` when Redis does not tell.
     async fn take_shared(
         &self,
-        mut redis: ConnectionManager,
+        tether: &Tether,
         policy: Policy,
         key: &str,
-    ) -> redis::RedisResult<Option<Duration>> {
+    ) -> Option<Option<Duration>> {
+        let mut redis = tether.connection()?;
         let rate = self.rate(policy);
         let interval = micros(rate);
-        let wait: i64 = redis::Script::new(SCRIPT)
-            .key(shared_key(policy, key))
-            .arg(interval)
-            .arg(interval * i64::from(rate - 1))
-            .invoke_async(&mut redis)
-            .await?;
-        Ok(u64::try_from(wait)
-            .ok()
-            .filter(|wait| *wait > 0)
-            .map(Duration::from_micros))
+        let script = redis::Script::new(SCRIPT);
+        let mut step = script.key(shared_key(policy, key));
+        step.arg(interval).arg(interval * i64::from(rate - 1));
+        let wait: i64 = tether.answered(step.invoke_async(&mut redis)).await?;
+        let wait = u64::try_from(wait).ok().filter(|wait| *wait > 0);
+        Some(wait.map(Duration::from_micros))
     }
 
     fn refusal(&self, policy: Policy, wait: Duration) -> Problem {

@@ -16,6 +16,7 @@ use sqlx::sqlite::{
     SqliteSynchronous, SqliteTypeInfo,
 };
 use sqlx::{Database, Encode, Postgres, Sqlite, Type};
+use sqlx_core::transaction::TransactionManager;
 use uuid::Uuid;
 
 use crate::StoreError;
@@ -24,10 +25,15 @@ use crate::StoreError;
 mod anywhere;
 /// Connections lent for a while.
 mod loan;
+/// Whether PostgreSQL answers.
+mod reach;
 
 pub(crate) use anywhere::Anywhere;
 pub use loan::{Bounds, PoolUse};
 use loan::{Lender, Loan};
+use reach::Reach;
+
+type SqliteTransactions = <Sqlite as Database>::TransactionManager;
 
 /// How long the first connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -241,6 +247,12 @@ impl Store {
             .optimize_on_close(true, 400);
         let write = SqlitePoolOptions::new()
             .max_connections(1)
+            .before_acquire(|connection, _| {
+                // On a full disk SQLite undoes a transaction by itself; the one who then asks for it is refused
+                // and takes it to be open for ever. Such a connection is replaced.
+                let depth = SqliteTransactions::get_transaction_depth(connection);
+                Box::pin(async move { Ok(depth == 0) })
+            })
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options.clone())
             .await?;
@@ -251,8 +263,8 @@ impl Store {
             .connect_with(options.read_only(true))
             .await?;
         Ok(Self::over(Db::Sqlite {
-            write: Lender::new("write", write),
-            read: Lender::new("read", read),
+            write: Lender::new("write", write, Reach::of_a_file()),
+            read: Lender::new("read", read, Reach::of_a_file()),
         }))
     }
 
@@ -269,6 +281,10 @@ impl Store {
             .options([
                 ("statement_timeout", statement_timeout.as_str()),
                 ("idle_in_transaction_session_timeout", idle_timeout.as_str()),
+                // A node whose host vanished is noticed within half a minute, and its locks are gone.
+                ("tcp_keepalives_idle", "10"),
+                ("tcp_keepalives_interval", "5"),
+                ("tcp_keepalives_count", "4"),
                 ("timezone", "UTC"),
                 // Compiling a plan pays for long reports; no statement here is one.
                 ("jit", "off"),
@@ -276,11 +292,12 @@ impl Store {
         let connecting = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options);
+            .connect_with(options.clone());
         let pool = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
             .await
             .map_err(|_| sqlx::Error::PoolTimedOut)??;
-        Ok(Self::over(Db::Postgres(Lender::new("all", pool))))
+        let reach = Reach::of(options);
+        Ok(Self::over(Db::Postgres(Lender::new("all", pool, reach))))
     }
 
     fn over(db: Db) -> Self {

@@ -43,7 +43,7 @@ impl StoreError {
     /// failures of PostgreSQL (SQLSTATE 40P01, 40001).
     pub(crate) fn is_retryable(&self) -> bool {
         match self {
-            Self::Database(sqlx::Error::Database(error)) => {
+            Self::Unavailable(sqlx::Error::Database(error)) => {
                 matches!(error.code().as_deref(), Some("40P01" | "40001"))
             }
             _ => false,
@@ -58,21 +58,48 @@ impl From<sqlx::Error> for StoreError {
             | sqlx::Error::PoolClosed
             | sqlx::Error::Io(_)
             | sqlx::Error::WorkerCrashed => true,
-            // Class 57: shutting down or starting; 53: out of resources; 5 and 13: SQLite busy and full.
-            sqlx::Error::Database(inner) => inner.code().is_some_and(|code| {
-                code.starts_with("57")
-                    || code.starts_with("53")
-                    || code == "55P03"
-                    || code == "25P03"
-                    || code == "5"
-                    || code == "13"
-            }),
+            sqlx::Error::Database(inner) => inner.code().is_some_and(|code| passes(&code)),
             _ => false,
         };
         if out_of_reach {
             Self::Unavailable(error)
         } else {
             Self::Database(error)
+        }
+    }
+}
+
+/// Whether a database's error is one of the hour: what failed may work later as it is.
+fn passes(code: &str) -> bool {
+    match code.parse::<u32>() {
+        // SQLite: busy, locked, read-only, failed to read or write, full, cannot open. The rest of the number
+        // says which call it was.
+        Ok(number) if code.len() != 5 => matches!(number & 0xff, 5 | 6 | 8 | 10 | 13 | 14),
+        // PostgreSQL, by class: the connection, out of resources, somebody intervened, the system itself. Then
+        // crossing transactions, a lock that was not to be had, a transaction that idled, and a server that
+        // takes no writes for the moment.
+        _ => {
+            ["08", "53", "57", "58"].contains(&code.get(..2).unwrap_or_default())
+                || ["40001", "40P01", "55P03", "25P03", "25006"].contains(&code)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_time_may_heal_is_tried_again_later() {
+        let full_disk = ["13", "778", "1034", "53100"];
+        let server_gone = ["57P01", "57P02", "57P03", "08006", "25006"];
+        let busy = ["5", "517", "53300", "57014", "40001", "55P03"];
+        for code in full_disk.iter().chain(&server_gone).chain(&busy) {
+            assert!(passes(code), "{code}");
+        }
+        // Constraints, syntax, a damaged file.
+        for code in ["1", "11", "19", "2067", "23505", "42601", "22001", "XX001"] {
+            assert!(!passes(code), "{code}");
         }
     }
 }

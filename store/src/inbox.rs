@@ -154,28 +154,29 @@ impl Store {
         Ok(row.map(|(offset, unread)| InboxHead { offset, unread }))
     }
 
-    /// The newest offset of each of these people who was ever told anything.
+    /// The newest offset of each of these people; `None` for whose account is disabled. Who is gone is left out.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn inbox_offsets(
         &self,
         users: &[UserId],
-    ) -> Result<Vec<(UserId, Offset)>, StoreError> {
+    ) -> Result<Vec<(UserId, Option<Offset>)>, StoreError> {
         let ids = IdList(users.iter().map(|user| user.uuid()).collect());
-        let rows: Vec<(Uuid, i64)> = on_read!(self, |pool| sqlx::query_as::<DB, (Uuid, i64)>(
-            const_format::formatcp!(
-                "SELECT user_id, last_offset FROM inbox_counters WHERE user_id {ID_IN_1}",
+        let rows: Vec<(Uuid, bool, i64)> = on_read!(self, |pool| {
+            sqlx::query_as::<DB, (Uuid, bool, i64)>(const_format::formatcp!(
+                "SELECT id, disabled, COALESCE(last_offset, 0) FROM users
+                 LEFT JOIN inbox_counters ON user_id = id WHERE id {ID_IN_1}",
                 ID_IN_1 = <DB as Dialect>::ID_IN_1
-            )
-        )
-        .bind(ids)
-        .fetch_all(pool)
-        .await?);
-        Ok(rows
-            .into_iter()
-            .map(|(user, offset)| (user.into(), offset))
-            .collect())
+            ))
+            .bind(ids)
+            .fetch_all(pool)
+            .await?
+        });
+        let read = |(user, disabled, offset): (Uuid, bool, i64)| {
+            (user.into(), (!disabled).then_some(offset))
+        };
+        Ok(rows.into_iter().map(read).collect())
     }
 
     /// Marks one entry read. Answers whether the person has it; one read before keeps its time.

@@ -25,6 +25,11 @@ impl Fresh {
     pub async fn sqlite() -> Self {
         let folder = std::env::temp_dir().join(format!("belfry-it-{}", Uuid::now_v7().simple()));
         std::fs::create_dir(&folder).unwrap();
+        Self::sqlite_in(folder).await
+    }
+
+    /// On a SQLite file in this folder, which is deleted afterwards.
+    pub async fn sqlite_in(folder: PathBuf) -> Self {
         let store = Store::open_sqlite(&folder.join("belfry.db")).await.unwrap();
         store.migrate().await.unwrap();
         Self {
@@ -75,7 +80,8 @@ impl Drop for Fresh {
     }
 }
 
-fn psql(server: &str, statement: &str) {
+/// Runs a statement on a PostgreSQL server, past the house.
+pub fn psql(server: &str, statement: &str) {
     let status = Command::new("psql")
         .args(["-qX", "-v", "ON_ERROR_STOP=1", server, "-c", statement])
         .status()

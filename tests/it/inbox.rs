@@ -142,14 +142,18 @@ async fn where_inboxes_stand_is_told_for_many_at_once(fresh: &Fresh) {
     house.commit(one).await;
     house.commit(two).await;
     house.commit(two).await;
-    let mut told = fresh
-        .store
-        .inbox_offsets(&[one, two, silent])
-        .await
-        .unwrap();
+    let asked = [one, two, silent];
+    let mut told = fresh.store.inbox_offsets(&asked).await.unwrap();
     told.sort();
-    let mut expected = vec![(one, 1), (two, 2)];
+    let mut expected = vec![(one, Some(1)), (two, Some(2)), (silent, Some(0))];
     expected.sort();
     assert_eq!(told, expected);
+    let mut tx = fresh.store.begin().await.unwrap();
+    belfry_store::account::govern(&mut tx, two, None, Some(true), None, house.now())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let disabled = fresh.store.inbox_offsets(&[two]).await.unwrap();
+    assert_eq!(disabled, [(two, None)], "a disabled account stands nowhere");
     assert!(fresh.store.inbox_offsets(&[]).await.unwrap().is_empty());
 }

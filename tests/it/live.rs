@@ -33,7 +33,7 @@ mod story;
 /// Clients that keep no rules, and the ends of a connection.
 mod strangers;
 /// Clients.
-mod tab;
+pub mod tab;
 
 on_both_engines!(
     the_welcome_comes_first_and_then_what_is_new,

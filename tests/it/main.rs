@@ -34,6 +34,8 @@ mod ledger;
 mod live;
 /// Mail over a real connection to a mail server.
 mod mail;
+/// What the house leans on goes and comes back.
+mod outage;
 /// The outbox page's calls, and mail through a whole house.
 mod outbox;
 /// Every event is told once, in order, to both sides.

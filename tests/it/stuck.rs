@@ -48,7 +48,7 @@ struct Hanging {
 enum Way {
     Network(Proxy),
     File {
-        other: Store,
+        other: Box<Store>,
         held: Option<belfry_store::Tx>,
     },
 }
@@ -62,7 +62,7 @@ impl Hanging {
             return Self {
                 store: open().await.within(bounds),
                 way: Way::File {
-                    other: open().await,
+                    other: Box::new(open().await),
                     held: None,
                 },
             };

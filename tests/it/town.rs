@@ -62,16 +62,21 @@ impl Town {
 
     /// Two nodes that hear each other where there is Redis, whatever the engine.
     pub async fn open_two(fresh: &Fresh) -> Self {
-        let mut town = Self::closed(fresh, |_| {});
-        town.redis = std::env::var("BELFRY_TEST_REDIS_URL").ok();
+        let redis = std::env::var("BELFRY_TEST_REDIS_URL").ok();
+        let mut town = Self::closed(&fresh.store, redis, |_| {});
         town.add_node().await;
         town.add_node().await;
         town
     }
 
+    /// No node yet; those to come have this store, and this Redis between them.
+    pub fn over(store: &Store, redis: Option<String>) -> Self {
+        Self::closed(store, redis, |_| {})
+    }
+
     /// As [`Town::open`] with other settings.
     pub async fn open_with(fresh: &Fresh, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut town = Self::closed(fresh, change);
+        let mut town = Self::closed(&fresh.store, redis_of(fresh), change);
         town.add_node().await;
         town
     }
@@ -82,23 +87,18 @@ impl Town {
         store: Store,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
-        let mut town = Self::closed(fresh, change);
-        town.store = store;
+        let mut town = Self::closed(&store, redis_of(fresh), change);
         town.add_node().await;
         town
     }
 
-    /// No node yet.
-    fn closed(fresh: &Fresh, change: impl FnOnce(&mut Settings)) -> Self {
+    fn closed(store: &Store, redis: Option<String>, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::defaults().unwrap();
         settings.limits.enabled = false;
         change(&mut settings);
         let clock = Arc::new(ManualClock::new("2027-03-01T12:00:00Z".parse().unwrap()));
-        let redis = (fresh.store.engine() == "postgres")
-            .then(|| std::env::var("BELFRY_TEST_REDIS_URL").ok())
-            .flatten();
         Self {
-            store: fresh.store.clone(),
+            store: store.clone(),
             clock,
             nodes: Vec::new(),
             settings,
@@ -143,12 +143,8 @@ impl Town {
     /// A stranger at the door of node `node`.
     pub fn stranger_at(&self, node: usize) -> Person {
         Person {
-            base: format!("http://{}", self.nodes[node].address),
             http: self.http.clone(),
-            id: String::new(),
-            email: String::new(),
-            token: None,
-            refresh_token: String::new(),
+            ..Person::stranger(&format!("http://{}", self.nodes[node].address))
         }
     }
 
@@ -273,6 +269,12 @@ impl Town {
     }
 }
 
+/// The bus that belongs to the engine.
+fn redis_of(fresh: &Fresh) -> Option<String> {
+    let redis = std::env::var("BELFRY_TEST_REDIS_URL").ok();
+    redis.filter(|_| fresh.store.engine() == "postgres")
+}
+
 /// So many new people with tokens for a day, none of whom can log in: hashing that many passwords takes
 /// longer than most tests.
 pub async fn guests(
@@ -316,6 +318,28 @@ pub async fn guests(
 }
 
 impl Person {
+    /// A stranger at the door of any server.
+    pub fn stranger(base: &str) -> Self {
+        Self {
+            base: base.to_owned(),
+            http: reqwest::Client::new(),
+            id: String::new(),
+            email: String::new(),
+            token: None,
+            refresh_token: String::new(),
+        }
+    }
+
+    /// Somebody with a token at the door of any server.
+    pub fn with_token(base: &str, account: &Account, token: &str) -> Self {
+        Self {
+            id: account.id.to_string(),
+            email: account.email.clone(),
+            token: Some(token.to_owned()),
+            ..Self::stranger(base)
+        }
+    }
+
     /// The same person at the door of another node.
     pub fn at(&self, town: &Town, node: usize) -> Self {
         Self {

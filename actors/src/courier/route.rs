@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use belfry_domain::Instant;
 use belfry_domain::delivery::{SendError, Verdict};
+use belfry_domain::id::DeliveryId;
 use belfry_store::StoreError;
 use belfry_store::delivery::{Claimed, Settlement};
 use chrono::TimeDelta;
@@ -40,11 +41,19 @@ impl Route {
         now + TimeDelta::from_std(self.settings.lease).unwrap_or(TimeDelta::minutes(1))
     }
 
-    /// Takes back what was lost, claims what is due, and finds out when there is more.
-    pub(super) async fn look(&self, free: usize) -> Result<Haul, StoreError> {
+    /// Takes back what was lost, claims what is due, and finds out when there is more. `claims` are this
+    /// courier's own: they are not lost, however long the database was away.
+    pub(super) async fn look(
+        &self,
+        free: usize,
+        claims: &[(DeliveryId, i64)],
+    ) -> Result<Haul, StoreError> {
         let (store, now) = (&self.world.store, self.world.clock.now());
         let due = store.deliveries_due(self.name()).await?;
         if due.lease_until.is_some_and(|until| until < now) {
+            if !claims.is_empty() {
+                store.extend_leases(claims, self.lease_until(now)).await?;
+            }
             self.reap(now).await?;
         }
         let claimed = if due.send_at.is_some_and(|at| at <= now) {

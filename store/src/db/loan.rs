@@ -26,6 +26,8 @@ use sqlx_core::transaction::TransactionManager;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::reach::Reach;
+
 /// What a statement answers, piece by piece.
 type Rows<'e, DB> =
     BoxStream<'e, Result<Either<<DB as Database>::QueryResult, <DB as Database>::Row>, Error>>;
@@ -75,14 +77,16 @@ pub(crate) struct Lender<DB: Database> {
     name: &'static str,
     pool: sqlx::Pool<DB>,
     waiting: Arc<AtomicUsize>,
+    reach: Reach,
 }
 
 impl<DB: Engine> Lender<DB> {
-    pub(super) fn new(name: &'static str, pool: sqlx::Pool<DB>) -> Self {
+    pub(super) fn new(name: &'static str, pool: sqlx::Pool<DB>, reach: Reach) -> Self {
         Self {
             name,
             pool,
             waiting: Arc::default(),
+            reach,
         }
     }
 
@@ -138,6 +142,7 @@ impl<DB: Engine> Lending<'_, DB> {
             name,
             pool,
             waiting,
+            reach,
         } = self.lender;
         let refused = |why: &'static str| {
             counter!("belfry_store_refused_total", "pool" => *name, "why" => why).increment(1);
@@ -152,7 +157,7 @@ impl<DB: Engine> Lending<'_, DB> {
                 return Err(refused("full"));
             }
         }
-        let connection = timeout(self.bounds.acquire, pool.acquire())
+        let connection = timeout(self.bounds.acquire, reach.hold(pool.acquire()))
             .await
             .map_err(|_| refused("late"))??;
         Ok(Loan {
@@ -461,6 +466,7 @@ impl<DB: Database> Clone for Lender<DB> {
             name: self.name,
             pool: self.pool.clone(),
             waiting: self.waiting.clone(),
+            reach: self.reach.clone(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A mail server that keeps what it is sent and fails on demand.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,6 +20,22 @@ pub enum Mood {
     NoSpam,
     /// Keeps the mail but hangs up before saying so.
     HangUpAfterText,
+    /// Turns everybody away at the door.
+    Busy,
+    /// Goes silent at a place of the conversation, and keeps the connection open.
+    Silent(Place),
+}
+
+/// A place of the conversation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    Greeting,
+    Sender,
+    Recipient,
+    /// The request to send the text.
+    Data,
+    /// After the text has arrived.
+    Text,
 }
 
 /// A mail as it arrived.
@@ -33,6 +50,21 @@ struct Shared {
     mood: Mutex<Mood>,
     received: Mutex<Vec<Received>>,
     conversations: Mutex<Vec<JoinHandle<()>>>,
+    /// Nobody hears the end of a conversation about these people.
+    silent_about: Mutex<HashSet<String>>,
+}
+
+impl Shared {
+    fn mood(&self) -> Mood {
+        *self.mood.lock().unwrap()
+    }
+
+    /// Waits where the server is silent, for as long as it is.
+    async fn pass(&self, place: Place) {
+        while self.mood() == Mood::Silent(place) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
 }
 
 pub struct MailServer {
@@ -49,6 +81,7 @@ impl MailServer {
             mood: Mutex::new(Mood::Well),
             received: Mutex::default(),
             conversations: Mutex::default(),
+            silent_about: Mutex::default(),
         });
         let listening = Mutex::new(Some(tokio::spawn(listen(listener, shared.clone()))));
         Self {
@@ -76,6 +109,12 @@ impl MailServer {
             let task = tokio::spawn(listen(listener, self.shared.clone()));
             *self.listening.lock().unwrap() = Some(task);
         }
+    }
+
+    /// From now on mails to this address hang before their text is asked for.
+    pub fn be_silent_about(&self, address: &str) {
+        let mut silent = self.shared.silent_about.lock().unwrap();
+        silent.insert(address.to_owned());
     }
 
     /// Waits for so many mails and answers all there are.
@@ -106,23 +145,40 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) -> std::io::Result<()>
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read).lines();
     let mut to = String::new();
+    if shared.mood() == Mood::Busy {
+        return write.write_all(b"421 4.3.2 too busy\r\n").await;
+    }
+    shared.pass(Place::Greeting).await;
     write.write_all(b"220 mail.test ESMTP\r\n").await?;
     while let Some(line) = lines.next_line().await? {
-        let mood = *shared.mood.lock().unwrap();
+        let mood = shared.mood();
         let upper = line.to_ascii_uppercase();
         let answer = if upper.starts_with("EHLO") {
             "250-mail.test\r\n250 ENHANCEDSTATUSCODES"
+        } else if upper.starts_with("MAIL") {
+            shared.pass(Place::Sender).await;
+            "250 2.1.0 ok"
         } else if upper.starts_with("RCPT") {
+            shared.pass(Place::Recipient).await;
             to = line[line.find('<').unwrap() + 1..line.find('>').unwrap()].to_owned();
+            let is_silent = shared.silent_about.lock().unwrap().contains(&to);
+            if is_silent {
+                std::future::pending::<()>().await;
+            }
             match mood {
                 Mood::Greylisting => "451 4.7.1 come back later",
                 Mood::NobodyHere => "550 5.1.1 no such user",
                 _ => "250 2.1.5 ok",
             }
         } else if upper == "DATA" {
+            shared.pass(Place::Data).await;
             write.write_all(b"354 go ahead\r\n").await?;
             let mut text = String::new();
-            while let Some(line) = lines.next_line().await? {
+            loop {
+                // Whoever hangs up in the middle has sent nothing.
+                let Some(line) = lines.next_line().await? else {
+                    return Ok(());
+                };
                 if line == "." {
                     break;
                 }
@@ -135,6 +191,7 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) -> std::io::Result<()>
                 let text = text.replace("=\r\n", "").replace("=0D=0A", "\r\n");
                 let to = to.clone();
                 shared.received.lock().unwrap().push(Received { to, text });
+                shared.pass(Place::Text).await;
                 if mood == Mood::HangUpAfterText {
                     return Ok(());
                 }
