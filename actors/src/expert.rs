@@ -17,6 +17,7 @@ use belfry_domain::slot::{Availability, Counted, Reason, Refusal, Slot};
 use belfry_domain::topic::Topic;
 use belfry_store::StoreError;
 use belfry_store::booking::Decided;
+use chrono::TimeDelta;
 use tokio::time::error::Elapsed;
 use uuid::Uuid;
 
@@ -296,17 +297,20 @@ impl ExpertActor {
     fn refuse(&mut self, error: BookingError, want: &Want, now: Instant) -> Refused {
         let alternatives = match (&error, &self.memory) {
             (BookingError::SlotTaken, Some(memory)) => {
-                let near = self
-                    .nearest
-                    .entry((want.starts_at, want.minutes))
-                    .or_insert_with(|| {
-                        memory.availability(now).nearest_free(
-                            want.starts_at,
-                            want.minutes,
-                            ALTERNATIVES,
-                        )
-                    });
-                near.clone()
+                let asked = (want.starts_at, want.minutes);
+                // Time goes by untold: what was near enough before may have begun, or begin too soon.
+                let notice = memory.schedule.rules.min_notice_minutes;
+                let earliest = now + TimeDelta::minutes(i64::from(notice));
+                let kept = self.nearest.get(&asked);
+                let kept = kept.filter(|near| near.iter().all(|slot| earliest <= slot.starts_at));
+                if let Some(near) = kept {
+                    near.clone()
+                } else {
+                    let near = memory.availability(now);
+                    let near = near.nearest_free(want.starts_at, want.minutes, ALTERNATIVES);
+                    self.nearest.insert(asked, near.clone());
+                    near
+                }
             }
             _ => Vec::new(),
         };

@@ -62,7 +62,12 @@ impl Town {
 
     /// Two nodes that hear each other where there is Redis, whatever the engine.
     pub async fn open_two(fresh: &Fresh) -> Self {
-        let mut town = Self::closed(fresh, |_| {});
+        Self::open_two_with(fresh, |_| {}).await
+    }
+
+    /// As [`Town::open_two`] with other settings.
+    pub async fn open_two_with(fresh: &Fresh, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut town = Self::closed(fresh, change);
         town.redis = std::env::var("BELFRY_TEST_REDIS_URL").ok();
         town.add_node().await;
         town.add_node().await;
