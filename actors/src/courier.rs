@@ -16,8 +16,8 @@ use actix::{
 use belfry_domain::Instant;
 use belfry_domain::delivery::Verdict;
 use belfry_domain::id::DeliveryId;
-use belfry_store::StoreError;
 use belfry_store::delivery::{Claimed, Settlement};
+use belfry_store::{StoreError, crash};
 use tokio::sync::oneshot;
 use tracing::warn;
 
@@ -264,6 +264,7 @@ impl CourierActor {
         ctx.spawn(settle.into_actor(self).map(move |written, actor, ctx| {
             match written {
                 Ok(counted) => {
+                    crash::point("courier.settled");
                     actor.settling = false;
                     for (settlement, counted) in ended.iter().zip(counted) {
                         actor.under_way.remove(&settlement.id);

@@ -15,8 +15,8 @@ use belfry_domain::event::SOURCE;
 use belfry_domain::id::{EventId, UserId};
 use belfry_domain::slot::{Availability, Counted, Reason, Refusal, Slot};
 use belfry_domain::topic::Topic;
-use belfry_store::StoreError;
 use belfry_store::booking::Decided;
+use belfry_store::{StoreError, crash};
 use chrono::TimeDelta;
 use tokio::time::error::Elapsed;
 use uuid::Uuid;
@@ -358,6 +358,7 @@ impl ExpertActor {
         let reading = place.map(|place| self.flights.swap_remove(place).reading);
         match landed {
             Ok(Ok(Ok(done))) => {
+                crash::point("expert.landed");
                 let read_meanwhile = reading != Some(self.reading);
                 if !read_meanwhile
                     && self.is_news(&done)
@@ -366,6 +367,7 @@ impl ExpertActor {
                     memory.settle(&job.want, &done);
                 }
                 self.announce();
+                crash::point("expert.announced");
                 job.answer(Ok(done));
                 if read_meanwhile {
                     // Before or after it was committed: only another reading can tell.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use belfry_domain::delivery::SendError;
+use belfry_store::crash;
 use crossbeam_queue::ArrayQueue;
 use lettre::address::Envelope;
 use lettre::transport::smtp::Error;
@@ -236,6 +237,7 @@ async fn converse(
     within(COMMAND, connection.command(Data))
         .await
         .map_err(|fault| (Step::Data, fault))?;
+    crash::point("mail.before_text");
     let response = within(TEXT, connection.message(mail))
         .await
         .map_err(|fault| (Step::Text, fault))?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use belfry_domain::Instant;
 use belfry_domain::delivery::{SendError, Verdict};
-use belfry_store::StoreError;
 use belfry_store::delivery::{Claimed, Settlement};
+use belfry_store::{StoreError, crash};
 use chrono::TimeDelta;
 use metrics::{counter, histogram};
 use tracing::{info, warn};
@@ -55,6 +55,9 @@ impl Route {
         } else {
             Vec::new()
         };
+        if !claimed.is_empty() {
+            crash::point("courier.claimed");
+        }
         let more = claimed.len() == free;
         let next = if more {
             None
@@ -104,6 +107,7 @@ impl Route {
                             "no end within the time set".to_owned(),
                         ))
                     });
+                crash::point("courier.sent");
                 Verdict::of(result, attempt, self.world.clock.now(), rand::random())
             }
             Err(fault) => {
