@@ -122,7 +122,11 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) -> std::io::Result<()>
         } else if upper == "DATA" {
             write.write_all(b"354 go ahead\r\n").await?;
             let mut text = String::new();
-            while let Some(line) = lines.next_line().await? {
+            loop {
+                // A text without its end is no mail.
+                let Some(line) = lines.next_line().await? else {
+                    return Ok(());
+                };
                 if line == "." {
                     break;
                 }
