@@ -283,6 +283,8 @@ impl ExpertActor {
             // Whoever asked was told to come back: nothing must be taken behind their back.
             return job.answer(Err(Busy("expert").into()));
         }
+        // A hold may have run out while this waited.
+        self.drop_expired();
         let now = self.world.clock.now();
         let refusal = match self.judge(&job.want, now) {
             Verdict::Free if job.lost < MOST_LOST => return self.fly(job, now, ctx),
