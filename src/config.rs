@@ -88,6 +88,7 @@ pub struct Reminders {
 pub struct Scheduler {
     pub sweep: String,
     pub time_zone: Tz,
+    pub lease_seconds: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -96,6 +97,7 @@ pub struct Email {
     pub smtp_url: Secret,
     pub from: String,
     pub workers: usize,
+    pub lease_seconds: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -177,6 +179,12 @@ impl Settings {
             self.live.heartbeat_seconds > 0,
             "[live] heartbeat_seconds must be at least 1"
         );
+        for (name, seconds) in [
+            ("scheduler", self.scheduler.lease_seconds),
+            ("email", self.email.lease_seconds),
+        ] {
+            anyhow::ensure!(seconds > 0, "[{name}] lease_seconds must be at least 1");
+        }
         if let Some(fault) = self.booking.rules.validate().into_iter().next() {
             anyhow::bail!("[booking.rules] {}: {}", fault.pointer, fault.detail);
         }

@@ -135,6 +135,7 @@ impl House {
         let channel = channel::email(email.smtp_url.expose(), &email.from, email.workers)?;
         let courier_settings = CourierSettings {
             concurrency: settings.email.workers.max(1),
+            lease: Duration::from_secs(settings.email.lease_seconds.into()),
             ..Default::default()
         };
         let couriers = vec![Courier::start(backstage.clone(), channel, courier_settings)];
@@ -165,8 +166,9 @@ impl House {
             cache.map(|cache| cache as Arc<dyn SlotCache>),
         );
         let nudge = Nudge::default();
+        let lease = TimeDelta::seconds(settings.scheduler.lease_seconds.into());
         let sweep = Sweep::new(backstage, retention(&settings), committed.clone());
-        let sweep = sweep.telling(experts.clone());
+        let sweep = sweep.telling(experts.clone()).leasing(lease);
         let scheduler = start_scheduler(&settings, &world, sweep, &nudge)?;
 
         let gate = Gate::new(world.clone(), tokens.clone());

@@ -16,8 +16,8 @@ use actix::{
 use belfry_domain::Instant;
 use belfry_domain::delivery::Verdict;
 use belfry_domain::id::DeliveryId;
-use belfry_store::StoreError;
 use belfry_store::delivery::{Claimed, Settlement};
+use belfry_store::{StoreError, crash};
 use tokio::sync::oneshot;
 use tracing::warn;
 
@@ -293,6 +293,7 @@ impl CourierActor {
             actor.unwritten = written.is_err();
             match written {
                 Ok(counted) => {
+                    crash::point("courier.settled");
                     actor.settling = false;
                     for (settlement, counted) in ended.iter().zip(counted) {
                         actor.under_way.remove(&settlement.id);

@@ -15,8 +15,9 @@ use belfry_domain::event::SOURCE;
 use belfry_domain::id::{EventId, UserId};
 use belfry_domain::slot::{Availability, Counted, Reason, Refusal, Slot};
 use belfry_domain::topic::Topic;
-use belfry_store::StoreError;
 use belfry_store::booking::Decided;
+use belfry_store::{StoreError, crash};
+use chrono::TimeDelta;
 use tokio::time::error::Elapsed;
 use uuid::Uuid;
 
@@ -282,6 +283,8 @@ impl ExpertActor {
             // Whoever asked was told to come back: nothing must be taken behind their back.
             return job.answer(Err(Busy("expert").into()));
         }
+        // A hold may have run out while this waited.
+        self.drop_expired();
         let now = self.world.clock.now();
         let refusal = match self.judge(&job.want, now) {
             Verdict::Free if job.lost < MOST_LOST => return self.fly(job, now, ctx),
@@ -296,17 +299,20 @@ impl ExpertActor {
     fn refuse(&mut self, error: BookingError, want: &Want, now: Instant) -> Refused {
         let alternatives = match (&error, &self.memory) {
             (BookingError::SlotTaken, Some(memory)) => {
-                let near = self
-                    .nearest
-                    .entry((want.starts_at, want.minutes))
-                    .or_insert_with(|| {
-                        memory.availability(now).nearest_free(
-                            want.starts_at,
-                            want.minutes,
-                            ALTERNATIVES,
-                        )
-                    });
-                near.clone()
+                let asked = (want.starts_at, want.minutes);
+                // Time goes by untold: what was near enough before may have begun, or begin too soon.
+                let notice = memory.schedule.rules.min_notice_minutes;
+                let earliest = now + TimeDelta::minutes(i64::from(notice));
+                let kept = self.nearest.get(&asked);
+                let kept = kept.filter(|near| near.iter().all(|slot| earliest <= slot.starts_at));
+                if let Some(near) = kept {
+                    near.clone()
+                } else {
+                    let near = memory.availability(now);
+                    let near = near.nearest_free(want.starts_at, want.minutes, ALTERNATIVES);
+                    self.nearest.insert(asked, near.clone());
+                    near
+                }
             }
             _ => Vec::new(),
         };
@@ -354,6 +360,7 @@ impl ExpertActor {
         let reading = place.map(|place| self.flights.swap_remove(place).reading);
         match landed {
             Ok(Ok(Ok(done))) => {
+                crash::point("expert.landed");
                 let read_meanwhile = reading != Some(self.reading);
                 if !read_meanwhile
                     && self.is_news(&done)
@@ -362,6 +369,7 @@ impl ExpertActor {
                     memory.settle(&job.want, &done);
                 }
                 self.announce();
+                crash::point("expert.announced");
                 job.answer(Ok(done));
                 if read_meanwhile {
                     // Before or after it was committed: only another reading can tell.

@@ -16,8 +16,8 @@ use belfry_domain::id::{EventId, UserId};
 use belfry_domain::notification::{Facts, Links, People, PlanError, plan};
 use belfry_domain::template::Templates;
 use belfry_domain::topic::Topic;
-use belfry_store::StoreError;
 use belfry_store::planning::{Claimed, Finished, Outcome};
+use belfry_store::{StoreError, crash};
 use metrics::counter;
 use tracing::{error, warn};
 
@@ -135,6 +135,7 @@ impl Desk {
             store.abandon_planning(turn).await.map_err(failed(&[]))?;
             return Ok(0);
         }
+        crash::point("planner.claimed");
         let ids: Vec<EventId> = turn.events.iter().map(|claimed| claimed.id).collect();
         let readings: Vec<Reading> = turn.events.drain(..).map(Reading::of).collect();
         let people: BTreeSet<_> = readings.iter().flat_map(Reading::people).collect();
@@ -155,6 +156,7 @@ impl Desk {
             .finish_planning(turn, outcomes, now)
             .await
             .map_err(failed(&ids))?;
+        crash::point("planner.planned");
         self.tell(&readings, &finished);
         report.events += finished.planned.len();
         report.parked += finished.parked;

@@ -11,17 +11,12 @@ use std::time::Duration;
 use actix::prelude::*;
 use belfry_domain::Instant;
 use belfry_domain::cron::Cron;
-use chrono::TimeDelta;
 
 use crate::Clock;
 use crate::sweep::{Beat, Sweep, TickReport};
 
 /// How often the timer compares.
 const POLL: Duration = Duration::from_secs(1);
-/// How often a node looks at the reminders and the lease by itself. Bookings made on another node are seen
-/// by then, and a dead sweeper is replaced one look after its lease ran out.
-const LOOK_EVERY: TimeDelta = TimeDelta::seconds(20);
-
 /// Tells the scheduler of this node that a booking was made or moved. Cloning shares it.
 #[derive(Clone, Debug, Default)]
 pub struct Nudge(Arc<AtomicBool>);
@@ -85,7 +80,7 @@ impl Scheduler {
     fn wants_look(&self, now: Instant) -> bool {
         let nudged = self.nudge.take();
         now >= self.next_look
-            || self.next_look > now + LOOK_EVERY
+            || self.next_look > now + self.sweep.look_every()
             || (self.beat.leading && (nudged || self.beat.next_due.is_some_and(|due| due <= now)))
     }
 
@@ -112,7 +107,7 @@ impl Scheduler {
             if this.beat.reminders > 0 {
                 tracing::info!(reminders = this.beat.reminders, "reminders issued");
             }
-            this.next_look = now + LOOK_EVERY;
+            this.next_look = now + this.sweep.look_every();
             // A clock that was set back must not put off the next sweep.
             this.next_sweep = this.cron.next_after(now);
             this.work = None;

@@ -12,9 +12,9 @@ use belfry_domain::booking::{Actor, Booking, BookingError, Side, Status, Step};
 use belfry_domain::event::{EventType, Told};
 use belfry_domain::retention::Retention;
 use belfry_domain::wall::ZONE_DATA;
-use belfry_store::StoreError;
 use belfry_store::booking::Change;
 use belfry_store::retention::Stale;
+use belfry_store::{StoreError, crash};
 use chrono::TimeDelta;
 use metrics::counter;
 use serde_json::Value;
@@ -27,7 +27,8 @@ const BATCH: i64 = 200;
 const MOST_BATCHES: u32 = 500;
 /// The name of the lease that the sweeping node holds.
 const LEASE: &str = "scheduler";
-/// How long a silent sweeper keeps the lease. The nodes' clocks must agree much better than this.
+/// How long a silent sweeper keeps the lease, unless told otherwise. The nodes' clocks must agree much better
+/// than this.
 const LEASE_LENGTH: TimeDelta = TimeDelta::seconds(50);
 
 /// Tells the planner that events were appended. Must return at once.
@@ -74,6 +75,7 @@ pub struct Sweep {
     retention: Retention,
     appended: Appended,
     experts: Option<Experts>,
+    lease: TimeDelta,
 }
 
 impl Sweep {
@@ -84,6 +86,7 @@ impl Sweep {
             retention,
             appended,
             experts: None,
+            lease: LEASE_LENGTH,
         }
     }
 
@@ -91,6 +94,19 @@ impl Sweep {
     pub fn telling(mut self, experts: Experts) -> Self {
         self.experts = Some(experts);
         self
+    }
+
+    /// Keeps the lease for `lease` at a time instead of the usual length.
+    pub fn leasing(mut self, lease: TimeDelta) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// How often a node looks at the reminders and the lease by itself: several times while a lease lasts.
+    /// Bookings made on another node are seen by then, and a dead sweeper is replaced one look after its
+    /// lease ran out.
+    pub fn look_every(&self) -> TimeDelta {
+        self.lease * 2 / 5
     }
 
     /// A full sweep at `now`: every step of the house's clockwork, each on its own. A step that fails is
@@ -109,6 +125,7 @@ impl Sweep {
         let cuts = self.retention.cuts(now);
         report.reminders = settle(self.remind(now).await, "reminders", &mut report.failed);
         report.clocks = settle(self.hold_clocks(now).await, "clocks", &mut report.failed);
+        crash::point("scheduler.sweeping");
         report.missed = settle(self.miss(now).await, "missed", &mut report.failed);
         report.holds = settle(
             self.in_batches(now, async || self.world.store.sweep_holds(now, BATCH).await)
@@ -194,7 +211,7 @@ impl Sweep {
 
     /// Takes or keeps the lease; whether this node has it.
     async fn lead(&self, now: Instant) -> Result<bool, StoreError> {
-        let until = now + LEASE_LENGTH;
+        let until = now + self.lease;
         let World { store, node, .. } = &self.world;
         store.take_lease(LEASE, node, until, now).await
     }
@@ -206,6 +223,7 @@ impl Sweep {
             .in_batches(now, async || {
                 let issued = self.world.store.issue_reminders(now, BATCH).await?;
                 if issued.announced > 0 {
+                    crash::point("scheduler.reminded");
                     (self.appended)();
                 }
                 announced += issued.announced;
@@ -262,6 +280,7 @@ impl Sweep {
                         .await
                     {
                         Ok(Ok(after)) => {
+                            crash::point("scheduler.missed");
                             missed += 1;
                             if let Some(experts) = &self.experts {
                                 experts.stepped(&after).await;
@@ -298,7 +317,7 @@ impl Sweep {
         started: Instant,
         mut step: impl AsyncFnMut() -> Result<u64, StoreError>,
     ) -> Result<u64, StoreError> {
-        let mut kept_until = started + LEASE_LENGTH;
+        let mut kept_until = started + self.lease;
         let mut rows = 0;
         for _ in 0..MOST_BATCHES {
             let taken = step().await?;
@@ -307,11 +326,11 @@ impl Sweep {
                 break;
             }
             let now = self.world.clock.now();
-            if kept_until - now < LEASE_LENGTH / 2 {
+            if kept_until - now < self.lease / 2 {
                 if !self.lead(now).await? {
                     break;
                 }
-                kept_until = now + LEASE_LENGTH;
+                kept_until = now + self.lease;
             }
         }
         Ok(rows)

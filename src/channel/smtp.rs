@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use belfry_domain::delivery::SendError;
+use belfry_store::crash;
 use crossbeam_queue::ArrayQueue;
 use lettre::address::Envelope;
 use lettre::transport::smtp::Error;
@@ -257,6 +258,7 @@ impl Smtp {
         within(command, connection.command(Data))
             .await
             .map_err(|fault| (Step::Data, fault))?;
+        crash::point("mail.before_text");
         let response = within(text, connection.message(mail))
             .await
             .map_err(|fault| (Step::Text, fault))?;

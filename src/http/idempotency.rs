@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use belfry_domain::field::FieldError;
+use belfry_store::crash;
 use belfry_store::idempotency::{IdempotencyKey, NextAction};
 use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
@@ -73,7 +74,7 @@ where
         .begin_idempotent(&key, &hash, now + LOCKED, now)
         .await?
     {
-        NextAction::Start => {}
+        NextAction::Start => crash::point("idempotency.begun"),
         NextAction::Running => return Err(Problem::wait("idempotency-key-running", 1)),
         NextAction::OtherRequest => return Err(Problem::new("idempotency-key-reused")),
         NextAction::Replay { status, body } => {
@@ -90,9 +91,11 @@ where
     }
     match make(Some(key.clone())).await {
         Ok(made) => {
+            crash::point("idempotency.made");
             store
                 .finish_idempotent(&key, made.status.as_u16(), &made.body.to_string())
                 .await?;
+            crash::point("idempotency.finished");
             Ok(made.respond())
         }
         Err(problem) => {

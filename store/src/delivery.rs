@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::db::Dialect;
 use crate::rows::Rows;
-use crate::{Store, StoreError, Tx};
+use crate::{Store, StoreError, Tx, crash};
 
 pub use outbox::{Attempt, Filter, Item, ItemDetail, Resent, resend};
 
@@ -152,6 +152,7 @@ impl Store {
     ) -> Result<Vec<bool>, StoreError> {
         let mut tx = self.begin().await?;
         let mut counted = settle(&mut tx, settlements, now).await?;
+        crash::point("courier.settling");
         tx.commit().await?;
         // Told twice, an end counts once.
         Ok(settlements

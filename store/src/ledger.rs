@@ -7,6 +7,7 @@
 use belfry_domain::id::BookingId;
 use belfry_domain::{Instant, wall};
 use chrono::NaiveDateTime;
+use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -84,6 +85,7 @@ pub struct EventLine {
     pub subject_version: i64,
     pub planned_at: Option<Instant>,
     pub fault: Option<String>,
+    pub data: Value,
 }
 
 /// A reminder, issued or not.
@@ -109,6 +111,7 @@ pub struct NotificationLine {
 /// A message to be sent.
 #[derive(Clone, Debug, FromRow)]
 pub struct DeliveryLine {
+    pub id: Uuid,
     pub event_id: Uuid,
     pub rule_id: String,
     pub user_id: Uuid,
@@ -149,7 +152,7 @@ impl Store {
                 .fetch_all(pool)
                 .await?,
                 events: sqlx::query_as::<DB, _>(
-                    "SELECT id, type, subject, subject_version, planned_at, fault FROM events \
+                    "SELECT id, type, subject, subject_version, planned_at, fault, data FROM events \
                      ORDER BY subject, subject_version, id",
                 )
                 .fetch_all(pool)
@@ -167,7 +170,7 @@ impl Store {
                 .fetch_all(pool)
                 .await?,
                 deliveries: sqlx::query_as::<DB, _>(
-                    "SELECT event_id, rule_id, user_id, channel, kind, status FROM deliveries ORDER BY id",
+                    "SELECT id, event_id, rule_id, user_id, channel, kind, status FROM deliveries ORDER BY id",
                 )
                 .fetch_all(pool)
                 .await?,

@@ -13,6 +13,8 @@ pub mod backlog;
 pub mod booking;
 /// Branches.
 pub mod branch;
+/// Points at which a test lets the process die.
+pub mod crash;
 /// Deliveries: claimed under a lease, settled once.
 pub mod delivery;
 /// What can go wrong with a store call.

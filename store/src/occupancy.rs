@@ -15,7 +15,7 @@ use crate::booking::Decided;
 use crate::db::{Dialect, IdList};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::rows::Rows;
-use crate::{Store, StoreError, Tx};
+use crate::{Store, StoreError, Tx, crash};
 
 /// A hold to be made.
 #[derive(Clone, Debug)]
@@ -136,7 +136,9 @@ impl Store {
         if let Some(key) = &new.key {
             idempotency::made(&mut tx, key, hold.id.uuid()).await?;
         }
+        crash::point("hold.before_commit");
         tx.commit().await?;
+        crash::point("hold.committed");
         Ok(Ok(()))
     }
 

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::db::{Db, Dialect, IdList};
 use crate::preference::{self, PreferenceRow};
-use crate::{Store, StoreError, Tx};
+use crate::{Store, StoreError, Tx, crash};
 
 /// Events claimed for planning. Dropped without [`Store::finish_planning`], they are free again.
 ///
@@ -186,6 +186,7 @@ impl Store {
         };
         match write::write(&mut tx, outcomes, now).await {
             Ok(finished) => {
+                crash::point("planner.before_commit");
                 tx.commit().await?;
                 Ok(finished)
             }

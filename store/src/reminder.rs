@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::db::Dialect;
 use crate::rows::Rows;
-use crate::{Store, StoreError, Tx, booking, event};
+use crate::{Store, StoreError, Tx, booking, crash, event};
 
 /// Writes the reminders of bookings that were just made, or moved. Each is its id, when it starts, the
 /// minutes before that at which to remind, and the instant it was made. Belongs into the booking's
@@ -129,6 +129,9 @@ impl Store {
         }
         event::append(&mut tx, &events).await?;
         issued.announced = events.len() as u64;
+        if issued.announced > 0 {
+            crash::point("scheduler.before_commit");
+        }
         tx.commit().await?;
         Ok(issued)
     }

@@ -4,7 +4,7 @@ use belfry_domain::Instant;
 use belfry_domain::id::UserId;
 use uuid::Uuid;
 
-use crate::{Store, StoreError, Tx};
+use crate::{Store, StoreError, Tx, crash};
 
 /// How a refresh ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,7 +52,9 @@ impl Store {
                 now,
             )
             .await?;
+            crash::point("session.before_commit");
             tx.commit().await?;
+            crash::point("session.refreshed");
             return Ok(Refreshed::Next {
                 user_id: user_id.into(),
                 family_id,

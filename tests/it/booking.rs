@@ -12,6 +12,7 @@ mod details;
 on_both_engines!(
     a_client_books_a_free_slot_and_it_is_gone,
     a_taken_slot_answers_with_the_three_nearest_free_ones,
+    alternatives_are_not_in_the_past,
     a_client_cannot_be_in_two_places,
     a_repeated_key_answers_the_first_booking,
     the_expert_confirms_and_completes_and_the_client_reviews_once,
@@ -73,6 +74,30 @@ async fn a_taken_slot_answers_with_the_three_nearest_free_ones(fresh: &Fresh) {
             "2027-03-02T11:30:00Z"
         ]
     );
+    town.close().await;
+}
+
+async fn alternatives_are_not_in_the_past(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let (expert, client) = (town.expert().await, town.client().await);
+    let two = "2027-03-01T14:00:00Z";
+    client.book(&expert, two).await.expect(201);
+    let other = town.crowd(1).await.remove(0);
+    let offered = async || {
+        let refused = other.book(&expert, two).await.problem(409, "slot-taken");
+        let alternatives = refused.body["alternatives"].as_array().unwrap();
+        let starts = alternatives.iter().map(|slot| slot["starts_at"].clone());
+        starts.collect::<Vec<_>>()
+    };
+    assert_eq!(offered().await[0], "2027-03-01T13:00:00Z");
+    // Nothing but the time has changed.
+    town.clock.advance(TimeDelta::minutes(61));
+    let [next, later, latest] = [
+        "2027-03-01T15:00:00Z",
+        "2027-03-01T15:30:00Z",
+        "2027-03-01T16:00:00Z",
+    ];
+    assert_eq!(offered().await, [next, later, latest]);
     town.close().await;
 }
 

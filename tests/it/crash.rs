@@ -1,207 +1,235 @@
-//! The real server process, killed under load and started again on what it left behind: nothing that was
-//! acknowledged is lost, and every retry hears the truth (C3.2, C3.9, C4.3).
+//! The real server process, killed under load at random and at named points, and started again on what it
+//! left behind: nothing that was acknowledged is lost, nothing is told twice, every retry hears the truth
+//! (C3.2, C3.9, C4.3, C4.4).
+//!
+//! `BELFRY_TEST_ROUNDS` says how often; `BELFRY_TEST_SEED`, which is printed, repeats the order of points.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, TcpListener};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant as Moment};
 
 use belfry_actors::{Clock, SystemClock};
 use belfry_domain::Instant;
 use belfry_domain::account::Role;
 use belfry_domain::booking_rules::BookingRules;
+use belfry_store::ledger::Ledger;
 use chrono::TimeDelta;
-use futures::future::join_all;
-use rand::Rng;
+use futures::join;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
 use crate::engine::{Fresh, on_both_engines};
 use crate::ledger::{self, Terms};
-use crate::town::guests;
+use crate::mail::server::MailServer;
+use crate::town::{PASSWORD, guests};
+use check::Counts;
+use load::{Known, Load, Member, Told, Wish, answer, id};
+use server::Server;
+
+/// What must be true afterwards.
+mod check;
+/// What people do until the server dies.
+mod load;
+/// The server as a process.
+mod server;
 
 on_both_engines!(a_killed_server_keeps_its_promises_when_it_comes_back);
 
-const ROUNDS: usize = 2;
-const CLIENTS: usize = 10;
+/// Kills when nobody says otherwise.
+const ROUNDS: usize = 8;
+const HOSTS: usize = 8;
+const CLIENTS: usize = 8;
+/// Longest wait until the server comes by its point.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than a key stays locked when its request died.
+const LOCKED: Duration = Duration::from_secs(62);
 
-/// A server process; killed when dropped.
-struct Server {
-    process: Child,
-    base: String,
+/// What the rounds leave behind.
+#[derive(Default)]
+struct Tally {
+    /// How often the server died where.
+    deaths: BTreeMap<String, usize>,
+    missed_points: Vec<String>,
+    /// Acknowledged bookings with the wish each answers.
+    promised: BTreeMap<String, Wish>,
+    told: Vec<Told>,
+    unanswered: usize,
+    made_unheard: usize,
+    /// Wishes whose key was still locked by a dead request, and since when.
+    locked: Vec<(Moment, Wish)>,
+    unlocked: usize,
+    signed_out: usize,
+    restarts: usize,
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Server {
-    async fn start(fresh: &Fresh, http: &reqwest::Client) -> Self {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let process = Command::new(env!("CARGO_BIN_EXE_belfry"))
-            .arg("serve")
-            .args(["--listen", &address.to_string()])
-            .args(fresh.place())
-            .env("BELFRY_LIMITS__ENABLED", "false")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let server = Self {
-            process,
-            base: format!("http://{address}"),
-        };
-        for _ in 0..1000 {
-            let ready = http.get(format!("{}/readyz", server.base)).send().await;
-            if ready.is_ok_and(|answer| answer.status() == 200) {
-                return server;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("the server does not become ready");
-    }
-}
-
-/// A wish that was sent, and what came back, if anything did.
-struct Wish {
-    client: usize,
-    key: String,
-    body: Value,
-    acknowledged: Option<String>,
-}
-
-struct Load<'a> {
-    http: reqwest::Client,
-    base: &'a str,
-    tokens: &'a [String],
-    experts: &'a [String],
+struct Stage<'a> {
+    fresh: &'a Fresh,
+    mail: MailServer,
+    hosts: Vec<(String, String)>,
+    clients: Vec<String>,
+    tokens: Vec<String>,
     first: Instant,
-    wishes: RefCell<Vec<Wish>>,
-}
-
-impl Load<'_> {
-    /// Books one time after the other until the server is gone.
-    async fn client(&self, client: usize) {
-        loop {
-            let (expert, place) = {
-                let mut rng = rand::rng();
-                let expert = rng.random_range(0..self.experts.len());
-                (expert, rng.random_range(0..400))
-            };
-            let wish = Wish {
-                client,
-                key: uuid::Uuid::now_v7().to_string(),
-                body: json!({
-                    "expert_id": self.experts[expert],
-                    "starts_at": self.first + TimeDelta::minutes(30 * place),
-                    "minutes": 30,
-                    "mode": "online",
-                }),
-                acknowledged: None,
-            };
-            let answer = self.send(&wish).await;
-            let (alive, acknowledged) = match &answer {
-                Some((201, body)) => (true, Some(id(body))),
-                Some((409, _)) => (true, None),
-                Some((status, body)) => panic!("{status} {body}"),
-                None => (false, None),
-            };
-            // A refusal promises nothing.
-            if acknowledged.is_some() || !alive {
-                self.wishes.borrow_mut().push(Wish {
-                    acknowledged,
-                    ..wish
-                });
-            }
-            if !alive {
-                return;
-            }
-        }
-    }
-
-    /// Status and body of the answer; `None` when the server went away.
-    async fn send(&self, wish: &Wish) -> Option<(u16, Value)> {
-        let sent = self
-            .http
-            .post(format!("{}/api/v1/bookings", self.base))
-            .bearer_auth(&self.tokens[wish.client])
-            .header("idempotency-key", &wish.key)
-            .json(&wish.body)
-            .send();
-        let answer = sent.await.ok()?;
-        let status = answer.status().as_u16();
-        Some((status, answer.json().await.ok()?))
-    }
-}
-
-fn id(booking: &Value) -> String {
-    booking["id"].as_str().unwrap().to_owned()
+    known: Vec<Known>,
+    member: Member,
+    tally: Tally,
 }
 
 async fn a_killed_server_keeps_its_promises_when_it_comes_back(fresh: &Fresh) {
-    let now = SystemClock.now();
-    let hosts = guests(&fresh.store, 2, Role::Expert, now).await;
-    let clients = guests(&fresh.store, CLIENTS, Role::User, now).await;
-    let mut tx = fresh.store.begin().await.unwrap();
-    for (host, _) in &hosts {
-        let (zone, rules) = (chrono_tz::UTC, BookingRules::default());
-        belfry_store::expert::insert(&mut tx, host.id, zone, &rules, now)
-            .await
-            .unwrap();
+    let setting = |name| std::env::var(name).ok().map(|v: String| v.parse().unwrap());
+    let seed: u64 = setting("BELFRY_TEST_SEED").unwrap_or_else(|| rand::rng().random());
+    let rounds = setting("BELFRY_TEST_ROUNDS").map_or(ROUNDS, |rounds| rounds as usize);
+    println!("BELFRY_TEST_SEED={seed} BELFRY_TEST_ROUNDS={rounds}");
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut points = server::points();
+    points.shuffle(&mut rng);
+    let mut points = points.into_iter().cycle();
+    let mut stage = Stage::set(fresh).await;
+    for round in 0..rounds {
+        // One death in five comes at no point in particular.
+        let at = if round % 5 == 4 { None } else { points.next() };
+        stage.round(at, &mut rng).await;
+        // The tables grow, and with them the time that it takes to compare everything.
+        stage.check(rounds <= 10 || round % 10 == 9).await;
     }
-    tx.commit().await.unwrap();
-    let experts: Vec<String> = hosts.iter().map(|(host, _)| host.id.to_string()).collect();
-    let tokens: Vec<String> = clients.iter().map(|(_, token)| token.clone()).collect();
-    // The second midnight from now: no reminder is due and no start passes while this runs.
-    let first = (now.date_naive() + TimeDelta::days(2)).and_time(chrono::NaiveTime::MIN);
-    let first = first.and_utc();
+    let counts = stage.rest().await;
+    let tally = stage.tally;
+    println!(
+        "{} deaths: {:?}, not come by: {:?}; {} bookings promised and there, {} changes told and there; {} \
+         wishes unanswered, of which {} were made; {} keys of dead requests freed in time; {} refreshes, {} \
+         families lost with an answer; {} reminders given once, the latest {:.1} s after its time, {} void; {} \
+         mails sent once, {} ambiguous of which {} had come, {} others",
+        tally.deaths.values().sum::<usize>(),
+        tally.deaths,
+        tally.missed_points,
+        tally.promised.len(),
+        tally.told.len(),
+        tally.unanswered,
+        tally.made_unheard,
+        tally.unlocked,
+        stage.member.refreshed,
+        tally.signed_out,
+        counts.reminders,
+        counts.latest.num_milliseconds() as f64 / 1000.0,
+        counts.void,
+        counts.sent,
+        counts.ambiguous.0,
+        counts.ambiguous.1,
+        counts.other,
+    );
+    assert!(tally.promised.len() > CLIENTS, "the load books at all");
+    assert!(tally.missed_points.is_empty(), "every point is come by");
+}
 
-    let http = reqwest::Client::new();
-    let mut promised: BTreeMap<String, Wish> = BTreeMap::new();
-    let (mut unanswered, mut made_unheard) = (0, 0);
-    let mut server = Server::start(fresh, &http).await;
-    for (host, token) in &hosts {
-        open_always(&http, &server.base, &host.id.to_string(), token).await;
+impl<'a> Stage<'a> {
+    async fn set(fresh: &'a Fresh) -> Self {
+        let now = SystemClock.now();
+        let hosts = guests(&fresh.store, HOSTS, Role::Expert, now).await;
+        let clients = guests(&fresh.store, CLIENTS, Role::User, now).await;
+        let mut tx = fresh.store.begin().await.unwrap();
+        for (host, _) in &hosts {
+            let (zone, rules) = (chrono_tz::UTC, BookingRules::default());
+            belfry_store::expert::insert(&mut tx, host.id, zone, &rules, now)
+                .await
+                .unwrap();
+        }
+        tx.commit().await.unwrap();
+        let mail = MailServer::start().await;
+        let server = Server::start(fresh, &mail, None).await;
+        let http = reqwest::Client::new();
+        for (host, token) in &hosts {
+            open_always(&http, &server.base, &host.id.to_string(), token).await;
+        }
+        let email = "member@belfry.test".to_owned();
+        let body =
+            json!({ "email": email, "password": PASSWORD, "name": "Member", "time_zone": "UTC" });
+        let request = http.post(format!("{}/api/v1/auth/register", server.base));
+        let (status, session) = answer(request.json(&body)).await.unwrap();
+        assert_eq!(status, 201, "{session}");
+        // Tomorrow's midnight and a day: what clients want is never near.
+        let first = (now.date_naive() + TimeDelta::days(2)).and_time(chrono::NaiveTime::MIN);
+        Self {
+            fresh,
+            mail,
+            hosts: hosts
+                .into_iter()
+                .map(|(host, token)| (host.id.to_string(), token))
+                .collect(),
+            tokens: clients.iter().map(|(_, token)| token.clone()).collect(),
+            clients: clients.iter().map(|(c, _)| c.id.to_string()).collect(),
+            first: first.and_utc(),
+            known: Vec::new(),
+            member: Member {
+                email,
+                refresh_token: session["refresh_token"].as_str().unwrap().to_owned(),
+                unsure: false,
+                refreshed: 0,
+            },
+            tally: Tally::default(),
+        }
     }
-    for _ in 0..ROUNDS {
-        let load = Load {
-            http: reqwest::Client::new(),
-            base: &server.base.clone(),
-            tokens: &tokens,
-            experts: &experts,
-            first,
-            wishes: RefCell::default(),
-        };
-        let killed = async {
-            let moment = rand::rng().random_range(400..1200);
-            tokio::time::sleep(Duration::from_millis(moment)).await;
-            server.process.kill().unwrap();
-            server.process.wait().unwrap();
-        };
-        futures::join!(killed, join_all((0..CLIENTS).map(|c| load.client(c))));
-        let wishes = load.wishes.take();
 
-        server = Server::start(fresh, &http).await;
-        let load = Load {
+    /// What is done to a server at `base`, going on from what is known.
+    fn load(&self, base: &str) -> Load<'_> {
+        Load {
             http: reqwest::Client::new(),
-            base: &server.base.clone(),
-            tokens: &tokens,
-            experts: &experts,
-            first,
+            base: base.to_owned(),
+            tokens: &self.tokens,
+            hosts: &self.hosts,
+            first: self.first,
             wishes: RefCell::default(),
+            told: RefCell::default(),
+            member: RefCell::new(self.member.clone()),
+            known: RefCell::new(self.known.clone()),
+            gone: Cell::new(false),
+        }
+    }
+
+    /// Lets a server die under load, at the point named or at some moment; then hears the next one out.
+    async fn round(&mut self, at: Option<String>, rng: &mut StdRng) {
+        let armed = at.as_ref().map(|point| {
+            let often = !point.starts_with("scheduler.");
+            let times = if often { rng.random_range(1..6) } else { 1 };
+            format!("{point}:{times}")
+        });
+        let mut server = Server::start(self.fresh, &self.mail, armed.as_deref()).await;
+        let load = self.load(&server.base);
+        let patience = match at {
+            Some(_) => PATIENCE,
+            None => Duration::from_millis(rng.random_range(300..2500)),
         };
-        let before = fresh.store.ledger().await.unwrap();
+        let (died, ()) = join!(server.outlast(patience), load.run());
+        let (wishes, told) = (load.wishes.take(), load.told.take());
+        (self.known, self.member) = (load.known.take(), load.member.into_inner());
+        let name = match &at {
+            Some(point) if died => point.clone(),
+            Some(point) => {
+                self.tally.missed_points.push(point.clone());
+                "too late".to_owned()
+            }
+            None => "at random".to_owned(),
+        };
+        *self.tally.deaths.entry(name).or_default() += 1;
+        self.tally.told.extend(told);
+        let mut server = Server::start(self.fresh, &self.mail, None).await;
+        self.retry(&server.base, wishes).await;
+        self.sign_in_again(&server.base).await;
+        ledger::planned(&self.fresh.store).await;
+        server.kill();
+    }
+
+    /// Sends every wish again that was acknowledged or never answered, and compares.
+    async fn retry(&mut self, base: &str, wishes: Vec<Wish>) {
+        let before = self.fresh.store.ledger().await.unwrap();
         let heard: BTreeSet<String> = wishes
             .iter()
             .filter_map(|wish| wish.acknowledged.clone())
-            .chain(promised.keys().cloned())
+            .chain(self.tally.promised.keys().cloned())
             .collect();
+        let load = self.load(base);
+        let (mut promised, mut locked) = (Vec::new(), Vec::new());
+        let (mut unanswered, mut made_unheard) = (0, 0);
         for wish in wishes {
             let (status, body) = load.send(&wish).await.expect("the server is back");
             if let Some(acknowledged) = &wish.acknowledged {
@@ -211,50 +239,146 @@ async fn a_killed_server_keeps_its_promises_when_it_comes_back(fresh: &Fresh) {
                     acknowledged,
                     "the retry of what was acknowledged"
                 );
-                promised.insert(acknowledged.clone(), wish);
+                promised.push((acknowledged.clone(), wish));
                 continue;
             }
             unanswered += 1;
-            let starts_at: Instant = wish.body["starts_at"].as_str().unwrap().parse().unwrap();
-            let client = clients[wish.client].0.id.uuid();
             // Made for this very wish: nobody has heard of it yet.
-            let made = before.bookings.iter().find(|b| {
-                b.client_id == client
-                    && b.starts_at == starts_at
-                    && !heard.contains(&b.id.to_string())
-            });
+            let made = self.made(&before, &wish).find(|id| !heard.contains(id));
+            let running = body["type"] == "/problems/idempotency-key-running";
             match (status, made) {
                 (201, Some(made)) => {
                     made_unheard += 1;
-                    assert_eq!(id(&body), made.id.to_string(), "the retry of what was made");
-                    promised.insert(made.id.to_string(), wish);
+                    assert_eq!(id(&body), made, "the retry of what was made");
+                    promised.push((made, wish));
                 }
-                (201, None) => drop(promised.insert(id(&body), wish)),
-                (409, None) => {}
+                (201, None) => promised.push((id(&body), wish)),
+                (409, None) if running => locked.push((Moment::now(), wish)),
+                (409 | 422 | 429, None) => {}
                 (_, made) => panic!("{status} {body} to a retry, though there is {made:?}"),
             }
         }
-        let acknowledged: BTreeSet<String> = promised.keys().cloned().collect();
-        let terms = Terms::at(SystemClock.now());
-        let ledger = ledger::sound(&fresh.store, terms, &acknowledged).await;
-        let messages: BTreeSet<_> = ledger
-            .deliveries
-            .iter()
-            .filter(|message| message.kind == "booking.created")
-            .map(|message| (message.event_id, message.user_id))
-            .collect();
-        assert_eq!(
-            messages.len(),
-            2 * ledger.bookings.len(),
-            "a mail to each side"
-        );
+        let bookings = promised
+            .into_iter()
+            .filter(|(_, wish)| wish.path == "/bookings");
+        self.tally.promised.extend(bookings);
+        self.tally.unanswered += unanswered;
+        self.tally.made_unheard += made_unheard;
+        self.tally.locked.extend(locked);
+        self.unlock(base).await;
     }
-    assert!(promised.len() > CLIENTS, "the load books at all");
-    println!(
-        "{ROUNDS} kills: {} bookings promised and there; {unanswered} wishes unanswered, {made_unheard} of \
-         them made",
-        promised.len()
-    );
+
+    fn made(&self, before: &Ledger, wish: &Wish) -> impl Iterator<Item = String> {
+        let starts_at: Instant = wish.body["starts_at"].as_str().unwrap().parse().unwrap();
+        let client = self.clients[wish.client].clone();
+        let is_booking = wish.path == "/bookings";
+        let mine = before.bookings.iter().filter(move |b| {
+            is_booking && b.client_id.to_string() == client && b.starts_at == starts_at
+        });
+        let ids: Vec<String> = mine.map(|b| b.id.to_string()).collect();
+        ids.into_iter()
+    }
+
+    /// A key that a dead request had locked is free again after its time.
+    async fn unlock(&mut self, base: &str) {
+        let (due, waiting) = std::mem::take(&mut self.tally.locked)
+            .into_iter()
+            .partition(|(since, _)| since.elapsed() > LOCKED);
+        self.tally.locked = waiting;
+        let due: Vec<(Moment, Wish)> = due;
+        for (_, wish) in due {
+            let (status, body) = self
+                .load(base)
+                .send(&wish)
+                .await
+                .expect("the server is there");
+            let running = body["type"] == "/problems/idempotency-key-running";
+            assert!(
+                matches!(status, 201 | 409 | 422 | 429) && !running,
+                "{status} {body}"
+            );
+            self.tally.unlocked += 1;
+            if status == 201 && wish.path == "/bookings" {
+                self.tally.promised.insert(id(&body), wish);
+            }
+        }
+    }
+
+    /// A refresh token that was acknowledged works; one whose refresh was never answered may be spent.
+    async fn sign_in_again(&mut self, base: &str) {
+        let http = reqwest::Client::new();
+        let body = json!({ "refresh_token": self.member.refresh_token });
+        let request = http.post(format!("{base}/api/v1/auth/refresh"));
+        let (status, mut session) = answer(request.json(&body)).await.unwrap();
+        if status != 200 {
+            assert!(
+                self.member.unsure,
+                "an acknowledged token was lost: {session}"
+            );
+            assert_eq!(session["type"], "/problems/bad-refresh-token");
+            self.tally.signed_out += 1;
+            let body = json!({ "email": self.member.email, "password": PASSWORD });
+            let request = http.post(format!("{base}/api/v1/auth/login"));
+            let (status, fresh) = answer(request.json(&body)).await.unwrap();
+            assert_eq!(status, 200, "{fresh}");
+            session = fresh;
+        }
+        self.member.refresh_token = session["refresh_token"].as_str().unwrap().to_owned();
+        self.member.unsure = false;
+    }
+
+    /// Compares the tables while nothing runs, and answers them.
+    async fn check(&mut self, everything: bool) -> Option<Ledger> {
+        // A sweep may have appended an event right before the end.
+        while self.fresh.store.oldest_unplanned().await.unwrap().is_some() {
+            self.tally.restarts += 1;
+            assert!(self.tally.restarts < 1000, "events are left unplanned");
+            let server = Server::start(self.fresh, &self.mail, None).await;
+            ledger::planned(&self.fresh.store).await;
+            drop(server);
+        }
+        if !everything {
+            return None;
+        }
+        let terms = Terms {
+            reminder_offsets: &[1, 2],
+            ..Terms::at(SystemClock.now())
+        };
+        let acknowledged = self.tally.promised.keys().cloned().collect();
+        let ledger = ledger::sound(&self.fresh.store, terms, &acknowledged).await;
+        check::what_was_told_is_there(&ledger, &self.tally.told);
+        check::both_sides_have_a_message(&ledger);
+        Some(ledger)
+    }
+
+    /// Lets a server do all that is left, then compares everything, mails included.
+    async fn rest(&mut self) -> Counts {
+        let mut server = Server::start(self.fresh, &self.mail, None).await;
+        let store = &self.fresh.store;
+        let mut idle = false;
+        for _ in 0..3000 {
+            ledger::planned(store).await;
+            let due = store.deliveries_due("email").await.unwrap();
+            let reminder = store.next_reminder().await.unwrap();
+            let now = SystemClock.now();
+            idle = due.send_at.is_none()
+                && due.lease_until.is_none()
+                && reminder.is_none_or(|at| at > now + TimeDelta::seconds(2));
+            if idle {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(idle, "mails or reminders are left");
+        self.unlock(&server.base).await;
+        server.kill();
+        let ledger = self.check(true).await.expect("everything was compared");
+        let mut counts = Counts::default();
+        let now = SystemClock.now() - TimeDelta::seconds(1);
+        check::reminders_were_given_once(&ledger, now, &mut counts);
+        check::mails_came_at_most_once(&ledger, &self.mail.mails(0).await, &mut counts);
+        counts
+    }
 }
 
 async fn open_always(http: &reqwest::Client, base: &str, expert: &str, token: &str) {
@@ -275,12 +399,9 @@ async fn open_always(http: &reqwest::Client, base: &str, expert: &str, token: &s
         "time_zone": "UTC", "weekly": weekly,
         "booking_rules": { "minutes": [30], "interval_minutes": 30, "min_notice_minutes": 0 },
     });
-    let answer = http
-        .put(format!("{base}/api/v1/experts/{expert}/schedule"))
-        .bearer_auth(token)
-        .json(&schedule)
-        .send()
+    let request = http.put(format!("{base}/api/v1/experts/{expert}/schedule"));
+    let (status, body) = answer(request.bearer_auth(token).json(&schedule))
         .await
         .unwrap();
-    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    assert_eq!(status, 200, "{body}");
 }

@@ -11,11 +11,13 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 /// What the check needs to know of the house.
-#[derive(Clone, Copy)]
+#[derive(Clone, Debug)]
 pub struct Terms {
     pub now: Instant,
-    /// Minutes before and after a booking that its expert's time is gone, the same for all experts.
+    /// Minutes before and after a booking that its expert's time is gone.
     pub buffers: (i64, i64),
+    /// The same for experts with buffers of their own.
+    pub buffers_of: BTreeMap<Uuid, (i64, i64)>,
     pub reminder_offsets: &'static [i64],
 }
 
@@ -25,6 +27,7 @@ impl Terms {
         Self {
             now,
             buffers: (0, 0),
+            buffers_of: BTreeMap::new(),
             reminder_offsets: &[60],
         }
     }
@@ -36,7 +39,7 @@ pub async fn sound(store: &Store, terms: Terms, acknowledged: &BTreeSet<String>)
     planned(store).await;
     let ledger = store.ledger().await.unwrap();
     nobody_is_in_two_places(&ledger);
-    taken_time_is_that_of_open_bookings_and_live_holds(&ledger, terms);
+    taken_time_is_that_of_open_bookings_and_live_holds(&ledger, &terms);
     for id in acknowledged {
         let id: Uuid = id.parse().unwrap();
         let there = ledger.bookings.iter().any(|booking| booking.id == id);
@@ -44,7 +47,7 @@ pub async fn sound(store: &Store, terms: Terms, acknowledged: &BTreeSet<String>)
     }
     history_has_no_gap(&ledger);
     every_step_is_told_once(&ledger);
-    reminders_follow_their_bookings(&ledger, terms);
+    reminders_follow_their_bookings(&ledger, &terms);
     inboxes_have_no_gap(&ledger);
     ledger
 }
@@ -73,9 +76,10 @@ fn nobody_is_in_two_places(ledger: &Ledger) {
 
 type Stretch = (Uuid, Uuid, Instant, Instant, &'static str);
 
-fn taken_time_is_that_of_open_bookings_and_live_holds(ledger: &Ledger, terms: Terms) {
-    let (before, after) = terms.buffers;
-    let buffered = |from: Instant, until: Instant| {
+fn taken_time_is_that_of_open_bookings_and_live_holds(ledger: &Ledger, terms: &Terms) {
+    let buffered = |expert: Uuid, from: Instant, until: Instant| {
+        let own = terms.buffers_of.get(&expert);
+        let (before, after) = own.copied().unwrap_or(terms.buffers);
         (
             from - TimeDelta::minutes(before),
             until + TimeDelta::minutes(after),
@@ -83,12 +87,12 @@ fn taken_time_is_that_of_open_bookings_and_live_holds(ledger: &Ledger, terms: Te
     };
     let mut expected: BTreeSet<Stretch> = BTreeSet::new();
     for b in ledger.bookings.iter().filter(|b| status(b).is_open()) {
-        let (from, until) = buffered(b.starts_at, b.ends_at);
+        let (from, until) = buffered(b.expert_id, b.starts_at, b.ends_at);
         expected.insert((b.id, b.expert_id, from, until, "booking"));
         expected.insert((b.id, b.client_id, b.starts_at, b.ends_at, "booking"));
     }
     for hold in ledger.holds.iter().filter(|h| h.expires_at > terms.now) {
-        let (from, until) = buffered(hold.starts_at, hold.ends_at);
+        let (from, until) = buffered(hold.expert_id, hold.starts_at, hold.ends_at);
         expected.insert((hold.id, hold.expert_id, from, until, "hold"));
     }
     let live = |expires: Option<Instant>| expires.is_none_or(|at| at > terms.now);
@@ -200,7 +204,7 @@ fn every_step_is_told_once(ledger: &Ledger) {
     }
 }
 
-fn reminders_follow_their_bookings(ledger: &Ledger, terms: Terms) {
+fn reminders_follow_their_bookings(ledger: &Ledger, terms: &Terms) {
     for booking in &ledger.bookings {
         let mine = ledger
             .reminders

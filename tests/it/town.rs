@@ -62,8 +62,13 @@ impl Town {
 
     /// Two nodes that hear each other where there is Redis, whatever the engine.
     pub async fn open_two(fresh: &Fresh) -> Self {
+        Self::open_two_with(fresh, |_| {}).await
+    }
+
+    /// As [`Town::open_two`] with other settings.
+    pub async fn open_two_with(fresh: &Fresh, change: impl FnOnce(&mut Settings)) -> Self {
         let redis = std::env::var("BELFRY_TEST_REDIS_URL").ok();
-        let mut town = Self::closed(&fresh.store, redis, |_| {});
+        let mut town = Self::closed(&fresh.store, redis, change);
         town.add_node().await;
         town.add_node().await;
         town

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use belfry_domain::Instant;
 use belfry_domain::delivery::{SendError, Verdict};
 use belfry_domain::id::DeliveryId;
-use belfry_store::StoreError;
 use belfry_store::delivery::{Claimed, Settlement};
+use belfry_store::{StoreError, crash};
 use chrono::TimeDelta;
 use metrics::{counter, histogram};
 use tracing::{info, warn};
@@ -64,6 +64,9 @@ impl Route {
         } else {
             Vec::new()
         };
+        if !claimed.is_empty() {
+            crash::point("courier.claimed");
+        }
         let more = claimed.len() == free;
         let next = if more {
             None
@@ -113,6 +116,7 @@ impl Route {
                             "no end within the time set".to_owned(),
                         ))
                     });
+                crash::point("courier.sent");
                 Verdict::of(result, attempt, self.world.clock.now(), rand::random())
             }
             Err(fault) => {

@@ -16,7 +16,7 @@ use super::history::{self, Step};
 use super::write::{Cap, Decided, exceeded};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::rows::Rows;
-use crate::{Store, StoreError, Tx, event, occupancy, reminder};
+use crate::{Store, StoreError, Tx, crash, event, occupancy, reminder};
 
 /// A booking to be made.
 #[derive(Clone, Debug)]
@@ -97,7 +97,9 @@ impl Store {
         }
         occupancy::free(&mut tx, refused().map(|(new, _)| new.booking.id.uuid())).await?;
         let made = write(&mut tx, group, &refusals).await?;
+        crash::point("booking.before_commit");
         tx.commit().await?;
+        crash::point("booking.committed");
         let mut made = made.into_iter();
         let decided = refusals.into_iter().map(|refused| match refused {
             Some(error) => Some(Err(error)),

@@ -13,7 +13,7 @@ use super::history::{self, Step};
 use super::{BookingRow, SELECT};
 use crate::db::Dialect;
 use crate::idempotency::{self, IdempotencyKey};
-use crate::{Store, StoreError, Tx, event, occupancy, reminder};
+use crate::{Store, StoreError, Tx, crash, event, occupancy, reminder};
 
 /// What a command came to: done, or refused by a rule or by the database's own guard.
 pub type Decided<T> = Result<Result<T, BookingError>, StoreError>;
@@ -121,7 +121,9 @@ impl Store {
         };
         history::insert(&mut tx, &[step]).await?;
         event::append(&mut tx, &[event]).await?;
+        crash::point("change.before_commit");
         tx.commit().await?;
+        crash::point("change.committed");
         Ok(Ok(after))
     }
 

@@ -8,6 +8,7 @@ use belfry_domain::event::{EventType, Told};
 use belfry_domain::id::BookingId;
 use belfry_domain::wall;
 use belfry_store::booking::Change;
+use belfry_store::crash;
 use belfry_store::idempotency::IdempotencyKey;
 use serde_json::{Map, Value, json};
 
@@ -66,6 +67,7 @@ impl Experts {
             .store
             .change_booking(id, expected, decide, now)
             .await??;
+        crash::point("expert.stepped");
         self.stepped(&after).await;
         (self.committed)();
         Ok(after)
