@@ -9,6 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+root=$PWD
 examples=${1:-8}
 seed=${2:-1}
 server=${BELFRY_BIN:-target/debug/belfry}
@@ -36,7 +37,7 @@ for _ in $(seq 600); do
 done
 [[ -n $base ]] || { echo "fuzz.sh: the server did not start" >&2; exit 1; }
 
-export FUZZ_BASE=$base PYTHONPATH=tests/fuzz SCHEMATHESIS_HOOKS=callers
+export FUZZ_BASE=$base PYTHONPATH=$root/tests/fuzz PYTHONDONTWRITEBYTECODE=1 SCHEMATHESIS_HOOKS=callers
 failed=()
 for caller in nobody client1 expert1 admin; do
   arguments=()
@@ -49,8 +50,9 @@ for caller in nobody client1 expert1 admin; do
     arguments=(--header "Authorization: Bearer $token" --exclude-path /api/v1/auth/logout)
   fi
   printf '\n-- %s\n' "$caller"
-  target/fuzz/bin/schemathesis --config-file tests/fuzz/schemathesis.toml --no-color \
-    run "$base/openapi.json" --phases "$phases" --max-examples "$examples" --seed "$seed" "${arguments[@]}" \
+  # It keeps what it found where it stands.
+  (cd "$home" && "$root/target/fuzz/bin/schemathesis" --config-file "$root/tests/fuzz/schemathesis.toml" --no-color \
+    run "$base/openapi.json" --phases "$phases" --max-examples "$examples" --seed "$seed" "${arguments[@]}") \
     >"$home/report" 2>&1 || failed+=("$caller")
   if [[ " ${failed[*]} " == *" $caller "* ]]; then cat "$home/report"; else sed -n '/= SUMMARY/,$p' "$home/report"; fi
 done
