@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
 # Installs the named tools where they are missing: cc, postgres, redis, chromium with apt, and those of
-# scripts/tools.txt from PyPI into target/tools.
+# scripts/tools.txt and scripts/fuzz.txt from PyPI into target/tools and target/fuzz.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=()
-tools=
+lists=()
 for tool in "$@"; do
   case $tool in
     cc) command -v cc >/dev/null || packages+=(build-essential) ;;
     postgres) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql) ;;
     redis) command -v redis-server >/dev/null || packages+=(redis-server) ;;
     chromium) [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || packages+=(chromium) ;;
-    tools)
+    tools | fuzz)
       # What stands there is what the list names.
-      cmp -s scripts/tools.txt target/tools/installed.txt && continue
-      tools=missing
+      cmp -s "scripts/$tool.txt" "target/$tool/installed.txt" && continue
+      lists+=("$tool")
       python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
       ;;
     *) echo "install.sh: unknown tool $tool" >&2; exit 2 ;;
@@ -37,11 +37,11 @@ if [[ ${#packages[@]} -gt 0 ]]; then
     apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 fi
 
-if [[ -n $tools ]]; then
-  echo "Installing the tools of scripts/tools.txt"
-  rm -rf target/tools
-  python3 -m venv target/tools
-  target/tools/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-    --require-hashes --requirement scripts/tools.txt
-  cp scripts/tools.txt target/tools/installed.txt
-fi
+for list in "${lists[@]}"; do
+  echo "Installing the tools of scripts/$list.txt"
+  rm -rf "target/$list"
+  python3 -m venv "target/$list"
+  "target/$list/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+    --require-hashes --requirement "scripts/$list.txt"
+  cp "scripts/$list.txt" "target/$list/installed.txt"
+done

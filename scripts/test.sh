@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [[ -z ${BELFRY_TEST_WITH_SERVICES:-} ]]; then
-  scripts/install.sh cc postgres redis chromium tools
+  scripts/install.sh cc postgres redis chromium tools fuzz
   BELFRY_TEST_WITH_SERVICES=1 exec scripts/services.sh "$0" "$@"
 fi
 
@@ -25,6 +25,9 @@ export CLIPPY_ARGS="-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__"
 
 step "Build and lint"
 cargo build --workspace --all-targets
+
+step "Made-up requests"
+scripts/fuzz.sh
 
 step "Browser tests"
 scripts/browser.sh

@@ -62,6 +62,7 @@ pub struct House {
     pub world: World,
     pub experts: Experts,
     pub planner: Planner,
+    pub passwords: Passwords,
     couriers: Vec<Courier>,
     scheduler: Addr<Scheduler>,
     server: ServerHandle,
@@ -173,9 +174,10 @@ impl House {
 
         let gate = Gate::new(world.clone(), tokens.clone());
         let live = live(&settings, &supervisor, &tokens, &gate);
+        let passwords = Passwords::new(settings.auth.hashing, settings.auth.hashing_waiting)?;
         let app = Data::new(App {
             limiter: Limiter::new(&settings.limits, tether),
-            passwords: Passwords::new(settings.auth.hashing, settings.auth.hashing_waiting)?,
+            passwords: passwords.clone(),
             figures: Figures::new(world.clone()),
             content_security_policy: pages::content_security_policy(),
             world: world.clone(),
@@ -217,6 +219,7 @@ impl House {
             world,
             experts,
             planner,
+            passwords,
             couriers,
             scheduler,
             server: handle,

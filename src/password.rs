@@ -1,6 +1,7 @@
 //! Passwords: Argon2id (RFC 9106) off the async threads, a few at a time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -27,6 +28,7 @@ pub struct Passwords {
     line: Line,
     /// Checked in place of an unknown account's hash, so that a stranger cannot tell the two by time.
     decoy: Arc<str>,
+    runs: Arc<AtomicU64>,
 }
 
 impl Passwords {
@@ -39,7 +41,13 @@ impl Passwords {
             seats: Arc::new(Semaphore::new(at_once.max(1))),
             line: Line::new("passwords", at_once.max(1) + waiting),
             decoy: hash("no such account")?.into(),
+            runs: Arc::default(),
         })
+    }
+
+    /// How many runs there have been: the work that a stranger could tell accounts apart by.
+    pub fn runs(&self) -> u64 {
+        self.runs.load(Ordering::Relaxed)
     }
 
     /// A PHC string for the password.
@@ -79,6 +87,7 @@ impl Passwords {
     ) -> Result<T, PasswordFailure> {
         let broken = |_| PasswordFailure::Broken;
         let place = self.line.enter()?;
+        self.runs.fetch_add(1, Ordering::Relaxed);
         let seats = self.seats.clone();
         let seat = seats.acquire_owned().await.map_err(broken)?;
         // Whoever asked may leave meanwhile. The work goes on, and so its seat is taken until it ends.

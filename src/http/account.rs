@@ -23,6 +23,7 @@ use crate::http::auth::Signed;
 use crate::http::idempotency::{Created, once};
 use crate::http::input::{Body, Faults};
 use crate::http::limit::Policy;
+use crate::http::openapi::shape::RoleShape;
 use crate::http::problem::Problem;
 use crate::password::PasswordFailure;
 use crate::token::Purpose;
@@ -33,21 +34,27 @@ pub mod profile;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegisterIn {
+    #[schema(format = "email", max_length = 254)]
     email: String,
-    /// At least 10 characters.
+    #[schema(min_length = 10, max_length = 200)]
     password: String,
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// E.164.
+    /// With the country code.
+    #[schema(example = "+84912345678")]
     phone: Option<String>,
     /// BCP 47; English when left out.
+    #[schema(example = "en")]
     locale: Option<String>,
     /// IANA name; UTC when left out.
+    #[schema(example = "Asia/Ho_Chi_Minh")]
     time_zone: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoginIn {
+    #[schema(max_length = 254)]
     email: String,
     password: String,
 }
@@ -69,6 +76,7 @@ pub struct LogoutIn {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForgotIn {
+    #[schema(format = "email", max_length = 254)]
     email: String,
 }
 
@@ -76,6 +84,7 @@ pub struct ForgotIn {
 #[serde(deny_unknown_fields)]
 pub struct ResetIn {
     token: String,
+    #[schema(min_length = 10, max_length = 200)]
     password: String,
 }
 
@@ -92,7 +101,7 @@ pub struct UserOut {
     pub id: UserId,
     pub email: String,
     pub name: String,
-    #[schema(value_type = String, example = "user")]
+    #[schema(value_type = RoleShape, example = "user")]
     pub role: Role,
     pub phone: Option<String>,
     pub gender: Option<String>,
@@ -145,7 +154,7 @@ pub struct SessionOut {
 }
 
 /// Opens an account and signs it in.
-#[utoipa::path(post, path = "/api/v1/auth/register", tag = "Accounts", request_body = RegisterIn,
+#[utoipa::path(post, path = "/api/v1/auth/register", tag = "Accounts", params(crate::http::idempotency::KeyHeader), request_body = RegisterIn,
     responses((status = 201, body = SessionOut)), security(()))]
 pub async fn register(
     app: Data<App>,

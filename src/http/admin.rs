@@ -17,6 +17,7 @@ use crate::http::account::UserOut;
 use crate::http::auth::Signed;
 use crate::http::etag::{IfMatch, versioned};
 use crate::http::input::{Body, Faults, Id, Query, nullable};
+use crate::http::openapi::shape::RoleShape;
 use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
 
@@ -25,7 +26,9 @@ use crate::http::problem::Problem;
 #[into_params(parameter_in = Query)]
 pub struct PeopleQuery {
     /// Text in name or address.
+    #[param(max_length = 100)]
     query: Option<String>,
+    #[param(value_type = Option<RoleShape>)]
     role: Option<String>,
     limit: Option<i64>,
     after: Option<String>,
@@ -34,7 +37,7 @@ pub struct PeopleQuery {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GovernIn {
-    #[schema(value_type = Option<String>, example = "expert")]
+    #[schema(value_type = Option<RoleShape>, example = "expert")]
     role: Option<Role>,
     disabled: Option<bool>,
     #[serde(default, deserialize_with = "nullable")]
@@ -45,7 +48,9 @@ pub struct GovernIn {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BranchIn {
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
+    #[schema(example = "Asia/Ho_Chi_Minh")]
     time_zone: String,
 }
 
@@ -127,7 +132,7 @@ async fn person(app: &App, id: UserId) -> Result<Account, Problem> {
 
 /// Changes a person's role or branch, or disables the account; admins. A new expert starts with an empty
 /// week.
-#[utoipa::path(patch, path = "/api/v1/admin/users/{id}", tag = "Administration", params(("id" = Uuid, Path)),
+#[utoipa::path(patch, path = "/api/v1/admin/users/{id}", tag = "Administration", params(crate::http::etag::IfMatchHeader, ("id" = Uuid, Path)),
     request_body = GovernIn, responses((status = 200, body = PersonOut)))]
 pub async fn govern_person(
     app: Data<App>,
@@ -199,7 +204,7 @@ pub async fn list_branches(
 }
 
 /// Opens a branch; admins.
-#[utoipa::path(post, path = "/api/v1/branches", tag = "Administration", request_body = BranchIn,
+#[utoipa::path(post, path = "/api/v1/branches", tag = "Administration", params(crate::http::idempotency::KeyHeader), request_body = BranchIn,
     responses((status = 201, body = BranchOut)))]
 pub async fn create_branch(
     app: Data<App>,

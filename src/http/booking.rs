@@ -22,6 +22,7 @@ use crate::http::etag::versioned;
 use crate::http::expert::number;
 use crate::http::idempotency::{Created, once};
 use crate::http::input::{Body, Faults, Id, instant};
+use crate::http::openapi::shape::ModeShape;
 use crate::http::problem::Problem;
 
 /// Finding bookings.
@@ -40,6 +41,8 @@ pub use out::{BookingOut, HistoryOut, HoldOut, notice_of};
 pub struct HoldIn {
     expert_id: Uuid,
     starts_at: DateTime<Utc>,
+    /// The expert's first length when left out.
+    #[schema(minimum = 1, maximum = 1440)]
     minutes: Option<i64>,
 }
 
@@ -49,9 +52,11 @@ pub struct BookingIn {
     expert_id: Uuid,
     starts_at: DateTime<Utc>,
     /// The expert's first length when left out.
+    #[schema(minimum = 1, maximum = 1440)]
     minutes: Option<i64>,
-    #[schema(value_type = String, example = "online")]
+    #[schema(value_type = ModeShape, example = "online")]
     mode: Mode,
+    #[schema(max_length = 2000)]
     note: Option<String>,
     /// The caller's own hold, let go with the booking.
     hold_id: Option<Uuid>,
@@ -84,7 +89,7 @@ impl From<Refused> for Problem {
 }
 
 /// Holds a slot for a few minutes while the form is filled.
-#[utoipa::path(post, path = "/api/v1/holds", tag = "Bookings", request_body = HoldIn,
+#[utoipa::path(post, path = "/api/v1/holds", tag = "Bookings", params(crate::http::idempotency::KeyHeader), request_body = HoldIn,
     responses((status = 201, body = HoldOut)))]
 pub async fn hold(
     app: Data<App>,
@@ -134,7 +139,7 @@ fn checked_minutes(minutes: Option<i64>) -> Result<Option<u16>, Problem> {
 }
 
 /// Books an expert's time.
-#[utoipa::path(post, path = "/api/v1/bookings", tag = "Bookings", request_body = BookingIn,
+#[utoipa::path(post, path = "/api/v1/bookings", tag = "Bookings", params(crate::http::idempotency::KeyHeader), request_body = BookingIn,
     responses((status = 201, body = BookingOut)))]
 pub async fn create(
     app: Data<App>,

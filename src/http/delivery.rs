@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::input::{Faults, Id, Query};
+use crate::http::openapi::shape::DeliveryStatusShape;
 use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
 
@@ -26,10 +27,12 @@ use crate::http::problem::Problem;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct DeliveryQuery {
-    /// `pending sending retrying sent kept dead ambiguous skipped`.
+    #[param(value_type = Option<DeliveryStatusShape>)]
     status: Option<String>,
+    #[param(max_length = 20)]
     channel: Option<String>,
     /// Text in address or subject.
+    #[param(max_length = 100)]
     query: Option<String>,
     limit: Option<i64>,
     after: Option<String>,
@@ -50,7 +53,7 @@ pub struct DeliveryOut {
     id: DeliveryId,
     channel: String,
     address: String,
-    #[schema(value_type = String, example = "sent")]
+    #[schema(value_type = DeliveryStatusShape, example = "sent")]
     status: DeliveryStatus,
     subject: String,
     kind: String,

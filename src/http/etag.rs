@@ -7,6 +7,16 @@ use serde::Serialize;
 
 use crate::http::problem::Problem;
 
+/// `If-Match` in the document.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its shape is read")]
+pub struct IfMatchHeader {
+    /// The `ETag` that the edit was made for; 412 when it is no longer the present one.
+    #[param(rename = "If-Match")]
+    if_match: Option<String>,
+}
+
 /// The versions an edit was made for; `None` when the caller does not care.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IfMatch(Option<Vec<i64>>);
@@ -48,10 +58,11 @@ impl FromRequest for IfMatch {
     type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        // One that is not even text names no version either.
         let header = request
             .headers()
             .get(IF_MATCH)
-            .and_then(|value| value.to_str().ok());
+            .map(|value| value.to_str().unwrap_or_default());
         std::future::ready(Ok(Self::read(header)))
     }
 }

@@ -22,7 +22,8 @@ use crate::http::App;
 use crate::http::account::avatar_url;
 use crate::http::auth::Signed;
 use crate::http::etag::{IfMatch, is_known, versioned};
-use crate::http::input::{Body, Faults, Id, Query};
+use crate::http::input::{Body, Faults, Id, Query, YEARS};
+use crate::http::openapi::shape::{BookingRulesShape, PresenceShape, SlotsShape};
 use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
 
@@ -31,7 +32,9 @@ use crate::http::problem::Problem;
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
     /// Text in name, headline or tags.
+    #[param(max_length = 100)]
     query: Option<String>,
+    #[param(max_length = 40)]
     tag: Option<String>,
     branch_id: Option<Uuid>,
     limit: Option<i64>,
@@ -43,12 +46,16 @@ pub struct ListQuery {
 #[into_params(parameter_in = Query)]
 pub struct SlotsQuery {
     /// The first date; today when left out.
+    #[param(format = Date)]
     from: Option<String>,
-    /// 1 to 62 dates; 7 when left out.
+    /// 7 when left out.
+    #[param(minimum = 1, maximum = 62)]
     days: Option<i64>,
     /// IANA zone of the dates; the expert's when left out.
+    #[param(example = "Asia/Ho_Chi_Minh")]
     time_zone: Option<String>,
     /// Length; the expert's first when left out.
+    #[param(minimum = 1, maximum = 1440)]
     minutes: Option<i64>,
 }
 
@@ -63,21 +70,25 @@ pub struct PageQuery {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExpertIn {
+    #[schema(max_length = 120)]
     headline: Option<String>,
+    #[schema(max_length = 2000)]
     description: Option<String>,
+    /// Of 1 to 40 characters each.
+    #[schema(max_items = 20)]
     tags: Option<Vec<String>>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PresenceIn {
-    #[schema(value_type = String, example = "online")]
+    #[schema(value_type = PresenceShape, example = "online")]
     presence: Presence,
 }
 
 #[derive(Serialize, ToSchema)]
 pub struct PresenceOut {
-    #[schema(value_type = String, example = "online")]
+    #[schema(value_type = PresenceShape, example = "online")]
     presence: Presence,
     since: DateTime<Utc>,
 }
@@ -96,9 +107,9 @@ pub struct ExpertOut {
     /// Mean stars, `null` before the first review.
     rating: Option<f64>,
     review_count: i64,
-    #[schema(value_type = String, example = "online")]
+    #[schema(value_type = PresenceShape, example = "online")]
     presence: Presence,
-    #[schema(value_type = Object)]
+    #[schema(value_type = BookingRulesShape)]
     booking_rules: BookingRules,
     #[schema(value_type = Option<Uuid>)]
     branch_id: Option<BranchId>,
@@ -223,7 +234,7 @@ pub async fn get(app: Data<App>, id: Id<UserId>) -> Result<HttpResponse, Problem
 }
 
 /// Changes an expert's public profile; the expert, the expert's manager, admins.
-#[utoipa::path(patch, path = "/api/v1/experts/{id}", tag = "Experts", params(("id" = Uuid, Path)),
+#[utoipa::path(patch, path = "/api/v1/experts/{id}", tag = "Experts", params(crate::http::etag::IfMatchHeader, ("id" = Uuid, Path)),
     request_body = ExpertIn, responses((status = 200, body = ExpertOut)))]
 pub async fn update(
     app: Data<App>,
@@ -278,7 +289,7 @@ fn checked_tags(tags: &[String]) -> Result<Vec<String>, FieldError> {
 
 /// Free slots by day. The `ETag` changes exactly when the answer does.
 #[utoipa::path(get, path = "/api/v1/experts/{id}/slots", tag = "Experts",
-    params(("id" = Uuid, Path), SlotsQuery), responses((status = 200, body = Object), (status = 304)), security(()))]
+    params(("id" = Uuid, Path), SlotsQuery), responses((status = 200, body = SlotsShape), (status = 304)), security(()))]
 pub async fn slots(
     app: Data<App>,
     request: HttpRequest,
@@ -326,7 +337,7 @@ pub fn date(pointer: &str, value: &str) -> Result<NaiveDate, FieldError> {
     NaiveDate::parse_from_str(value, "%Y-%m-%d")
         .ok()
         .filter(|_| value.len() == 10)
-        .filter(|date| (1970..=2200).contains(&date.year()))
+        .filter(|date| YEARS.contains(&date.year()))
         .ok_or_else(|| {
             FieldError::new(
                 pointer,

@@ -19,6 +19,21 @@ use crate::http::problem::Problem;
 const LOCKED: TimeDelta = TimeDelta::seconds(60);
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
+/// `Idempotency-Key` in the document.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its shape is read")]
+pub struct KeyHeader {
+    /// The same key and body answer the first answer again, for a day.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[\t -~]*[!-~][\t -~]*$"
+    )]
+    key: Option<String>,
+}
+
 /// What a creating call answers: the status and the body, not yet serialised a second time.
 pub struct Created {
     pub status: StatusCode,

@@ -1,6 +1,7 @@
 //! Reading what a caller sends: bodies and query strings, with every fault named.
 
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -85,14 +86,31 @@ impl Body {
     }
 }
 
+/// Longest pointer and longest text of a fault: a name made up by the caller is not echoed in full.
+const MOST_ECHOED: usize = 200;
+
 /// The fault in words of serde's.
 fn fault(pointer: String, text: &str) -> FieldError {
-    let named = [
+    let mut fault = named(pointer, text);
+    while fault.pointer.len() > MOST_ECHOED {
+        // The place that holds it is pointed at.
+        let end = fault.pointer.rfind('/').unwrap_or_default();
+        fault.pointer.truncate(end);
+    }
+    if let Some((end, _)) = fault.detail.char_indices().nth(MOST_ECHOED) {
+        fault.detail.truncate(end);
+        fault.detail.push('…');
+    }
+    fault
+}
+
+fn named(pointer: String, text: &str) -> FieldError {
+    let known = [
         ("missing field `", FieldError::REQUIRED),
         ("unknown field `", FieldError::UNKNOWN_FIELD),
         ("duplicate field `", FieldError::DUPLICATE),
     ];
-    for (start, code) in named {
+    for (start, code) in known {
         if let Some(name) = quoted_after(text, start) {
             let name = escaped(name);
             // The path already ends in the name of a member that was being read.
@@ -247,15 +265,22 @@ impl<T: std::str::FromStr> FromRequest for Id<T> {
     }
 }
 
+/// The years that calendars here reach.
+pub const YEARS: RangeInclusive<i32> = 1970..=2200;
+
 /// Checks an instant; kept with microseconds.
 ///
 /// # Errors
 /// `out_of_range` at `pointer` for years that no calendar here reaches.
 pub fn instant(pointer: &str, value: DateTime<Utc>) -> Result<Instant, FieldError> {
-    if (1970..=2200).contains(&value.year()) {
+    if YEARS.contains(&value.year()) {
         Ok(to_micros(value))
     } else {
-        Err(FieldError::out_of_range(pointer, "1970", "2200"))
+        Err(FieldError::out_of_range(
+            pointer,
+            YEARS.start(),
+            YEARS.end(),
+        ))
     }
 }
 

@@ -2,10 +2,14 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Object, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, Object, Ref, RefOr, Response, ResponseBuilder, Schema};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
+
+/// Shapes of what is declared elsewhere.
+pub mod shape;
 
 use super::{
     account, admin, booking, delivery, expert, inbox, live, operation, preference, schedule,
@@ -74,20 +78,53 @@ impl Modify for Shared {
             .description("Refused or failed; the type tells why.")
             .content("application/problem+json", content)
             .build();
-        for item in document.paths.paths.values_mut() {
+        for (path, item) in &mut document.paths.paths {
             let operations = [
-                &mut item.get,
-                &mut item.put,
-                &mut item.post,
-                &mut item.delete,
-                &mut item.patch,
+                ("get", &mut item.get),
+                ("put", &mut item.put),
+                ("post", &mut item.post),
+                ("delete", &mut item.delete),
+                ("patch", &mut item.patch),
             ];
-            for operation in operations.into_iter().flatten() {
-                operation
-                    .responses
-                    .responses
-                    .insert("default".to_owned(), RefOr::T(refused.clone()));
+            for (method, operation) in operations {
+                let Some(operation) = operation else { continue };
+                operation.operation_id = Some(name_of(method, path));
+                let responses = &mut operation.responses.responses;
+                responses.values_mut().for_each(describe);
+                responses.insert("default".to_owned(), RefOr::T(refused.clone()));
+                bound_limit(operation);
             }
+        }
+    }
+}
+
+/// A name of an operation that no other one has, such as `post_bookings_id_confirm`.
+fn name_of(method: &str, path: &str) -> String {
+    let path = path.trim_start_matches("/api/v1").replace(['{', '}'], "");
+    format!("{method}{}", path.replace(['/', '-', '.'], "_"))
+}
+
+/// A response must say something in the document, and most say enough by their status.
+fn describe(response: &mut RefOr<Response>) {
+    if let RefOr::T(response) = response
+        && response.description.is_empty()
+    {
+        response.description = "Done.".to_owned();
+    }
+}
+
+/// Every list takes the same `limit`, see [`super::page::limit`].
+fn bound_limit(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        let RefOr::T(parameter) = parameter else {
+            continue;
+        };
+        if parameter.name == "limit"
+            && let Some(RefOr::T(Schema::Object(number))) = &mut parameter.schema
+        {
+            number.minimum = Some(1.into());
+            number.maximum = Some(100.into());
+            number.default = Some(10.into());
         }
     }
 }

@@ -2,9 +2,15 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use belfry_domain::Instant;
 use belfry_domain::field::FieldError;
+use belfry_domain::id::{BookingId, BranchId, DeliveryId, EventId, TimeOffId, UserId};
+use chrono::{Datelike, NaiveDate};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::http::input::YEARS;
 
 use crate::http::problem::Problem;
 
@@ -28,11 +34,47 @@ pub fn limit(asked: Option<i64>) -> Result<i64, Problem> {
     }
 }
 
+/// What a list continues after.
+pub trait Key: DeserializeOwned {
+    /// Whether no part of it is an instant or a date that no calendar here reaches: a database would fail on it.
+    fn is_within_calendars(&self) -> bool {
+        true
+    }
+}
+
+impl Key for i64 {}
+impl Key for String {}
+impl Key for Uuid {}
+impl Key for UserId {}
+impl Key for BookingId {}
+impl Key for BranchId {}
+impl Key for DeliveryId {}
+impl Key for EventId {}
+impl Key for TimeOffId {}
+
+impl Key for Instant {
+    fn is_within_calendars(&self) -> bool {
+        YEARS.contains(&self.year())
+    }
+}
+
+impl Key for NaiveDate {
+    fn is_within_calendars(&self) -> bool {
+        YEARS.contains(&self.year())
+    }
+}
+
+impl<A: Key, B: Key> Key for (A, B) {
+    fn is_within_calendars(&self) -> bool {
+        self.0.is_within_calendars() && self.1.is_within_calendars()
+    }
+}
+
 /// Reads a cursor that [`page`] wrote.
 ///
 /// # Errors
 /// `validation` at `/after` for anything else.
-pub fn cursor<K: DeserializeOwned>(after: Option<&str>) -> Result<Option<K>, Problem> {
+pub fn cursor<K: Key>(after: Option<&str>) -> Result<Option<K>, Problem> {
     after
         .map(|text| {
             URL_SAFE_NO_PAD
@@ -41,6 +83,7 @@ pub fn cursor<K: DeserializeOwned>(after: Option<&str>) -> Result<Option<K>, Pro
                 // PostgreSQL keeps no NUL, so no cursor of ours holds one.
                 .filter(|bytes| !bytes.windows(6).any(|escape| escape == br"\u0000"))
                 .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+                .filter(K::is_within_calendars)
                 .ok_or_else(|| {
                     Problem::field(
                         "/after",
@@ -82,9 +125,9 @@ mod tests {
     fn a_page_tells_of_the_next_only_when_there_is_one() {
         let full = page(vec![1, 2, 3], 2, |n| *n, |n| n);
         assert_eq!(full.items, [1, 2]);
-        assert_eq!(cursor::<i32>(full.next.as_deref()).unwrap(), Some(2));
+        assert_eq!(cursor::<i64>(full.next.as_deref()).unwrap(), Some(2));
         assert!(page(vec![1, 2], 2, |n| *n, |n| n).next.is_none());
-        assert!(cursor::<i32>(Some("no")).is_err());
+        assert!(cursor::<i64>(Some("no")).is_err());
         assert!(limit(Some(0)).is_err() && limit(Some(101)).is_err());
     }
 }

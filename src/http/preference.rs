@@ -10,6 +10,7 @@ use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::etag::{IfMatch, versioned};
 use crate::http::input::{Body, given};
+use crate::http::openapi::shape::{DigestShape, HoursShape};
 use crate::http::problem::Problem;
 
 /// Switches that are left out are as if nothing had ever been chosen.
@@ -55,10 +56,10 @@ pub struct PreferencesIn {
     channels: Option<ChannelsIn>,
     #[serde(default, deserialize_with = "given")]
     categories: Option<CategoriesIn>,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<HoursShape>)]
     quiet_hours: Option<QuietHours>,
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = DigestShape, required = false)]
     digest: Option<Digest>,
 }
 
@@ -70,9 +71,9 @@ pub struct PreferencesOut {
     channels: Channels,
     #[schema(value_type = Object)]
     categories: Categories,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<HoursShape>)]
     quiet_hours: Option<QuietHours>,
-    #[schema(value_type = String, example = "off")]
+    #[schema(value_type = DigestShape, example = "off")]
     digest: Digest,
 }
 
@@ -96,7 +97,8 @@ async fn show(app: &App, signed: &Signed) -> Result<HttpResponse, Problem> {
 
 /// Replaces what the caller wants to be told; what is left out goes back to its default. Mail about the
 /// account itself is sent regardless.
-#[utoipa::path(put, path = "/api/v1/me/preferences", tag = "Accounts", request_body = PreferencesIn,
+#[utoipa::path(put, path = "/api/v1/me/preferences", tag = "Accounts",
+    params(crate::http::etag::IfMatchHeader), request_body = PreferencesIn,
     responses((status = 200, body = PreferencesOut)))]
 pub async fn put(
     app: Data<App>,

@@ -19,16 +19,18 @@ use crate::http::booking::BookingOut;
 use crate::http::etag::{IfMatch, versioned};
 use crate::http::expert::{PageQuery, date, number, run_expert};
 use crate::http::input::{Body, Faults, Id, Query, instant};
+use crate::http::openapi::shape::{BookingRulesShape, HoursShape, WindowShape};
 use crate::http::page::{cursor, limit, page};
 use crate::http::problem::Problem;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleIn {
+    #[schema(example = "Asia/Ho_Chi_Minh")]
     time_zone: String,
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<WindowShape>)]
     weekly: Vec<Window>,
-    #[schema(value_type = Object)]
+    #[schema(value_type = BookingRulesShape)]
     booking_rules: BookingRules,
 }
 
@@ -36,9 +38,9 @@ pub struct ScheduleIn {
 #[derive(Serialize, ToSchema)]
 pub struct ScheduleOut {
     time_zone: &'static str,
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<WindowShape>)]
     weekly: Vec<Window>,
-    #[schema(value_type = Object)]
+    #[schema(value_type = BookingRulesShape)]
     booking_rules: BookingRules,
 }
 
@@ -46,7 +48,7 @@ pub struct ScheduleOut {
 #[serde(deny_unknown_fields)]
 pub struct OverrideIn {
     /// Empty: closed that day.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<HoursShape>, max_items = 24)]
     intervals: Vec<Hours>,
 }
 
@@ -54,7 +56,7 @@ pub struct OverrideIn {
 #[derive(Serialize, ToSchema)]
 pub struct OverrideOut {
     date: NaiveDate,
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<HoursShape>, max_items = 24)]
     intervals: Vec<Hours>,
 }
 
@@ -72,6 +74,7 @@ impl From<Override> for OverrideOut {
 pub struct TimeOffIn {
     starts_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,
+    #[schema(max_length = 200)]
     reason: Option<String>,
 }
 
@@ -101,8 +104,10 @@ impl From<TimeOffEntry> for TimeOffOut {
 #[into_params(parameter_in = Query)]
 pub struct DatesQuery {
     /// The first date on the expert's calendar; today when left out.
+    #[param(format = Date)]
     from: Option<String>,
-    /// 1 to 366 dates; 31 when left out.
+    /// 31 when left out.
+    #[param(minimum = 1, maximum = 366)]
     days: Option<i64>,
     limit: Option<i64>,
     after: Option<String>,
@@ -143,7 +148,7 @@ async fn show(app: &App, id: UserId) -> Result<HttpResponse, Problem> {
 }
 
 /// Replaces the week and rules of an expert. Bookings already made stay.
-#[utoipa::path(put, path = "/api/v1/experts/{id}/schedule", tag = "Schedules", params(("id" = Uuid, Path)),
+#[utoipa::path(put, path = "/api/v1/experts/{id}/schedule", tag = "Schedules", params(crate::http::etag::IfMatchHeader, ("id" = Uuid, Path)),
     request_body = ScheduleIn, responses((status = 200, body = ScheduleOut)))]
 pub async fn put(
     app: Data<App>,
@@ -197,7 +202,7 @@ pub async fn list_overrides(
 
 /// Sets what one date has in place of its weekday's hours.
 #[utoipa::path(put, path = "/api/v1/experts/{id}/overrides/{date}", tag = "Schedules",
-    params(("id" = Uuid, Path), ("date" = String, Path)), request_body = OverrideIn,
+    params(("id" = Uuid, Path), ("date" = NaiveDate, Path)), request_body = OverrideIn,
     responses((status = 200, body = OverrideOut)))]
 pub async fn put_override(
     app: Data<App>,
@@ -223,7 +228,7 @@ pub async fn put_override(
 
 /// Gives a date its weekday's hours back.
 #[utoipa::path(delete, path = "/api/v1/experts/{id}/overrides/{date}", tag = "Schedules",
-    params(("id" = Uuid, Path), ("date" = String, Path)), responses((status = 204)))]
+    params(("id" = Uuid, Path), ("date" = NaiveDate, Path)), responses((status = 204)))]
 pub async fn delete_override(
     app: Data<App>,
     signed: Signed,
@@ -270,7 +275,7 @@ pub async fn list_time_off(
 }
 
 /// Takes a stretch off. Bookings in it stay: the expert decides about each.
-#[utoipa::path(post, path = "/api/v1/experts/{id}/time-off", tag = "Schedules", params(("id" = Uuid, Path)),
+#[utoipa::path(post, path = "/api/v1/experts/{id}/time-off", tag = "Schedules", params(crate::http::idempotency::KeyHeader, ("id" = Uuid, Path)),
     request_body = TimeOffIn, responses((status = 201, body = TimeOffOut)))]
 pub async fn create_time_off(
     app: Data<App>,

@@ -10,4 +10,4 @@ mod rights;
 mod wire;
 
 /// An id that nothing has.
-const UNKNOWN: &str = "01890000-0000-7000-8000-000000000000";
+pub const UNKNOWN: &str = "01890000-0000-7000-8000-000000000000";

@@ -35,19 +35,22 @@ const MOST_AVATAR_SIDE: usize = 4096;
 #[serde(deny_unknown_fields)]
 pub struct ProfileIn {
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 100)]
     name: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, example = "+84912345678")]
     phone: Option<Option<String>>,
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 40)]
     gender: Option<Option<String>>,
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 2000)]
     description: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, required = false, example = "en")]
     locale: Option<String>,
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, required = false, example = "Asia/Ho_Chi_Minh")]
     time_zone: Option<String>,
 }
 
@@ -59,7 +62,7 @@ pub async fn get_me(app: Data<App>, signed: Signed) -> Result<HttpResponse, Prob
 }
 
 /// Changes the caller's own profile; members left out stay as they are.
-#[utoipa::path(patch, path = "/api/v1/me", tag = "Accounts", request_body = ProfileIn,
+#[utoipa::path(patch, path = "/api/v1/me", tag = "Accounts", params(crate::http::etag::IfMatchHeader), request_body = ProfileIn,
     responses((status = 200, body = UserOut)))]
 pub async fn update_me(
     app: Data<App>,
@@ -113,7 +116,7 @@ async fn me_again(app: &App, id: UserId) -> Result<HttpResponse, Problem> {
 }
 
 /// Sets the caller's picture: PNG, JPEG or WebP, at most 2 MiB, judged by its content.
-#[utoipa::path(put, path = "/api/v1/me/avatar", tag = "Accounts",
+#[utoipa::path(put, path = "/api/v1/me/avatar", tag = "Accounts", params(crate::http::etag::IfMatchHeader),
     request_body(content = Vec<u8>, content_type = "image/png"), responses((status = 200, body = UserOut)))]
 pub async fn set_avatar(
     app: Data<App>,
@@ -155,7 +158,7 @@ pub async fn set_avatar(
 }
 
 /// Removes the caller's picture.
-#[utoipa::path(delete, path = "/api/v1/me/avatar", tag = "Accounts", responses((status = 200, body = UserOut)))]
+#[utoipa::path(delete, path = "/api/v1/me/avatar", tag = "Accounts", params(crate::http::etag::IfMatchHeader), responses((status = 200, body = UserOut)))]
 pub async fn delete_avatar(
     app: Data<App>,
     signed: Signed,

@@ -17,6 +17,7 @@ use super::BookingOut;
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::input::{Faults, Query};
+use crate::http::openapi::shape::SortShape;
 use crate::http::page::{cursor, limit, page};
 use crate::http::problem::Problem;
 
@@ -32,8 +33,10 @@ pub struct ListQuery {
     to: Option<String>,
     expert_id: Option<Uuid>,
     /// Text in code, note and names.
+    #[param(max_length = 100)]
     query: Option<String>,
     /// `-starts_at` (latest first, when left out) or `starts_at`.
+    #[param(inline, value_type = Option<SortShape>)]
     sort: Option<String>,
     limit: Option<i64>,
     after: Option<String>,

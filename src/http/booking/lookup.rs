@@ -21,17 +21,28 @@ use crate::http::problem::Problem;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LookupIn {
+    #[schema(max_length = 100, example = "123456")]
     code: String,
+    /// This or the phone number.
+    #[schema(format = "email", max_length = 254)]
     email: Option<String>,
+    /// With the country code.
+    #[schema(example = "+84912345678")]
     phone: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LookupCancelIn {
+    #[schema(max_length = 100, example = "123456")]
     code: String,
+    /// This or the phone number.
+    #[schema(format = "email", max_length = 254)]
     email: Option<String>,
+    /// With the country code.
+    #[schema(example = "+84912345678")]
     phone: Option<String>,
+    #[schema(max_length = 500)]
     reason: Option<String>,
 }
 

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::http::App;
+use crate::http::openapi::shape::{ModeShape, StatusShape};
 use crate::http::problem::Problem;
 
 /// One of the two people of a booking.
@@ -69,7 +70,7 @@ pub struct BookingOut {
     id: BookingId,
     /// Six digits.
     code: String,
-    #[schema(value_type = String, example = "pending")]
+    #[schema(value_type = StatusShape, example = "pending")]
     status: Status,
     expert: PartyOut,
     client: PartyOut,
@@ -80,7 +81,7 @@ pub struct BookingOut {
     time_zone: &'static str,
     /// Set while the clock there shows another time at the start than when it was booked, because its rules changed.
     clock_moved: Option<ClockMovedOut>,
-    #[schema(value_type = String, example = "online")]
+    #[schema(value_type = ModeShape, example = "online")]
     mode: Mode,
     place: Option<String>,
     link: Option<String>,
@@ -191,8 +192,8 @@ pub struct StepOut {
     from_status: Option<String>,
     to_status: String,
     reason: Option<String>,
-    /// `{name: {from, to}}`.
-    #[schema(value_type = Object)]
+    /// `{name: {from, to}}`; `null` where nothing had been before.
+    #[schema(value_type = Option<Object>)]
     changes: Value,
 }
 

@@ -19,27 +19,29 @@ use crate::http::etag::IfMatch;
 use crate::http::expert::number;
 use crate::http::idempotency::{Created, once};
 use crate::http::input::{Body, Faults, Id, instant, nullable};
+use crate::http::openapi::shape::ModeShape;
 use crate::http::problem::Problem;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EditIn {
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 2000)]
     note: Option<Option<String>>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<ModeShape>)]
     mode: Option<Mode>,
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 300)]
     place: Option<Option<String>>,
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 500)]
     link: Option<Option<String>>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReasonIn {
+    #[schema(max_length = 500)]
     pub(super) reason: Option<String>,
 }
 
@@ -47,19 +49,21 @@ pub struct ReasonIn {
 #[serde(deny_unknown_fields)]
 pub struct RescheduleIn {
     starts_at: DateTime<Utc>,
+    #[schema(minimum = 1, maximum = 1440)]
     minutes: Option<i64>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReviewIn {
-    /// 1 to 5.
+    #[schema(minimum = 1, maximum = 5)]
     stars: i64,
+    #[schema(max_length = 2000)]
     text: Option<String>,
 }
 
 /// Changes note, mode, place or link before the start; place and link are the expert's.
-#[utoipa::path(patch, path = "/api/v1/bookings/{id}", tag = "Bookings", params(("id" = Uuid, Path)),
+#[utoipa::path(patch, path = "/api/v1/bookings/{id}", tag = "Bookings", params(crate::http::etag::IfMatchHeader, ("id" = Uuid, Path)),
     request_body = EditIn, responses((status = 200, body = BookingOut)))]
 pub async fn edit(
     app: Data<App>,
@@ -130,7 +134,7 @@ pub(super) fn checked_reason(input: &ReasonIn) -> Result<Option<String>, Problem
 }
 
 /// Agrees to a pending booking; staff.
-#[utoipa::path(post, path = "/api/v1/bookings/{id}/confirm", tag = "Bookings", params(("id" = Uuid, Path)),
+#[utoipa::path(post, path = "/api/v1/bookings/{id}/confirm", tag = "Bookings", params(crate::http::etag::IfMatchHeader, ("id" = Uuid, Path)),
     request_body = ReasonIn, responses((status = 200, body = BookingOut)))]
 pub async fn confirm(
     app: Data<App>,
@@ -143,7 +147,7 @@ pub async fn confirm(
 }
 
 /// Refuses a pending booking, with a reason; staff.
-#[utoipa::path(post, path = "/api/v1/bookings/{id}/reject", tag = "Bookings", params(("id" = Uuid, Path)),
+#[utoipa::path(post, path = "/api/v1/bookings/{id}/reject", tag = "Bookings", params(crate::http::etag::IfMatchHeader, ("id" = Uuid, Path)),
     request_body = ReasonIn, responses((status = 200, body = BookingOut)))]
 pub async fn reject(
     app: Data<App>,
@@ -156,7 +160,7 @@ pub async fn reject(
 }
 
 /// Calls a booking off: the client up to the notice before the start, staff with a reason.
-#[utoipa::path(post, path = "/api/v1/bookings/{id}/cancel", tag = "Bookings", params(("id" = Uuid, Path)),
+#[utoipa::path(post, path = "/api/v1/bookings/{id}/cancel", tag = "Bookings", params(crate::http::etag::IfMatchHeader, ("id" = Uuid, Path)),
     request_body = ReasonIn, responses((status = 200, body = BookingOut)))]
 pub async fn cancel(
     app: Data<App>,
@@ -169,7 +173,7 @@ pub async fn cancel(
 }
 
 /// Says that it took place; staff, from the start on.
-#[utoipa::path(post, path = "/api/v1/bookings/{id}/complete", tag = "Bookings", params(("id" = Uuid, Path)),
+#[utoipa::path(post, path = "/api/v1/bookings/{id}/complete", tag = "Bookings", params(crate::http::etag::IfMatchHeader, ("id" = Uuid, Path)),
     request_body = ReasonIn, responses((status = 200, body = BookingOut)))]
 pub async fn complete(
     app: Data<App>,
@@ -182,7 +186,7 @@ pub async fn complete(
 }
 
 /// Says that the client did not come; staff, from the start on.
-#[utoipa::path(post, path = "/api/v1/bookings/{id}/miss", tag = "Bookings", params(("id" = Uuid, Path)),
+#[utoipa::path(post, path = "/api/v1/bookings/{id}/miss", tag = "Bookings", params(crate::http::etag::IfMatchHeader, ("id" = Uuid, Path)),
     request_body = ReasonIn, responses((status = 200, body = BookingOut)))]
 pub async fn miss(
     app: Data<App>,
@@ -214,7 +218,7 @@ pub async fn keep(
 }
 
 /// Moves a booking to another time, keeping its identity and history.
-#[utoipa::path(post, path = "/api/v1/bookings/{id}/reschedule", tag = "Bookings", params(("id" = Uuid, Path)),
+#[utoipa::path(post, path = "/api/v1/bookings/{id}/reschedule", tag = "Bookings", params(crate::http::etag::IfMatchHeader, ("id" = Uuid, Path)),
     request_body = RescheduleIn, responses((status = 200, body = BookingOut)))]
 pub async fn reschedule(
     app: Data<App>,
@@ -244,7 +248,7 @@ pub async fn reschedule(
 }
 
 /// Reviews a completed booking, once; its client.
-#[utoipa::path(post, path = "/api/v1/bookings/{id}/review", tag = "Bookings", params(("id" = Uuid, Path)),
+#[utoipa::path(post, path = "/api/v1/bookings/{id}/review", tag = "Bookings", params(crate::http::idempotency::KeyHeader, ("id" = Uuid, Path)),
     request_body = ReviewIn, responses((status = 201, body = BookingOut)))]
 pub async fn review(
     app: Data<App>,

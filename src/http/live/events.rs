@@ -26,7 +26,7 @@ const RETRY: &[u8] = b"retry: 2000\n\n";
 /// `Last-Event-ID` resumes.
 #[utoipa::path(get, path = "/api/v1/live/events", tag = "Live", security(()),
     params(("ticket" = String, Query), ("after" = Option<i64>, Query)),
-    responses((status = 200, content_type = "text/event-stream", body = String)))]
+    responses((status = 200, content_type = "text/event-stream")))]
 pub async fn stream(live: Data<Live>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let last_seen = request.headers().get("last-event-id");
     let last_seen = last_seen.and_then(|value| value.to_str().ok());

@@ -1,0 +1,180 @@
+//! Shapes in the document of what is declared in rooms that know no HTTP. Nothing is ever made of these types;
+//! `tests/it/contract` holds them against what the routes take and answer.
+#![expect(dead_code, reason = "only their shape is read")]
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Role)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleShape {
+    User,
+    Expert,
+    Manager,
+    Admin,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Status)]
+#[serde(rename_all = "snake_case")]
+pub enum StatusShape {
+    Pending,
+    Confirmed,
+    InProgress,
+    Rejected,
+    Cancelled,
+    Completed,
+    Missed,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Mode)]
+#[serde(rename_all = "snake_case")]
+pub enum ModeShape {
+    Online,
+    Offline,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Presence)]
+#[serde(rename_all = "snake_case")]
+pub enum PresenceShape {
+    Online,
+    Busy,
+    Offline,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = DeliveryStatus)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryStatusShape {
+    Pending,
+    Sending,
+    Retrying,
+    Sent,
+    Kept,
+    Dead,
+    Ambiguous,
+    Skipped,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Digest)]
+#[serde(rename_all = "snake_case")]
+pub enum DigestShape {
+    Off,
+    Daily,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Sort)]
+pub enum SortShape {
+    #[serde(rename = "-starts_at")]
+    LatestFirst,
+    #[serde(rename = "starts_at")]
+    EarliestFirst,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Weekday)]
+#[serde(rename_all = "snake_case")]
+pub enum WeekdayShape {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+/// How an expert lets their time be booked; what is left out has its default.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = BookingRules)]
+#[serde(deny_unknown_fields)]
+pub struct BookingRulesShape {
+    /// The lengths on offer; the first is the one meant when none is named.
+    #[schema(min_items = 1, max_items = 8, required = false)]
+    minutes: Vec<Minutes>,
+    /// Starts are multiples of this from 00:00 on the expert's clock.
+    #[schema(minimum = 1, maximum = 1440, required = false)]
+    interval_minutes: u16,
+    #[schema(minimum = 0, maximum = 1440, required = false)]
+    buffer_before_minutes: u16,
+    #[schema(minimum = 0, maximum = 1440, required = false)]
+    buffer_after_minutes: u16,
+    #[schema(minimum = 0, maximum = 1051200, required = false)]
+    min_notice_minutes: u32,
+    #[schema(minimum = 1, maximum = 730, required = false)]
+    horizon_days: u16,
+    /// Most bookings on one local date; `null`: any number.
+    #[schema(minimum = 1, maximum = 65535)]
+    max_per_day: Option<u16>,
+    /// Most bookings in one ISO week; `null`: any number.
+    #[schema(minimum = 1, maximum = 65535)]
+    max_per_week: Option<u16>,
+    #[schema(required = false)]
+    auto_confirm: bool,
+    #[schema(minimum = 0, maximum = 1051200, required = false)]
+    cancel_notice_minutes: u32,
+}
+
+/// A length.
+#[derive(Deserialize, ToSchema)]
+#[schema(minimum = 1, maximum = 1440)]
+pub struct Minutes(u16);
+
+/// A time on the clock; `24:00` only as an end.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = WallTime, pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$", example = "09:00")]
+pub struct WallTimeShape(String);
+
+/// A stretch of working time; an end that is not after the start lies on the next date.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Hours)]
+#[serde(deny_unknown_fields)]
+pub struct HoursShape {
+    from: WallTimeShape,
+    until: WallTimeShape,
+}
+
+/// Working hours that come back every week.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Window)]
+#[serde(deny_unknown_fields)]
+pub struct WindowShape {
+    weekday: WeekdayShape,
+    from: WallTimeShape,
+    until: WallTimeShape,
+    /// First date on which it counts; left out: since always.
+    valid_from: Option<NaiveDate>,
+    /// Last date on which it counts; left out: for ever.
+    valid_until: Option<NaiveDate>,
+}
+
+/// Free slots by day.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Slots)]
+pub struct SlotsShape {
+    expert_id: Uuid,
+    time_zone: String,
+    /// Every date asked for, those without a slot too.
+    days: Vec<DayShape>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Day)]
+pub struct DayShape {
+    date: NaiveDate,
+    slots: Vec<SlotShape>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Slot)]
+pub struct SlotShape {
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+}
