@@ -142,7 +142,7 @@ pub fn claims(bytes: &[u8]) {
 
 /// A cursor that is accepted is one that would be given out again.
 pub fn cursors(bytes: &[u8]) {
-    fn again<K: serde::Serialize + serde::de::DeserializeOwned>(text: &str) {
+    fn again<K: page::Key + serde::Serialize>(text: &str) {
         let Ok(Some(key)) = page::cursor::<K>(Some(text)) else {
             return;
         };
@@ -274,9 +274,10 @@ pub fn calendar(bytes: &[u8]) {
         starts_at: now(),
         ends_at: now() + TimeDelta::hours(1),
         time_zone: "UTC".to_owned(),
+        promised_start: None,
         expert: person.clone(),
         client: person,
-        mode: if bytes.len() % 2 == 0 {
+        mode: if bytes.len().is_multiple_of(2) {
             Mode::Online
         } else {
             Mode::Offline
