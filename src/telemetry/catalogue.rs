@@ -100,6 +100,12 @@ pub const ALL: &[Figure] = &[
     ),
     figure(
         Gauge,
+        "belfry_database_up",
+        "1 while PostgreSQL answers this node, 0 while it does not; absent on SQLite.",
+    )
+    .open(),
+    figure(
+        Gauge,
         "belfry_figures_read_timestamp_seconds",
         "When the figures about queues were last read from the database, in seconds since 1970.",
     ),
