@@ -169,3 +169,6 @@ fn offset_at(zone: Tz, instant: i64) -> i64 {
         i64::from(offset.fix().local_minus_utc())
     })
 }
+
+#[cfg(test)]
+mod properties;

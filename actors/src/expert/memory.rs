@@ -197,3 +197,6 @@ fn taken(occupancy: &Occupancy) -> Taken {
 fn counted(starts_at: Instant) -> Counted {
     Counted { starts_at }
 }
+
+#[cfg(test)]
+mod properties;
