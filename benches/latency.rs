@@ -39,7 +39,10 @@ struct Person {
 impl Person {
     async fn sign_in(url: &str, name: &str) -> Result<Self> {
         let mut person = Self {
-            http: Client::new(),
+            http: {
+                belfry::tls::install();
+                Client::new()
+            },
             url: url.to_owned(),
             token: String::new(),
         };

@@ -10,7 +10,7 @@ mod smtp;
 use std::sync::Arc;
 
 use anyhow::Result;
-use belfry_actors::Channel;
+use belfry_actors::Provider;
 
 pub use email::Email;
 pub use kept::Kept;
@@ -21,7 +21,7 @@ pub use smtp::Patience;
 ///
 /// # Errors
 /// When the address of the server or of the sender is malformed.
-pub fn email(smtp_url: &str, from: &str, connections: usize) -> Result<Arc<dyn Channel>> {
+pub fn email(smtp_url: &str, from: &str, connections: usize) -> Result<Arc<dyn Provider>> {
     Ok(if smtp_url.is_empty() {
         Arc::new(Kept)
     } else {

@@ -19,7 +19,7 @@ use crate::config::Settings;
 use crate::house::{House, Options, open_store};
 use crate::password::Passwords;
 use crate::secret::Secret;
-use crate::{demo, health, http, telemetry};
+use crate::{demo, health, http, telemetry, tls};
 
 /// Belfry books people's time and tells everybody concerned at once.
 #[derive(Parser)]
@@ -112,7 +112,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     telemetry::log();
     // Fails only if one was installed before, which serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    tls::install();
     match actix_web::rt::System::new().block_on(execute(cli.command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use belfry_domain::booking_rules::BookingRules;
+use belfry_domain::wall::WallTime;
 use chrono_tz::Tz;
 use config::{Config, File, FileFormat, Value, ValueKind};
 use serde::Deserialize;
@@ -25,6 +26,8 @@ pub struct Settings {
     pub reminders: Reminders,
     pub scheduler: Scheduler,
     pub email: Email,
+    pub marketing: Marketing,
+    pub digest: Digest,
     pub live: Live,
     pub retention: Retention,
 }
@@ -98,6 +101,20 @@ pub struct Email {
     pub from: String,
     pub workers: usize,
     pub lease_seconds: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Marketing {
+    pub from: WallTime,
+    pub until: WallTime,
+    pub label: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Digest {
+    pub at: WallTime,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -16,10 +16,11 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use belfry_actors::cache::SlotCache;
 use belfry_actors::courier::{Courier, CourierSettings};
 use belfry_actors::expert::{BookingRules, Committed};
-use belfry_actors::planner::{Desk, Planner};
+use belfry_actors::planner::{Books, Desk, Planner};
 use belfry_actors::scheduler::{Nudge, Retire};
 use belfry_actors::{Bus, Clock, Experts, Scheduler, Supervisor, Sweep, World};
 use belfry_domain::cron::Cron;
+use belfry_domain::gate::Policy;
 use belfry_domain::retention::Retention;
 use belfry_domain::template::Templates;
 use belfry_store::{Bounds, Store};
@@ -43,6 +44,7 @@ use crate::password::Passwords;
 use crate::secret::Secret;
 use crate::telemetry;
 use crate::tether::Tether;
+use crate::tls;
 use crate::token::Tokens;
 
 /// Where the house keeps things and listens.
@@ -108,6 +110,7 @@ impl House {
     /// later.
     pub async fn start(options: Options, store: Store, clock: Arc<dyn Clock>) -> Result<Self> {
         telemetry::collect();
+        tls::install();
         let settings = Arc::new(options.settings.clone());
         let listener = TcpListener::bind(options.listen)
             .with_context(|| format!("listening on {}", options.listen))?;
@@ -146,7 +149,8 @@ impl House {
         };
         let planner = Planner::start(Desk {
             world: backstage.clone(),
-            templates: Arc::new(Templates::builtin()?),
+            books: Books::new(Arc::new(Templates::builtin()?)),
+            policy: policy(&settings),
             links: Arc::new(PublicLinks::new(&base, tokens.clone())),
             supervisor: supervisor.clone(),
             couriers: couriers.clone(),
@@ -272,6 +276,16 @@ fn booking_rules(settings: &Settings) -> BookingRules {
             .collect(),
         hold: TimeDelta::minutes(i64::from(settings.booking.hold_minutes)),
         holds_per_person: i64::from(settings.booking.holds_per_person),
+    }
+}
+
+fn policy(settings: &Settings) -> Policy {
+    let (marketing, digest) = (&settings.marketing, &settings.digest);
+    Policy {
+        marketing_from: marketing.from,
+        marketing_until: marketing.until,
+        marketing_label: marketing.label.clone(),
+        digest_at: digest.at,
     }
 }
 

@@ -32,5 +32,7 @@ pub mod secret;
 /// Logs and figures of the process.
 pub mod telemetry;
 mod tether;
+/// The cryptography behind encrypted connections.
+pub mod tls;
 /// Signed tokens.
 pub mod token;

@@ -27,6 +27,10 @@ impl Links for PublicLinks {
         format!("{}/bookings/{booking}", self.base)
     }
 
+    fn inbox(&self) -> String {
+        format!("{}/inbox", self.base)
+    }
+
     fn expert(&self, expert: UserId) -> String {
         format!("{}/experts/{expert}", self.base)
     }

@@ -21,7 +21,7 @@ use belfry_store::{StoreError, crash};
 use tokio::sync::oneshot;
 use tracing::warn;
 
-use crate::channel::Channel;
+use crate::channel::Provider;
 use crate::world::World;
 use route::Route;
 
@@ -62,12 +62,12 @@ pub struct Courier {
 
 impl Courier {
     /// Starts taking deliveries of the channel. Must be called inside a running actix system.
-    pub fn start(world: World, channel: Arc<dyn Channel>, settings: CourierSettings) -> Self {
+    pub fn start(world: World, provider: Arc<dyn Provider>, settings: CourierSettings) -> Self {
         let woken = Arc::new(AtomicBool::new(false));
         let actor = CourierActor {
             route: Arc::new(Route {
                 world,
-                channel,
+                provider,
                 settings,
             }),
             woken: woken.clone(),

@@ -41,7 +41,7 @@ mod user;
 pub mod world;
 
 pub use bus::{Bus, BusSink};
-pub use channel::{Capabilities, Channel, Outgoing};
+pub use channel::{Capabilities, Outgoing, Provider, Rate};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::Connection;
 pub use courier::{Courier, CourierSettings};

@@ -4,6 +4,9 @@
 //! It may run on every node; the database hands each event to one of them. A nudge that is lost costs a
 //! few seconds, never a message.
 
+/// The rules and the texts in force.
+mod books;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,18 +15,24 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
 use belfry_domain::Instant;
 use belfry_domain::event::Event;
+use belfry_domain::gate::Policy;
 use belfry_domain::id::{EventId, UserId};
-use belfry_domain::notification::{Facts, Links, People, PlanError, plan};
-use belfry_domain::template::Templates;
+use belfry_domain::notification::{
+    Audience, Facts, Links, People, PlanError, Planning, Sides, plan,
+};
+use belfry_domain::rule::Rule;
 use belfry_domain::topic::Topic;
-use belfry_store::planning::{Claimed, Finished, Outcome};
+use belfry_store::planning::{Claimed, Finished, Onlookers, Outcome, Turn};
 use belfry_store::{StoreError, crash};
 use metrics::counter;
 use tracing::{error, warn};
+use uuid::Uuid;
 
 use crate::courier::Courier;
 use crate::supervisor::Supervisor;
 use crate::world::World;
+
+pub use books::{Book, Books};
 
 /// Events planned in one transaction at most.
 const BATCH: i64 = 128;
@@ -67,8 +76,9 @@ impl Planner {
 /// What planning needs, and one batch of it.
 pub struct Desk {
     pub world: World,
-    pub templates: Arc<Templates>,
+    pub books: Books,
     pub links: Arc<dyn Links>,
+    pub policy: Policy,
     pub supervisor: Supervisor,
     /// Those to wake when there is something to send.
     pub couriers: Vec<Courier>,
@@ -130,6 +140,7 @@ impl Desk {
             let events = events.to_vec();
             move |error| Failed { error, events }
         };
+        let book = self.books.open(store).await.map_err(failed(&[]))?;
         let mut turn = store.begin_planning(limit).await.map_err(failed(&[]))?;
         if turn.events.is_empty() {
             store.abandon_planning(turn).await.map_err(failed(&[]))?;
@@ -138,11 +149,9 @@ impl Desk {
         crash::point("planner.claimed");
         let ids: Vec<EventId> = turn.events.iter().map(|claimed| claimed.id).collect();
         let readings: Vec<Reading> = turn.events.drain(..).map(Reading::of).collect();
-        let people: BTreeSet<_> = readings.iter().flat_map(Reading::people).collect();
-        let people: Vec<_> = people.into_iter().collect();
         let now = self.world.clock.now();
-        let written = match store.recipients(&mut turn, &people).await {
-            Ok(people) => self.write(readings, people, now).await,
+        let written = match self.readers(&mut turn, &book, &readings).await {
+            Ok((people, onlookers)) => self.write(readings, people, onlookers, book, now).await,
             Err(error) => Err(error),
         };
         let (readings, outcomes) = match written {
@@ -165,19 +174,54 @@ impl Desk {
         Ok(ids.len())
     }
 
+    /// Everybody whose name, language or address the batch needs, and who looks on.
+    async fn readers(
+        &self,
+        turn: &mut Turn,
+        book: &Book,
+        readings: &[Reading],
+    ) -> Result<(People, Onlookers), StoreError> {
+        let store = &self.world.store;
+        let watched = readings.iter().filter(|reading| reading.is_watched(book));
+        let watched: Vec<&Reading> = watched.collect();
+        let onlookers = if watched.is_empty() {
+            Onlookers::default()
+        } else {
+            let experts: Vec<UserId> = watched.iter().filter_map(|r| r.expert()).collect();
+            let subjects: Vec<Uuid> = watched.iter().filter_map(|r| r.subject()).collect();
+            store.onlookers(turn, &experts, &subjects).await?
+        };
+        let mut people: BTreeSet<UserId> = readings.iter().flat_map(Reading::people).collect();
+        people.extend(onlookers.managers.values().flatten());
+        people.extend(onlookers.followers.values().flatten());
+        let people: Vec<UserId> = people.into_iter().collect();
+        Ok((store.recipients(turn, &people).await?, onlookers))
+    }
+
     /// Makes the texts, off the threads that must not wait.
     async fn write(
         &self,
         readings: Vec<Reading>,
         people: People,
+        onlookers: Onlookers,
+        book: Arc<Book>,
         now: Instant,
     ) -> Result<(Vec<Reading>, Vec<Outcome>), StoreError> {
-        let (templates, links) = (self.templates.clone(), self.links.clone());
+        let (links, policy) = (self.links.clone(), self.policy.clone());
         let written = tokio::task::spawn_blocking(move || {
-            let outcomes = readings
-                .iter()
-                .map(|reading| reading.plan(&people, &templates, &*links, now))
-                .collect();
+            let outcomes = readings.iter().map(|reading| {
+                let sides = reading.sides(&onlookers);
+                reading.plan(&Planning {
+                    rules: &book.rules,
+                    people: &people,
+                    sides: &sides,
+                    templates: &book.templates,
+                    links: &*links,
+                    policy: &policy,
+                    now,
+                })
+            });
+            let outcomes = outcomes.collect();
             (readings, outcomes)
         });
         let panicked = |error: tokio::task::JoinError| StoreError::Unreadable(error.to_string());
@@ -198,7 +242,7 @@ impl Desk {
                     let topic = Topic::Booking(facts.booking_id);
                     self.supervisor.topic(topic, &event.to_cloud_event());
                 }
-                Ok((_, Facts::Account(_))) => {}
+                Ok((_, Facts::Account(_) | Facts::Digest(_))) => {}
                 Err(fault) => {
                     error!(event = %reading.id, fault, "event {} was set aside", reading.id)
                 }
@@ -245,16 +289,38 @@ impl Reading {
         }
     }
 
-    fn plan(
-        &self,
-        people: &People,
-        templates: &Templates,
-        links: &dyn Links,
-        now: Instant,
-    ) -> Outcome {
+    fn expert(&self) -> Option<UserId> {
+        self.read.as_ref().ok()?.1.expert()
+    }
+
+    /// The id of what the event is about.
+    fn subject(&self) -> Option<Uuid> {
+        let (event, _) = self.read.as_ref().ok()?;
+        event.subject.rsplit('/').next()?.parse().ok()
+    }
+
+    /// Whether a rule wants to tell those who are not named in the event.
+    fn is_watched(&self, book: &Book) -> bool {
+        let afar =
+            |rule: &Rule| matches!(rule.draft.audience, Audience::Manager | Audience::Followers);
+        let read = self.read.as_ref();
+        read.is_ok_and(|(event, _)| book.rules.on(event.kind).any(afar))
+    }
+
+    fn sides(&self, onlookers: &Onlookers) -> Sides {
+        let managers = self.expert().and_then(|id| onlookers.managers.get(&id));
+        let followers = self.subject().and_then(|id| onlookers.followers.get(&id));
+        Sides {
+            managers: managers.cloned().unwrap_or_default(),
+            followers: followers.cloned().unwrap_or_default(),
+        }
+    }
+
+    fn plan(&self, planning: &Planning<'_>) -> Outcome {
         let plan = match &self.read {
-            Ok((event, facts)) => plan(event, facts, people, templates, links, now)
-                .map_err(|error: PlanError| error.to_string()),
+            Ok((event, facts)) => {
+                plan(event, facts, planning).map_err(|error: PlanError| error.to_string())
+            }
             Err(fault) => Err(fault.clone()),
         };
         Outcome { id: self.id, plan }

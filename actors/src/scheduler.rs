@@ -169,6 +169,7 @@ fn log(report: &TickReport) {
     }
     tracing::info!(
         reminders = report.reminders,
+        digests = report.digests,
         missed = report.missed,
         clocks = report.clocks,
         holds = report.holds,

@@ -41,6 +41,8 @@ pub struct TickReport {
     pub swept: bool,
     /// Reminders announced.
     pub reminders: u64,
+    /// Windows of gathered messages that were closed.
+    pub digests: u64,
     /// Pending bookings past their start that became missed.
     pub missed: u64,
     /// Bookings whose clock shows another time since the zone database was updated.
@@ -62,9 +64,11 @@ pub struct Beat {
     pub leading: bool,
     /// Reminders announced.
     pub reminders: u64,
+    /// Windows of gathered messages that were closed.
+    pub digests: u64,
     /// Bookings whose clock shows another time since the zone database was updated.
     pub clocks: u64,
-    /// When the next reminder is due.
+    /// When the next reminder or gathered message is due.
     pub next_due: Option<Instant>,
 }
 
@@ -124,6 +128,7 @@ impl Sweep {
         }
         let cuts = self.retention.cuts(now);
         report.reminders = settle(self.remind(now).await, "reminders", &mut report.failed);
+        report.digests = settle(self.close_digests(now).await, "digests", &mut report.failed);
         report.clocks = settle(self.hold_clocks(now).await, "clocks", &mut report.failed);
         crash::point("scheduler.sweeping");
         report.missed = settle(self.miss(now).await, "missed", &mut report.failed);
@@ -192,10 +197,16 @@ impl Sweep {
             tracing::warn!(%error, "bookings were not held against newer zone rules");
             0
         });
-        let next_due = self.world.store.next_reminder().await?;
+        let digests = self.close_digests(now).await?;
+        let (reminder, digest) = (
+            self.world.store.next_reminder().await?,
+            self.world.store.next_digest().await?,
+        );
+        let next_due = reminder.into_iter().chain(digest).min();
         Ok(Beat {
             leading: true,
             reminders,
+            digests,
             clocks,
             next_due,
         })
@@ -214,6 +225,19 @@ impl Sweep {
         let until = now + self.lease;
         let World { store, node, .. } = &self.world;
         store.take_lease(LEASE, node, until, now).await
+    }
+
+    /// Lets the messages leave that were gathered until `now`, once.
+    async fn close_digests(&self, now: Instant) -> Result<u64, StoreError> {
+        let closed = self
+            .in_batches(now, async || {
+                self.world.store.close_digests(BATCH, now).await
+            })
+            .await?;
+        if closed > 0 {
+            (self.appended)();
+        }
+        Ok(closed)
     }
 
     /// Announces every reminder due at `now`, once.

@@ -3,12 +3,15 @@
 //! Written here line by line: the format is a dozen lines, and a general writer would bring a clock and
 //! random ids into this crate while still leaving the folding to be checked.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Instant;
 use crate::booking::{Mode, Status};
 use crate::event::BookingFacts;
 
 /// What a calendar is asked to do with the event (RFC 5546 §1.4).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Method {
     /// An invitation or its update.
     Request,

@@ -4,13 +4,16 @@ use std::str::FromStr;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::Instant;
 use crate::account::UnknownName;
+use crate::id::BookingId;
 
 /// Where a delivery stands. It only moves forward; a person may send a dead or doubtful one again.
 ///
 /// ```text
+///  standby ──► pending when the ways before it have failed, skipped when one has not
 ///  pending ──► sending ──► sent | kept          done
 ///     │          │ ▲
 ///     │          ▼ │  (backoff)
@@ -22,6 +25,8 @@ use crate::account::UnknownName;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryStatus {
+    /// A second way, until it is known whether the first one fails.
+    Standby,
     /// Planned, never tried.
     Pending,
     /// A courier has it, for as long as its lease lasts.
@@ -43,6 +48,8 @@ pub enum DeliveryStatus {
 /// What moves a delivery on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum DeliveryStep {
+    /// The ways before it have failed.
+    Promote,
     /// A courier takes it.
     Claim,
     /// The provider took it.
@@ -63,7 +70,8 @@ pub enum DeliveryStep {
 
 impl DeliveryStatus {
     /// Every status.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
+        Self::Standby,
         Self::Pending,
         Self::Sending,
         Self::Retrying,
@@ -77,6 +85,7 @@ impl DeliveryStatus {
     /// The name used in the API and the database.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Standby => "standby",
             Self::Pending => "pending",
             Self::Sending => "sending",
             Self::Retrying => "retrying",
@@ -92,13 +101,14 @@ impl DeliveryStatus {
     pub fn after(self, step: DeliveryStep) -> Option<Self> {
         use DeliveryStatus::*;
         match (self, step) {
+            (Standby, DeliveryStep::Promote) => Some(Pending),
             (Pending | Retrying, DeliveryStep::Claim) => Some(Sending),
             (Sending, DeliveryStep::Send) => Some(Sent),
             (Sending, DeliveryStep::Keep) => Some(Kept),
             (Sending, DeliveryStep::Fail) => Some(Retrying),
             (Sending, DeliveryStep::GiveUp) => Some(Dead),
             (Sending, DeliveryStep::Doubt) => Some(Ambiguous),
-            (Pending | Sending | Retrying, DeliveryStep::Skip) => Some(Skipped),
+            (Standby | Pending | Sending | Retrying, DeliveryStep::Skip) => Some(Skipped),
             (Dead | Ambiguous, DeliveryStep::Resend) => Some(Retrying),
             _ => None,
         }
@@ -115,16 +125,55 @@ impl FromStr for DeliveryStatus {
     }
 }
 
-/// What is sent, ready for the provider.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// What is sent, ready for the provider. The title stands beside it.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Content {
     /// Name that goes with the address.
     pub to_name: String,
     pub text: String,
+    /// Empty where the channel carries plain text only.
     pub html: String,
     pub attachments: Vec<Attachment>,
     /// After this instant it is not worth sending any more.
     pub not_after: Option<Instant>,
+    /// The reader's language (BCP 47).
+    #[serde(default)]
+    pub language: String,
+    /// Where a button or a tap leads.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// The facts, as in the inbox entry, for channels that take values instead of words.
+    #[serde(default)]
+    pub data: Value,
+    /// What the reader can do right where they read it.
+    #[serde(default)]
+    pub actions: Vec<Action>,
+    /// Takes the reader off the list (RFC 8058); absent on what must reach them.
+    #[serde(default)]
+    pub unsubscribe: Option<String>,
+    /// What is known of the address besides itself, such as the keys of a browser.
+    #[serde(default)]
+    pub details: Value,
+    /// What the law wants first in an advertisement.
+    #[serde(default)]
+    pub marketing_label: Option<String>,
+}
+
+/// A step on a booking, offered as a button.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Action {
+    pub label: String,
+    pub step: ActionStep,
+    pub booking_id: BookingId,
+}
+
+/// What a button does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionStep {
+    Confirm,
+    Reject,
+    Cancel,
 }
 
 /// A file that goes with a message.
@@ -148,29 +197,62 @@ pub enum Receipt {
 /// Why a message was not taken, by what can be done about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SendError {
-    /// The address does not exist or takes nothing. Trying again is pointless.
-    DeadAddress(String),
+    /// The address does not exist or takes nothing. Trying again is pointless, for any message.
+    DeadAddress { cause: DeadCause, detail: String },
     /// The provider refuses this message. Trying again is pointless.
     Refused(String),
     /// It may work later.
     Transient(String),
     /// The provider wants a pause until this instant, for every message.
     Limited { until: Instant, detail: String },
+    /// The credential or its set-up is at fault, not the message: another provider may take it.
+    Unconfigured(String),
     /// The message may have been taken.
     Ambiguous(String),
+}
+
+/// Why nothing more is sent to an address.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadCause {
+    /// The app was removed, or its registration replaced.
+    Unregistered,
+    /// The provider knows the address no more.
+    Gone,
+    /// It is no address of this kind.
+    Invalid,
+    /// Its owner wants nothing from here.
+    Blocked,
+    /// The mailbox refuses for good.
+    Bounced,
+}
+
+impl DeadCause {
+    /// The name used in the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unregistered => "unregistered",
+            Self::Gone => "gone",
+            Self::Invalid => "invalid",
+            Self::Blocked => "blocked",
+            Self::Bounced => "bounced",
+        }
+    }
 }
 
 /// What an attempt came to, as it is written down.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verdict {
     pub step: DeliveryStep,
-    /// Stable word for the attempt's end: `sent kept retry limited dead_address refused exhausted
-    /// ambiguous lost expired`.
+    /// Stable word for the attempt's end: `sent kept retry limited unconfigured dead_address refused
+    /// exhausted ambiguous lost expired`.
     pub outcome: &'static str,
     /// When it is due again, for [`DeliveryStep::Fail`].
     pub next_at: Option<Instant>,
     pub provider_id: Option<String>,
     pub error: Option<String>,
+    /// Set when the address itself is dead.
+    pub dead: Option<DeadCause>,
 }
 
 /// Tries after which a failing delivery is given up: about half a day with the delays below.
@@ -202,6 +284,7 @@ impl Verdict {
             next_at: None,
             provider_id,
             error: None,
+            dead: None,
         };
         let failed = |step, outcome, next_at, error| Self {
             step,
@@ -209,6 +292,7 @@ impl Verdict {
             next_at,
             provider_id: None,
             error: Some(error),
+            dead: None,
         };
         let again = |outcome, not_before: Instant, error| match next_retry(attempt, now, jitter) {
             Some(at) => failed(DeliveryStep::Fail, outcome, Some(at.max(not_before)), error),
@@ -217,12 +301,14 @@ impl Verdict {
         match result {
             Ok(Receipt::Sent { provider_id }) => done(DeliveryStep::Send, "sent", provider_id),
             Ok(Receipt::Kept) => done(DeliveryStep::Keep, "kept", None),
-            Err(SendError::DeadAddress(error)) => {
-                failed(DeliveryStep::GiveUp, "dead_address", None, error)
-            }
+            Err(SendError::DeadAddress { cause, detail }) => Self {
+                dead: Some(cause),
+                ..failed(DeliveryStep::GiveUp, "dead_address", None, detail)
+            },
             Err(SendError::Refused(error)) => failed(DeliveryStep::GiveUp, "refused", None, error),
             Err(SendError::Transient(error)) => again("retry", now, error),
             Err(SendError::Limited { until, detail }) => again("limited", until, detail),
+            Err(SendError::Unconfigured(error)) => again("unconfigured", now, error),
             Err(SendError::Ambiguous(error)) => {
                 failed(DeliveryStep::Doubt, "ambiguous", None, error)
             }
@@ -237,6 +323,7 @@ impl Verdict {
             next_at: None,
             provider_id: None,
             error: Some("its time was over before it could be sent".to_owned()),
+            dead: None,
         }
     }
 
@@ -263,6 +350,7 @@ impl Verdict {
             next_at: None,
             provider_id: None,
             error: Some(format!("sending broke down: {fault}")),
+            dead: None,
         }
     }
 
@@ -287,7 +375,8 @@ mod tests {
         chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap()
     }
 
-    const STEPS: [DeliveryStep; 8] = [
+    const STEPS: [DeliveryStep; 9] = [
+        DeliveryStep::Promote,
         DeliveryStep::Claim,
         DeliveryStep::Send,
         DeliveryStep::Keep,
@@ -309,6 +398,8 @@ mod tests {
         assert_eq!(
             allowed,
             vec![
+                (Standby, DeliveryStep::Promote, Pending),
+                (Standby, DeliveryStep::Skip, Skipped),
                 (Pending, DeliveryStep::Claim, Sending),
                 (Pending, DeliveryStep::Skip, Skipped),
                 (Sending, DeliveryStep::Send, Sent),

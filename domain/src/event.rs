@@ -6,12 +6,14 @@
 use std::str::FromStr;
 
 use chrono::NaiveDateTime;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::Instant;
 use crate::account::{Account, UnknownName};
 use crate::booking::{Actor, Booking, Mode, Status};
+use crate::channel::Way;
 use crate::id::{BookingId, EventId, UserId};
 
 macro_rules! event_types {
@@ -63,6 +65,32 @@ event_types! {
     BookingCompleted = "booking.completed",
     /// The client reviewed it.
     BookingReviewed = "booking.reviewed",
+    /// A day's gathered messages are to leave. Data: [`DigestFacts`].
+    DigestClosed = "digest.closed",
+}
+
+impl EventType {
+    /// Whether it is about one account alone, and not about something that several people share.
+    pub fn is_of_account(self) -> bool {
+        matches!(
+            self,
+            Self::AccountRegistered | Self::AccountPasswordForgotten | Self::DigestClosed
+        )
+    }
+}
+
+impl Serialize for EventType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for EventType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let unknown = |_| serde::de::Error::custom(format!("there is no event type {text}"));
+        text.parse().map_err(unknown)
+    }
 }
 
 impl FromStr for EventType {
@@ -119,6 +147,18 @@ impl Event {
             subject_version: account.version,
             time: now,
             data: to_value(&facts),
+        }
+    }
+
+    /// The event that lets a day's gathered messages leave.
+    pub fn of_digest(facts: &DigestFacts, now: Instant) -> Self {
+        Self {
+            id: EventId::at(now),
+            kind: EventType::DigestClosed,
+            subject: format!("digest/{}", facts.window_id),
+            subject_version: 1,
+            time: now,
+            data: to_value(facts),
         }
     }
 
@@ -234,6 +274,26 @@ impl BookingFacts {
 pub struct Person {
     pub id: UserId,
     pub name: String,
+}
+
+/// Data of `digest.closed`: what was gathered for one person and one way.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct DigestFacts {
+    pub window_id: Uuid,
+    pub user_id: UserId,
+    pub way: Way,
+    /// Oldest first.
+    pub items: Vec<DigestItem>,
+}
+
+/// One gathered message.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DigestItem {
+    pub kind: String,
+    pub title: String,
+    pub body: String,
+    pub url: Option<String>,
+    pub at: Instant,
 }
 
 /// Data of every `account.*` event.

@@ -88,6 +88,8 @@ ids! {
     NotificationId;
     /// One message to one address by one channel.
     DeliveryId;
+    /// A place where somebody can be reached, such as a chat or a browser.
+    AddressId;
 }
 
 #[cfg(test)]

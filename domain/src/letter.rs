@@ -8,11 +8,13 @@ use crate::Instant;
 use crate::account;
 use crate::booking::{Mode, Status};
 use crate::calendar::{self, CalendarUser, Method, Wording};
+use crate::channel::Channel;
 use crate::delivery::{Attachment, Content};
-use crate::event::{BookingFacts, Event, EventType, Person};
+use crate::event::{BookingFacts, DigestFacts, DigestItem, Event, EventType, Person};
 use crate::id::UserId;
-use crate::notification::{Audience, Facts, Links, Mailing, Page, People, PlanError, Recipient};
-use crate::template::{Note, Row, Templates};
+use crate::notification::{Address, Audience, Facts, Page, PlanError, Planning, Recipient};
+use crate::rule::{Draft, Rule};
+use crate::template::{Mail, Note, Row};
 use crate::when;
 
 /// Longest piece of typed text quoted in an inbox entry, in characters; mails quote in full.
@@ -23,17 +25,22 @@ pub(crate) struct Letter<'a> {
     pub event: &'a Event,
     pub facts: &'a Facts,
     pub reader: &'a Recipient,
-    pub people: &'a People,
     pub audience: Audience,
-    pub templates: &'a Templates,
-    pub links: &'a dyn Links,
-    pub now: Instant,
+    pub planning: &'a Planning<'a>,
 }
 
 /// What the texts about an account may name.
 #[derive(Serialize)]
 struct AccountScene<'a> {
     me: &'a str,
+}
+
+/// What the texts about a day's gathered messages may name.
+#[derive(Serialize)]
+struct DigestScene<'a> {
+    me: &'a str,
+    count: usize,
+    items: &'a [DigestItem],
 }
 
 /// What the texts about a booking may name.
@@ -75,45 +82,105 @@ impl Letter<'_> {
                     starts: when::beside(facts.starts_at, zone, other_zone, language),
                     ..self.booking_scene(facts)
                 };
-                self.templates.note(locale, kind, &scene)?
+                self.planning.templates.note(locale, kind, &scene)?
             }
-            Facts::Account(_) => self.templates.note(locale, kind, &self.account_scene())?,
+            Facts::Account(_) => {
+                let scene = self.account_scene();
+                self.planning.templates.note(locale, kind, &scene)?
+            }
+            Facts::Digest(facts) => {
+                let scene = self.digest_scene(facts);
+                self.planning.templates.note(locale, kind, &scene)?
+            }
         })
     }
 
-    /// Subject and content of a mail.
-    pub(crate) fn mail(
+    /// After this instant the message is not worth sending any more.
+    pub(crate) fn not_after(&self) -> Option<Instant> {
+        match self.facts {
+            Facts::Booking(facts) if self.event.kind == EventType::BookingReminderDue => {
+                Some(facts.starts_at)
+            }
+            _ => None,
+        }
+    }
+
+    /// Title and content of a message to one address.
+    pub(crate) fn message(
         &self,
-        kind: &str,
-        mailing: &Mailing,
+        rule: &Rule,
+        address: &Address,
     ) -> Result<(String, Content), PlanError> {
-        let page = self.page(mailing.page);
-        let locale = &self.reader.locale;
-        let (mail, attachments, not_after) = match self.facts {
-            Facts::Account(_) => {
-                let scene = self.account_scene();
-                let mail = self.templates.mail(locale, kind, &scene, &[], &page)?;
-                (mail, Vec::new(), None)
-            }
-            Facts::Booking(facts) => {
-                let (scene, rows) = (self.booking_scene(facts), self.rows(facts));
-                let mail = self.templates.mail(locale, kind, &scene, &rows, &page)?;
-                let files = mailing
-                    .calendar
-                    .and_then(|method| self.calendar_file(facts, method));
-                let reminds = self.event.kind == EventType::BookingReminderDue;
-                let not_after = reminds.then_some(facts.starts_at);
-                (mail, files.into_iter().collect(), not_after)
-            }
-        };
+        let draft = &rule.draft;
         let content = Content {
             to_name: self.reader.name.clone(),
+            not_after: self.not_after(),
+            language: self.reader.locale.clone(),
+            url: Some(self.page(draft.page)),
+            data: self.facts.data(),
+            details: address.details.clone(),
+            ..Content::default()
+        };
+        if address.channel != Channel::Email {
+            let note = self.note(&draft.kind)?;
+            let content = Content {
+                text: note.body,
+                ..content
+            };
+            return Ok((note.title, content));
+        }
+        let (mail, attachments) = self.mail(draft)?;
+        let content = Content {
             text: mail.text,
             html: mail.html,
             attachments,
-            not_after,
+            ..content
         };
         Ok((mail.subject, content))
+    }
+
+    /// The words of a mail, and the files that go with it.
+    fn mail(&self, draft: &Draft) -> Result<(Mail, Vec<Attachment>), PlanError> {
+        let page = self.page(draft.page);
+        let (templates, locale) = (self.planning.templates, &self.reader.locale);
+        Ok(match self.facts {
+            Facts::Account(_) => {
+                let scene = self.account_scene();
+                (
+                    templates.mail(locale, &draft.kind, &scene, &[], &page)?,
+                    Vec::new(),
+                )
+            }
+            Facts::Digest(facts) => {
+                let scene = self.digest_scene(facts);
+                let rows = facts.items.iter().map(|item| Row {
+                    label: item.title.clone(),
+                    value: item.body.clone(),
+                    href: item.url.clone().filter(|url| calendar::is_web_address(url)),
+                });
+                let rows: Vec<Row> = rows.collect();
+                (
+                    templates.mail(locale, &draft.kind, &scene, &rows, &page)?,
+                    Vec::new(),
+                )
+            }
+            Facts::Booking(facts) => {
+                let (scene, rows) = (self.booking_scene(facts), self.rows(facts));
+                let mail = templates.mail(locale, &draft.kind, &scene, &rows, &page)?;
+                let files = draft
+                    .calendar
+                    .and_then(|method| self.calendar_file(facts, method));
+                (mail, files.into_iter().collect())
+            }
+        })
+    }
+
+    fn digest_scene<'f>(&'f self, facts: &'f DigestFacts) -> DigestScene<'f> {
+        DigestScene {
+            me: &self.reader.name,
+            count: facts.items.len(),
+            items: &facts.items,
+        }
     }
 
     fn account_scene(&self) -> AccountScene<'_> {
@@ -124,7 +191,8 @@ impl Letter<'_> {
 
     fn booking_scene<'f>(&'f self, facts: &'f BookingFacts) -> BookingScene<'f> {
         let (zone, language) = (self.reader.time_zone, self.language());
-        let minutes_left = ((facts.starts_at - self.now).num_seconds() + 30).div_euclid(60);
+        let minutes_left =
+            ((facts.starts_at - self.planning.now).num_seconds() + 30).div_euclid(60);
         BookingScene {
             me: &self.reader.name,
             other: &self.other(facts).name,
@@ -164,9 +232,10 @@ impl Letter<'_> {
 
         let mut rows = vec![labelled("when", full(zone))];
         if when::differ(facts.starts_at, zone, other_zone) {
-            let label = self
-                .templates
-                .phrase(&self.reader.locale, "when_other", &other.name);
+            let label =
+                self.planning
+                    .templates
+                    .phrase(&self.reader.locale, "when_other", &other.name);
             rows.push(plain(label, full(other_zone)));
         }
         if let Some(at) = facts.previous_starts_at {
@@ -201,17 +270,18 @@ impl Letter<'_> {
 
     /// The calendar file for the reader, if both sides still exist to be named in it.
     fn calendar_file(&self, facts: &BookingFacts, method: Method) -> Option<Attachment> {
-        let expert = self.people.get(&facts.expert.id)?;
-        let client = self.people.get(&facts.client.id)?;
+        let expert = self.planning.people.get(&facts.expert.id)?;
+        let client = self.planning.people.get(&facts.client.id)?;
         let locale = &self.reader.locale;
         let summary = self
+            .planning
             .templates
             .phrase(locale, "summary", &self.other(facts).name);
         let mut description = vec![format!("{}: {}", self.word("code"), facts.code)];
         for (key, text) in [("note", &facts.note), ("reason", &facts.reason)] {
             description.extend(text.as_ref().map(|t| format!("{}: {t}", self.word(key))));
         }
-        let page = self.links.booking(facts.booking_id);
+        let page = self.planning.links.booking(facts.booking_id);
         let text = calendar::invitation(
             facts,
             method,
@@ -237,18 +307,23 @@ impl Letter<'_> {
         })
     }
 
-    fn page(&self, page: Page) -> String {
+    /// The address of a page, for this reader.
+    pub(crate) fn page(&self, page: Page) -> String {
         match (self.facts, page) {
+            (_, Page::Inbox) | (Facts::Digest(_), _) => self.planning.links.inbox(),
             (Facts::Booking(facts), Page::AnotherTime) if self.audience == Audience::Client => {
-                self.links.expert(facts.expert.id)
+                self.planning.links.expert(facts.expert.id)
             }
-            (Facts::Booking(facts), _) => self.links.booking(facts.booking_id),
+            (Facts::Booking(facts), _) => self.planning.links.booking(facts.booking_id),
             (Facts::Account(facts), Page::Reset) => {
-                self.links.reset(facts.user_id, facts.auth_epoch, self.now)
+                self.planning
+                    .links
+                    .reset(facts.user_id, facts.auth_epoch, self.planning.now)
             }
             (Facts::Account(facts), _) => {
-                self.links
-                    .verify(facts.user_id, &self.reader.email, self.now)
+                self.planning
+                    .links
+                    .verify(facts.user_id, &self.reader.email, self.planning.now)
             }
         }
     }
@@ -265,14 +340,15 @@ impl Letter<'_> {
     fn other<'f>(&self, facts: &'f BookingFacts) -> &'f Person {
         match self.audience {
             Audience::Expert => &facts.client,
-            Audience::Client | Audience::Holder => &facts.expert,
+            _ => &facts.expert,
         }
     }
 
     /// Somebody's zone: the account's, or for an expert without one the zone of the schedule.
     fn zone_of(&self, person: UserId, facts: &BookingFacts) -> Tz {
         let schedule = || facts.time_zone.parse().ok();
-        self.people
+        self.planning
+            .people
             .get(&person)
             .map(|recipient| recipient.time_zone)
             .or_else(|| (person == facts.expert.id).then(schedule).flatten())
@@ -290,7 +366,7 @@ impl Letter<'_> {
     }
 
     fn word<'w>(&'w self, key: &'w str) -> &'w str {
-        self.templates.word(&self.reader.locale, key)
+        self.planning.templates.word(&self.reader.locale, key)
     }
 }
 

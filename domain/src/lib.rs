@@ -9,6 +9,8 @@ pub mod booking;
 pub mod booking_rules;
 /// Calendar files and the invitations made of them.
 pub mod calendar;
+/// The ways out of the house.
+pub mod channel;
 /// Things that recur by a cron expression, on the clock of a zone.
 pub mod cron;
 /// Deliveries: one message to one address by one channel, from planned to sent or given up.
@@ -19,6 +21,8 @@ pub mod event;
 pub mod expert;
 /// What is wrong with one field of an input.
 pub mod field;
+/// What stands between a message and its reader.
+pub mod gate;
 /// Identifiers: newtypes over UUIDv7.
 pub mod id;
 /// The inbox: what a person was told, numbered so that a dropped connection can be resumed.
@@ -37,6 +41,10 @@ pub mod preference;
 pub mod reminder;
 /// How long things are kept.
 pub mod retention;
+/// The rules that turn an event into notifications, as data.
+pub mod rule;
+/// Made-up events, to try rules and texts on.
+pub mod sample;
 /// When an expert works: weekly windows, overrides, time off.
 pub mod schedule;
 /// Which times of an expert are free.

@@ -3,28 +3,41 @@
 //! Planning is a function of the event, the rules, the people and the time. It reads nothing else, so
 //! the same event planned twice says the same.
 
+/// Applying the rules to one event.
+mod plan;
+
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::Instant;
-use crate::calendar::Method;
-use crate::delivery::Content;
-use crate::event::{AccountFacts, BookingFacts, Event, EventType};
+use crate::account::UnknownName;
+use crate::channel::{Channel, Way};
+use crate::delivery::{Content, DeliveryStatus};
+use crate::event::{AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType};
+use crate::gate::{Check, Class, Reader};
 use crate::id::{BookingId, UserId};
-use crate::letter::Letter;
 use crate::preference::Preferences;
-use crate::template::{TemplateError, Templates};
+use crate::template::TemplateError;
+
+pub use plan::{Planning, plan};
 
 /// On which side of an event a reader stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Audience {
     /// Who booked.
     Client,
     /// Who was booked.
     Expert,
+    /// Those who manage the branch of the expert.
+    Manager,
+    /// Those who follow it.
+    Followers,
     /// Whose account it is.
     Holder,
 }
@@ -35,18 +48,23 @@ impl Audience {
         match self {
             Self::Client => "client",
             Self::Expert => "expert",
+            Self::Manager => "manager",
+            Self::Followers => "followers",
             Self::Holder => "holder",
         }
     }
 }
 
 /// What a notification is about, as far as a reader's preferences go.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Category {
     Account,
     Booking,
     Reminder,
     Review,
+    /// A day's gathered messages.
+    Digest,
 }
 
 impl Category {
@@ -57,12 +75,30 @@ impl Category {
             Self::Booking => "booking",
             Self::Reminder => "reminder",
             Self::Review => "review",
+            Self::Digest => "digest",
         }
     }
 }
 
-/// Where the button of a mail leads.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+impl FromStr for Category {
+    type Err = UnknownName;
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        [
+            Self::Account,
+            Self::Booking,
+            Self::Reminder,
+            Self::Review,
+            Self::Digest,
+        ]
+        .into_iter()
+        .find(|category| category.as_str() == text)
+        .ok_or(UnknownName)
+    }
+}
+
+/// Where the button of a message leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Page {
     /// The booking's own page.
     Booking,
@@ -72,116 +108,24 @@ pub enum Page {
     Verify,
     /// Lets the reader choose a new password.
     Reset,
+    /// The reader's inbox.
+    Inbox,
 }
 
-/// How a rule sends mail.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Mailing {
-    /// Not to the person who did it themself.
-    pub unless_own: bool,
-    /// The calendar file that goes with it.
-    pub calendar: Option<Method>,
-    pub page: Page,
-}
-
-/// One line of the rule book: on this event, this side is told this, so.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Rule {
-    /// Stable name; with event and reader it makes an entry or a message unique.
-    pub id: &'static str,
-    pub on: EventType,
-    pub audience: Audience,
-    /// What the reader's programs see, and the name of the texts.
-    pub kind: &'static str,
-    pub category: Category,
-    pub inbox: bool,
-    pub mail: Option<Mailing>,
-}
-
-const fn mail(calendar: Option<Method>, page: Page) -> Option<Mailing> {
-    Some(Mailing {
-        unless_own: false,
-        calendar,
-        page,
-    })
-}
-
-const fn booking(
-    id: &'static str,
-    on: EventType,
-    audience: Audience,
-    kind: &'static str,
-    mail: Option<Mailing>,
-) -> Rule {
-    Rule {
-        id,
-        on,
-        audience,
-        kind,
-        category: Category::Booking,
-        inbox: true,
-        mail,
+impl Page {
+    /// Whether an event of this type says enough to lead there.
+    pub fn fits(self, on: EventType) -> bool {
+        match self {
+            Self::Booking | Self::AnotherTime => !on.is_of_account(),
+            Self::Verify => on == EventType::AccountRegistered,
+            Self::Reset => on == EventType::AccountPasswordForgotten,
+            Self::Inbox => true,
+        }
     }
 }
-
-const fn account(id: &'static str, on: EventType, page: Page) -> Rule {
-    Rule {
-        id,
-        on,
-        audience: Audience::Holder,
-        kind: id,
-        category: Category::Account,
-        inbox: false,
-        mail: mail(None, page),
-    }
-}
-
-use Audience::{Client, Expert};
-use EventType as On;
-
-const INVITE: Option<Mailing> = mail(Some(Method::Request), Page::Booking);
-const CALL_OFF: Option<Mailing> = mail(Some(Method::Cancel), Page::AnotherTime);
-const OPEN: Option<Mailing> = mail(None, Page::Booking);
-const TELL: Option<Mailing> = Some(Mailing {
-    unless_own: true,
-    calendar: None,
-    page: Page::AnotherTime,
-});
-
-/// The rule book. Both sides get an inbox entry of every booking event; mail goes out when a calendar
-/// must follow or the time is near.
-#[rustfmt::skip]
-pub const RULES: &[Rule] = &[
-    account("account.registered", On::AccountRegistered, Page::Verify),
-    account("account.password_forgotten", On::AccountPasswordForgotten, Page::Reset),
-    booking("booking.created/client", On::BookingCreated, Client, "booking.created", INVITE),
-    booking("booking.created/expert", On::BookingCreated, Expert, "booking.created", INVITE),
-    booking("booking.confirmed/client", On::BookingConfirmed, Client, "booking.confirmed", INVITE),
-    booking("booking.confirmed/expert", On::BookingConfirmed, Expert, "booking.confirmed", INVITE),
-    booking("booking.rejected/client", On::BookingRejected, Client, "booking.rejected", CALL_OFF),
-    booking("booking.rejected/expert", On::BookingRejected, Expert, "booking.rejected", CALL_OFF),
-    booking("booking.cancelled/client", On::BookingCancelled, Client, "booking.cancelled", CALL_OFF),
-    booking("booking.cancelled/expert", On::BookingCancelled, Expert, "booking.cancelled", CALL_OFF),
-    booking("booking.rescheduled/client", On::BookingRescheduled, Client, "booking.rescheduled", INVITE),
-    booking("booking.rescheduled/expert", On::BookingRescheduled, Expert, "booking.rescheduled", INVITE),
-    booking("booking.edited/client", On::BookingEdited, Client, "booking.edited", None),
-    booking("booking.edited/expert", On::BookingEdited, Expert, "booking.edited", None),
-    booking("booking.clock_moved/client", On::BookingClockMoved, Client, "booking.clock_moved", OPEN),
-    booking("booking.clock_moved/expert", On::BookingClockMoved, Expert, "booking.clock_moved", OPEN),
-    booking("booking.kept/client", On::BookingKept, Client, "booking.kept", None),
-    booking("booking.kept/expert", On::BookingKept, Expert, "booking.kept", None),
-    Rule { category: Category::Reminder, ..booking("booking.reminder/client", On::BookingReminderDue, Client, "booking.reminder", OPEN) },
-    Rule { category: Category::Reminder, ..booking("booking.reminder/expert", On::BookingReminderDue, Expert, "booking.reminder", OPEN) },
-    booking("booking.missed/client", On::BookingMissed, Client, "booking.missed", TELL),
-    booking("booking.missed/expert", On::BookingMissed, Expert, "booking.missed", TELL),
-    booking("booking.completed/client", On::BookingCompleted, Client, "booking.completed", None),
-    booking("booking.completed/expert", On::BookingCompleted, Expert, "booking.completed", None),
-    Rule { category: Category::Review, ..booking("booking.review_asked/client", On::BookingCompleted, Client, "booking.review_asked", OPEN) },
-    Rule { category: Category::Review, ..booking("booking.reviewed/expert", On::BookingReviewed, Expert, "booking.reviewed", None) },
-];
 
 /// Somebody who may be told.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Recipient {
     pub id: UserId,
     pub name: String,
@@ -191,6 +135,19 @@ pub struct Recipient {
     /// Nothing is sent to a disabled account; its inbox is kept up.
     pub disabled: bool,
     pub preferences: Preferences,
+    /// Where they can be reached, the mail address and the phone of the account among them.
+    pub addresses: Vec<Address>,
+}
+
+/// One place where somebody can be reached.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Address {
+    pub channel: Channel,
+    pub address: String,
+    /// What a provider needs besides, such as the keys of a browser.
+    pub details: Value,
+    /// Why nothing is sent there any more, if nothing is.
+    pub suppressed: Option<String>,
 }
 
 /// The people of a batch of events. Who is missing no longer exists and is told nothing.
@@ -200,6 +157,8 @@ pub type People = BTreeMap<UserId, Recipient>;
 pub trait Links: Send + Sync {
     /// The page of a booking.
     fn booking(&self, booking: BookingId) -> String;
+    /// The reader's inbox.
+    fn inbox(&self) -> String;
     /// The page on which an expert's free times are shown.
     fn expert(&self, expert: UserId) -> String;
     /// Proves that whoever follows it reads mail at `email`.
@@ -208,13 +167,20 @@ pub trait Links: Send + Sync {
     fn reset(&self, user: UserId, auth_epoch: i64, now: Instant) -> String;
 }
 
+/// Those on the sides of an event who are not named in it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Sides {
+    pub managers: Vec<UserId>,
+    pub followers: Vec<UserId>,
+}
+
 /// An inbox entry to be written.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Entry {
-    pub rule_id: &'static str,
+    pub rule_id: String,
     pub user_id: UserId,
     pub category: Category,
-    pub kind: &'static str,
+    pub kind: String,
     pub title: String,
     pub body: String,
     pub data: Value,
@@ -223,23 +189,90 @@ pub struct Entry {
 /// A message to be sent.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Message {
-    pub rule_id: &'static str,
-    pub user_id: UserId,
-    pub channel: &'static str,
+    pub rule_id: String,
+    /// Absent where it goes to a server and not to a person.
+    pub user_id: Option<UserId>,
+    pub channel: Channel,
     pub address: String,
-    pub kind: &'static str,
+    pub kind: String,
+    pub category: Category,
+    pub class: Class,
+    pub critical: bool,
+    /// 0 for those sent at once, n for the n-th way that is tried when those before have failed.
+    pub rank: i64,
+    pub status: DeliveryStatus,
+    /// Not before this instant.
+    pub send_at: Instant,
     pub subject: String,
     pub content: Content,
 }
 
-/// The channel of every mail, whether it is sent or kept.
-pub const EMAIL: &str = "email";
+/// A message that waits to be gathered with others.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Gathered {
+    pub rule_id: String,
+    pub user_id: UserId,
+    pub way: Way,
+    /// When the window it goes into closes, unless one is open already.
+    pub closes_at: Instant,
+    pub item: DigestItem,
+}
+
+/// Why one person was told of an event by one rule, or was not.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Decision {
+    pub rule_id: String,
+    pub rule_version: i64,
+    pub user_id: UserId,
+    pub trace: Trace,
+}
+
+/// What was decided, gate by gate.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Trace {
+    pub audience: Audience,
+    pub category: Category,
+    pub class: Class,
+    /// What the rule's condition said.
+    pub condition: Check,
+    pub inbox: bool,
+    pub ways: Vec<WayTrace>,
+}
+
+/// What became of one way at planning.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct WayTrace {
+    pub way: Way,
+    /// The channel of the address, where there is one.
+    pub channel: Option<Channel>,
+    pub rank: i64,
+    pub outcome: WayOutcome,
+    pub checks: Vec<Check>,
+}
+
+/// How planning ended for one way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WayOutcome {
+    /// A message leaves at once.
+    Planned,
+    /// A message leaves later.
+    Held,
+    /// A message waits whether the ways before it fail.
+    Standby,
+    /// It goes into the day's gathered message.
+    Gathered,
+    /// Nothing leaves.
+    Closed,
+}
 
 /// Everything that one event leads to.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Plan {
     pub entries: Vec<Entry>,
     pub messages: Vec<Message>,
+    pub gathered: Vec<Gathered>,
+    pub decisions: Vec<Decision>,
 }
 
 /// Why an event cannot be planned, now or ever.
@@ -256,6 +289,7 @@ pub enum PlanError {
 pub enum Facts {
     Booking(Box<BookingFacts>),
     Account(AccountFacts),
+    Digest(DigestFacts),
 }
 
 impl Facts {
@@ -266,41 +300,71 @@ impl Facts {
     pub fn of(event: &Event) -> Result<Self, PlanError> {
         let data = event.data.clone();
         Ok(match event.kind {
-            On::AccountRegistered | On::AccountPasswordForgotten => {
+            EventType::AccountRegistered | EventType::AccountPasswordForgotten => {
                 Self::Account(serde_json::from_value(data)?)
             }
+            EventType::DigestClosed => Self::Digest(serde_json::from_value(data)?),
             _ => Self::Booking(Box::new(serde_json::from_value(data)?)),
         })
     }
 
-    /// Everybody whose name, language or address planning needs.
+    /// Everybody named in it.
     pub fn people(&self) -> Vec<UserId> {
         match self {
             Self::Booking(facts) => vec![facts.client.id, facts.expert.id],
             Self::Account(facts) => vec![facts.user_id],
+            Self::Digest(facts) => vec![facts.user_id],
         }
     }
 
-    fn reader(&self, audience: Audience) -> Option<UserId> {
+    /// The expert whose managers it concerns.
+    pub fn expert(&self) -> Option<UserId> {
+        match self {
+            Self::Booking(facts) => Some(facts.expert.id),
+            Self::Account(_) | Self::Digest(_) => None,
+        }
+    }
+
+    /// Those of an audience. Who stands nearer to the event is not told of it again from afar.
+    fn readers(&self, audience: Audience, sides: &Sides) -> Vec<UserId> {
+        let named = self.people();
+        let afar = |ids: &[UserId], nearer: &[UserId]| {
+            let ids = ids.iter().copied();
+            ids.filter(|id| !named.contains(id) && !nearer.contains(id))
+                .collect()
+        };
         match (self, audience) {
-            (Self::Booking(facts), Audience::Client) => Some(facts.client.id),
-            (Self::Booking(facts), Audience::Expert) => Some(facts.expert.id),
-            (Self::Account(facts), Audience::Holder) => Some(facts.user_id),
-            _ => None,
+            (Self::Booking(facts), Audience::Client) => vec![facts.client.id],
+            (Self::Booking(facts), Audience::Expert) => vec![facts.expert.id],
+            (Self::Booking(_), Audience::Manager) => afar(&sides.managers, &[]),
+            (Self::Booking(_), Audience::Followers) => afar(&sides.followers, &sides.managers),
+            (Self::Account(_) | Self::Digest(_), Audience::Holder) => named,
+            _ => Vec::new(),
         }
     }
 
     fn actor(&self) -> Option<UserId> {
         match self {
             Self::Booking(facts) => facts.actor_id,
-            Self::Account(_) => None,
+            Self::Account(_) | Self::Digest(_) => None,
+        }
+    }
+
+    /// The only way by which it is told, where there is only one.
+    fn only_way(&self) -> Option<Way> {
+        match self {
+            Self::Digest(facts) => Some(facts.way),
+            Self::Booking(_) | Self::Account(_) => None,
         }
     }
 
     /// What an inbox entry carries for the reader's programs.
-    fn data(&self) -> Value {
+    pub fn data(&self) -> Value {
         match self {
             Self::Account(facts) => json!({ "user_id": facts.user_id }),
+            Self::Digest(facts) => {
+                json!({ "window_id": facts.window_id, "count": facts.items.len() })
+            }
             Self::Booking(facts) => json!({
                 "booking_id": facts.booking_id,
                 "code": facts.code,
@@ -316,64 +380,29 @@ impl Facts {
             }),
         }
     }
+
+    /// What a rule's condition may name: everything the event says, `event` (its type) and, for a booking,
+    /// `minutes_to_start` at the time of the event.
+    pub fn scene(&self, event: &Event) -> Value {
+        let mut scene = event.data.clone();
+        if let Some(facts) = scene.as_object_mut() {
+            facts.insert("event".to_owned(), json!(event.kind));
+            if let Self::Booking(booking) = self {
+                let minutes = (booking.starts_at - event.time).num_minutes();
+                facts.insert("minutes_to_start".to_owned(), json!(minutes));
+            }
+        }
+        scene
+    }
 }
 
-/// Applies the rule book to one event.
-///
-/// # Errors
-/// When a text cannot be made of these facts; the event then needs a person's eye.
-pub fn plan(
-    event: &Event,
-    facts: &Facts,
-    people: &People,
-    templates: &Templates,
-    links: &dyn Links,
-    now: Instant,
-) -> Result<Plan, PlanError> {
-    let mut plan = Plan::default();
-    for rule in RULES.iter().filter(|rule| rule.on == event.kind) {
-        let Some(reader) = facts.reader(rule.audience).and_then(|id| people.get(&id)) else {
-            continue;
-        };
-        let letter = Letter {
-            event,
-            facts,
-            reader,
-            people,
-            audience: rule.audience,
-            templates,
-            links,
-            now,
-        };
-        if rule.inbox {
-            let note = letter.note(rule.kind)?;
-            plan.entries.push(Entry {
-                rule_id: rule.id,
-                user_id: reader.id,
-                category: rule.category,
-                kind: rule.kind,
-                title: note.title,
-                body: note.body,
-                data: facts.data(),
-            });
-        }
-        let own = facts.actor() == Some(reader.id);
-        if let Some(mailing) = rule.mail
-            && !reader.disabled
-            && reader.preferences.wants_mail(rule.category)
-            && !(mailing.unless_own && own)
-        {
-            let (subject, content) = letter.mail(rule.kind, &mailing)?;
-            plan.messages.push(Message {
-                rule_id: rule.id,
-                user_id: reader.id,
-                channel: EMAIL,
-                address: reader.email.clone(),
-                kind: rule.kind,
-                subject,
-                content,
-            });
+impl Recipient {
+    /// The reader, as far as the gates look.
+    pub fn as_reader(&self) -> Reader<'_> {
+        Reader {
+            disabled: self.disabled,
+            preferences: &self.preferences,
+            time_zone: self.time_zone,
         }
     }
-    Ok(plan)
 }

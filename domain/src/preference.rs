@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::channel::Way;
 use crate::field::FieldError;
 use crate::notification::Category;
 use crate::wall::WallTime;
@@ -23,6 +24,16 @@ impl Channels {
         sms: true,
         push: true,
     };
+
+    /// Whether a way is switched on.
+    pub fn has(&self, way: Way) -> bool {
+        match way {
+            Way::Email => self.email,
+            Way::Telegram => self.telegram,
+            Way::Sms => self.sms,
+            Way::Push => self.push,
+        }
+    }
 }
 
 /// Switches per category. What is about the account itself is not among them: a link that was asked for is sent.
@@ -31,6 +42,18 @@ pub struct Categories {
     pub booking: Channels,
     pub reminder: Channels,
     pub review: Channels,
+}
+
+impl Categories {
+    /// The switches of a category; `None` for what has none of its own.
+    pub fn of(&self, category: Category) -> Option<&Channels> {
+        match category {
+            Category::Account | Category::Digest => None,
+            Category::Booking => Some(&self.booking),
+            Category::Reminder => Some(&self.reminder),
+            Category::Review => Some(&self.review),
+        }
+    }
 }
 
 /// The hours in which a person does not want to be disturbed, on their own clock.
@@ -109,44 +132,9 @@ impl Default for Preferences {
     }
 }
 
-impl Preferences {
-    /// Whether mail of this category is wanted.
-    pub fn wants_mail(&self, category: Category) -> bool {
-        let chosen = match category {
-            Category::Account => return true,
-            Category::Booking => &self.categories.booking,
-            Category::Reminder => &self.categories.reminder,
-            Category::Review => &self.categories.review,
-        };
-        self.channels.email && chosen.email
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const EVERY: [Category; 4] = [
-        Category::Account,
-        Category::Booking,
-        Category::Reminder,
-        Category::Review,
-    ];
-
-    #[test]
-    fn mail_comes_unless_its_category_or_all_mail_is_off() {
-        let mut chosen = Preferences::default();
-        assert!(EVERY.iter().all(|c| chosen.wants_mail(*c)));
-        chosen.categories.reminder.email = false;
-        let wanted: Vec<_> = EVERY.iter().filter(|c| chosen.wants_mail(**c)).collect();
-        assert_eq!(
-            wanted,
-            [&Category::Account, &Category::Booking, &Category::Review]
-        );
-        chosen.channels.email = false;
-        let wanted: Vec<_> = EVERY.iter().filter(|c| chosen.wants_mail(**c)).collect();
-        assert_eq!(wanted, [&Category::Account]);
-    }
 
     #[test]
     fn quiet_hours_have_a_length() {

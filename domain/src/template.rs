@@ -74,7 +74,8 @@ macro_rules! texts {
             "booking.missed",
             "booking.completed",
             "booking.review_asked",
-            "booking.reviewed"
+            "booking.reviewed",
+            "digest.closed"
         )
     };
     ($language:literal, $($name:literal),+) => {
@@ -120,6 +121,13 @@ impl Templates {
             }
         }
         Ok(Self { environment, words })
+    }
+
+    /// The kinds of notification there are texts for.
+    pub fn kinds() -> Vec<&'static str> {
+        let (_, files) = TEXTS[0];
+        let kinds = files.iter().map(|(file, _)| *file);
+        kinds.filter(|file| *file != "words").collect()
     }
 
     /// Writes an inbox entry of this kind in the reader's language.

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use belfry_actors::{Capabilities, Channel, Outgoing};
-use belfry_domain::delivery::{Attachment, Receipt, SendError};
-use belfry_domain::notification::EMAIL;
+use belfry_actors::{Capabilities, Outgoing, Provider};
+use belfry_domain::channel::Channel;
+use belfry_domain::delivery::{Attachment, DeadCause, Receipt, SendError};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment as File, Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
@@ -53,7 +53,10 @@ impl Email {
         let address: Address = message
             .address
             .parse()
-            .map_err(|error| SendError::DeadAddress(format!("not a mail address: {error}")))?;
+            .map_err(|error| SendError::DeadAddress {
+                cause: DeadCause::Invalid,
+                detail: format!("not a mail address: {error}"),
+            })?;
         let refused = |error: String| SendError::Refused(format!("cannot be composed: {error}"));
         let content = &message.content;
         let name = Some(one_line(&content.to_name)).filter(|name| !name.is_empty());
@@ -92,9 +95,13 @@ impl Email {
 }
 
 #[async_trait]
-impl Channel for Email {
-    fn name(&self) -> &'static str {
-        EMAIL
+impl Provider for Email {
+    fn channel(&self) -> Channel {
+        Channel::Email
+    }
+
+    fn name(&self) -> &str {
+        "smtp"
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -139,6 +146,8 @@ mod tests {
         let email = Email::new("smtp://127.0.0.1:2525", "Belfry <mail@belfry.test>", 1).unwrap();
         let message = Outgoing {
             id: DeliveryId::at(now),
+            attempt: 1,
+            kind: "booking.created".to_owned(),
             address: "ann@example.com".to_owned(),
             subject: subject.to_owned(),
             content: Content {
@@ -150,7 +159,7 @@ mod tests {
                     content_type: "text/calendar; charset=utf-8; method=REQUEST".to_owned(),
                     text: "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n".to_owned(),
                 }],
-                not_after: None,
+                ..Content::default()
             },
             at: now,
         };

@@ -1,17 +1,21 @@
 //! Mail without a mail server: kept in the database, where administrators read it.
 
 use async_trait::async_trait;
-use belfry_actors::{Capabilities, Channel, Outgoing};
+use belfry_actors::{Capabilities, Outgoing, Provider};
+use belfry_domain::channel::Channel;
 use belfry_domain::delivery::{Receipt, SendError};
-use belfry_domain::notification::EMAIL;
 
 /// Takes every mail and sends none.
 pub struct Kept;
 
 #[async_trait]
-impl Channel for Kept {
-    fn name(&self) -> &'static str {
-        EMAIL
+impl Provider for Kept {
+    fn channel(&self) -> Channel {
+        Channel::Email
+    }
+
+    fn name(&self) -> &str {
+        "kept"
     }
 
     fn capabilities(&self) -> Capabilities {

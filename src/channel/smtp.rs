@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use belfry_domain::delivery::SendError;
+use belfry_domain::delivery::{DeadCause, SendError};
 use belfry_store::crash;
 use crossbeam_queue::ArrayQueue;
 use lettre::address::Envelope;
@@ -291,7 +291,10 @@ fn judge(step: Step, fault: Fault) -> SendError {
             text,
         } => SendError::Transient(text),
         Fault::Reply { code, text } if step == Step::Recipient && names_nobody(code, &text) => {
-            SendError::DeadAddress(text)
+            SendError::DeadAddress {
+                cause: DeadCause::Bounced,
+                detail: text,
+            }
         }
         Fault::Reply { text, .. } => SendError::Refused(text),
     }
@@ -344,10 +347,13 @@ mod tests {
         let wrong_password = reply(535, "5.7.8 bad credentials");
         assert!(matches!(judge(Step::Connect, wrong_password), Transient(_)));
         let nobody = || reply(550, "5.1.1 no such user");
-        assert!(matches!(judge(Step::Recipient, nobody()), DeadAddress(_)));
+        assert!(matches!(
+            judge(Step::Recipient, nobody()),
+            DeadAddress { .. }
+        ));
         assert!(matches!(judge(Step::Text, nobody()), Refused(_)));
         let plain = reply(550, "no such user");
-        assert!(matches!(judge(Step::Recipient, plain), DeadAddress(_)));
+        assert!(matches!(judge(Step::Recipient, plain), DeadAddress { .. }));
         let policy = reply(550, "5.7.1 blocked");
         assert!(matches!(judge(Step::Recipient, policy), Refused(_)));
         let full = reply(552, "5.2.2 mailbox full");

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant as Stopwatch};
 
 use belfry_actors::World;
 use belfry_domain::Instant;
-use belfry_domain::notification::EMAIL;
+use belfry_domain::channel::Channel;
 use belfry_store::StoreError;
 use metrics::gauge;
 
 /// The shortest time between two readings.
 const EVERY: Duration = Duration::from_secs(5);
 /// The channels there are.
-const CHANNELS: [&str; 1] = [EMAIL];
+const CHANNELS: [&str; 1] = [Channel::Email.as_str()];
 
 /// Reads the figures of a node.
 pub struct Figures {

@@ -5,6 +5,8 @@
 pub mod db;
 /// Accounts: users and their pictures.
 pub mod account;
+/// Where people can be reached besides mail and phone.
+pub mod address;
 /// The audit log: who changed what.
 pub mod audit;
 /// How far everything has got.
@@ -17,6 +19,8 @@ pub mod branch;
 pub mod crash;
 /// Deliveries: claimed under a lease, settled once.
 pub mod delivery;
+/// Messages gathered for one person.
+mod digest;
 /// What can go wrong with a store call.
 pub mod error;
 /// Events: what happened, kept in the transaction in which it happened.
@@ -43,6 +47,8 @@ pub mod reminder;
 pub mod retention;
 /// Many rows as one statement.
 mod rows;
+/// Rules: who is told what, version by version.
+pub mod rule;
 /// Schedules: weeks, exceptions, time off.
 pub mod schedule;
 /// Refresh tokens.

@@ -27,6 +27,7 @@ enum Column<'a> {
     Numbers(Vec<Option<i64>>),
     Instants(Vec<Option<Instant>>),
     Documents(Vec<Json<&'a Value>>),
+    Flags(Vec<bool>),
 }
 
 /// What a statement can answer, whichever engine it ran on.
@@ -108,6 +109,11 @@ impl<'a> Rows<'a> {
     /// A column of JSON documents.
     pub fn documents(self, name: &'static str, values: impl Iterator<Item = &'a Value>) -> Self {
         self.column(name, Column::Documents(values.map(Json).collect()))
+    }
+
+    /// A column of truth values.
+    pub fn flags(self, name: &'static str, values: impl Iterator<Item = bool>) -> Self {
+        self.column(name, Column::Flags(values.collect()))
     }
 
     /// What happens to a row that is there already: an `ON CONFLICT` clause.
@@ -219,6 +225,7 @@ impl<'a> Rows<'a> {
                 Column::Numbers(values) => query.bind(values),
                 Column::Instants(values) => query.bind(values),
                 Column::Documents(values) => query.bind(values),
+                Column::Flags(values) => query.bind(values),
             };
         }
         query
@@ -234,6 +241,7 @@ impl<'a> Rows<'a> {
                     Column::Numbers(values) => row.push_bind(values[place]),
                     Column::Instants(values) => row.push_bind(values[place]),
                     Column::Documents(values) => row.push_bind(Json(values[place].0.clone())),
+                    Column::Flags(values) => row.push_bind(values[place]),
                 };
             }
         });
@@ -248,6 +256,7 @@ impl Column<'_> {
             Self::Numbers(values) => values.len(),
             Self::Instants(values) => values.len(),
             Self::Documents(values) => values.len(),
+            Self::Flags(values) => values.len(),
         }
     }
 
@@ -258,6 +267,7 @@ impl Column<'_> {
             Self::Numbers(_) => "bigint",
             Self::Instants(_) => "timestamptz",
             Self::Documents(_) => "jsonb",
+            Self::Flags(_) => "boolean",
         }
     }
 }

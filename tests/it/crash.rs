@@ -137,7 +137,7 @@ impl<'a> Stage<'a> {
         tx.commit().await.unwrap();
         let mail = MailServer::start().await;
         let server = Server::start(fresh, &mail, None).await;
-        let http = reqwest::Client::new();
+        let http = crate::engine::http();
         for (host, token) in &hosts {
             open_always(&http, &server.base, &host.id.to_string(), token).await;
         }
@@ -173,7 +173,7 @@ impl<'a> Stage<'a> {
     /// What is done to a server at `base`, going on from what is known.
     fn load(&self, base: &str) -> Load<'_> {
         Load {
-            http: reqwest::Client::new(),
+            http: crate::engine::http(),
             base: base.to_owned(),
             tokens: &self.tokens,
             hosts: &self.hosts,
@@ -306,7 +306,7 @@ impl<'a> Stage<'a> {
 
     /// A refresh token that was acknowledged works; one whose refresh was never answered may be spent.
     async fn sign_in_again(&mut self, base: &str) {
-        let http = reqwest::Client::new();
+        let http = crate::engine::http();
         let body = json!({ "refresh_token": self.member.refresh_token });
         let request = http.post(format!("{base}/api/v1/auth/refresh"));
         let (status, mut session) = answer(request.json(&body)).await.unwrap();

@@ -83,7 +83,7 @@ impl Server {
             address,
             log,
         };
-        let http = reqwest::Client::new();
+        let http = crate::engine::http();
         let ready = async {
             while !http
                 .get(server.url("/readyz"))
@@ -162,7 +162,7 @@ async fn open_expert(fresh: &Fresh, server: &Server, now: Instant) -> String {
         "time_zone": "UTC", "weekly": weekly,
         "booking_rules": { "minutes": [30], "interval_minutes": 30, "min_notice_minutes": 0 },
     });
-    let answer = reqwest::Client::new()
+    let answer = crate::engine::http()
         .put(server.url(&format!("/api/v1/experts/{}/schedule", host.id)))
         .bearer_auth(token)
         .json(&schedule)
@@ -180,7 +180,7 @@ async fn a_server_that_is_stopped_under_load_answers_what_it_read(fresh: &Fresh)
     let clients = guests(&fresh.store, CLIENTS, Role::User, now).await;
     let first = (now.date_naive() + TimeDelta::days(2)).and_time(NaiveTime::MIN);
     let first = first.and_utc();
-    let http = reqwest::Client::new();
+    let http = crate::engine::http();
 
     let sockets = join_all(clients[..SOCKETS].iter().map(async |(_, token)| {
         let ticket = http
@@ -289,7 +289,7 @@ async fn stall(server: &Server) -> TcpStream {
                 content-length: 100\r\n\r\n{";
     wire.write_all(head.as_bytes()).await.unwrap();
     // Answered on the same worker or another one: by then the head has been read, too.
-    let http = reqwest::Client::new();
+    let http = crate::engine::http();
     for _ in 0..10 {
         http.get(server.url("/healthz")).send().await.unwrap();
     }

@@ -109,3 +109,9 @@ macro_rules! on_both_engines {
     };
 }
 pub(crate) use on_both_engines;
+
+/// A client for HTTP. Building one needs the cryptography in place, encrypted or not.
+pub fn http() -> reqwest::Client {
+    belfry::tls::install();
+    reqwest::Client::new()
+}

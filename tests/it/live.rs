@@ -292,7 +292,7 @@ async fn events_resume_where_they_broke(fresh: &Fresh) {
     for _ in 0..3 {
         house.commit(user).await;
     }
-    let client = reqwest::Client::new();
+    let client = crate::engine::http();
     let open = async |last: Option<&str>| {
         let path = format!("/api/v1/live/events?ticket={}", node.ticket(user));
         let mut request = client.get(format!("http://{}{path}", node.address));

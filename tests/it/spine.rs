@@ -7,14 +7,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use belfry_actors::planner::Books;
 use belfry_actors::{
-    Bus, BusSink, Capabilities, Channel, Courier, CourierSettings, Desk, Outgoing, Supervisor,
+    Bus, BusSink, Capabilities, Courier, CourierSettings, Desk, Outgoing, Provider, Supervisor,
     World,
 };
 use belfry_domain::Instant;
 use belfry_domain::booking::{Booking, Party, Status};
+use belfry_domain::channel::Channel;
 use belfry_domain::delivery::{DeliveryStatus, Receipt, SendError};
 use belfry_domain::event::{AccountFacts, Event, EventType};
+use belfry_domain::gate::Policy;
 use belfry_domain::id::{BookingId, DeliveryId, EventId, UserId};
 use belfry_domain::notification::Links;
 use belfry_domain::template::Templates;
@@ -62,6 +65,9 @@ impl Links for Pages {
     fn booking(&self, booking: BookingId) -> String {
         format!("https://belfry.test/bookings/{booking}")
     }
+    fn inbox(&self) -> String {
+        "https://belfry.test/inbox".to_owned()
+    }
     fn expert(&self, expert: UserId) -> String {
         format!("https://belfry.test/experts/{expert}")
     }
@@ -108,15 +114,16 @@ impl<'a> Spine<'a> {
     pub fn desk(&self, couriers: Vec<Courier>) -> Desk {
         Desk {
             world: self.world.clone(),
-            templates: Arc::new(Templates::builtin().unwrap()),
+            books: Books::new(Arc::new(Templates::builtin().unwrap())),
+            policy: Policy::default(),
             links: Arc::new(Pages),
             supervisor: self.supervisor.clone(),
             couriers,
         }
     }
 
-    pub fn courier(&self, channel: Arc<dyn Channel>) -> Courier {
-        Courier::start(self.world.clone(), channel, CourierSettings::default())
+    pub fn courier(&self, provider: Arc<dyn Provider>) -> Courier {
+        Courier::start(self.world.clone(), provider, CourierSettings::default())
     }
 
     pub async fn append(&self, event: &Event) {
@@ -268,9 +275,13 @@ impl Scripted {
 }
 
 #[async_trait]
-impl Channel for Scripted {
-    fn name(&self) -> &'static str {
-        "email"
+impl Provider for Scripted {
+    fn channel(&self) -> Channel {
+        Channel::Email
+    }
+
+    fn name(&self) -> &str {
+        "scripted"
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -108,7 +108,7 @@ impl Town {
             nodes: Vec::new(),
             settings,
             redis,
-            http: reqwest::Client::new(),
+            http: crate::engine::http(),
             numbered: std::cell::Cell::new(0),
             spare: std::cell::RefCell::default(),
         }
@@ -327,7 +327,7 @@ impl Person {
     pub fn stranger(base: &str) -> Self {
         Self {
             base: base.to_owned(),
-            http: reqwest::Client::new(),
+            http: crate::engine::http(),
             id: String::new(),
             email: String::new(),
             token: None,

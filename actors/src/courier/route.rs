@@ -12,7 +12,7 @@ use metrics::{counter, histogram};
 use tracing::{info, warn};
 
 use super::CourierSettings;
-use crate::channel::{Channel, Outgoing};
+use crate::channel::{Outgoing, Provider};
 use crate::world::World;
 
 /// Lost claims taken back at once.
@@ -21,7 +21,7 @@ const REAP: i64 = 100;
 /// What sending needs apart from the actor's own state.
 pub(super) struct Route {
     pub(super) world: World,
-    pub(super) channel: Arc<dyn Channel>,
+    pub(super) provider: Arc<dyn Provider>,
     pub(super) settings: CourierSettings,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Haul {
 
 impl Route {
     fn name(&self) -> &'static str {
-        self.channel.name()
+        self.provider.channel().as_str()
     }
 
     pub(super) fn lease_until(&self, now: Instant) -> Instant {
@@ -79,7 +79,7 @@ impl Route {
     }
 
     async fn reap(&self, now: Instant) -> Result<(), StoreError> {
-        let repeats = self.channel.capabilities().recognises_repeats;
+        let repeats = self.provider.capabilities().recognises_repeats;
         let judge = |attempt| Verdict::lost(repeats, attempt, now, rand::random());
         let reaped = self
             .world
@@ -103,12 +103,14 @@ impl Route {
             Ok(content) => {
                 let message = Outgoing {
                     id,
+                    attempt,
+                    kind: claimed.kind,
                     address: claimed.address,
                     subject: claimed.subject,
                     content,
                     at: now,
                 };
-                let sending = self.channel.send(&message);
+                let sending = self.provider.send(&message);
                 let result = tokio::time::timeout(self.settings.patience, sending)
                     .await
                     .unwrap_or_else(|_| {

@@ -3,7 +3,7 @@
 
 use belfry_domain::Instant;
 use belfry_domain::delivery::{
-    DeliveryStatus, DeliveryStep, MOST_ATTEMPTS, Receipt, SendError, Verdict, next_retry,
+    DeadCause, DeliveryStatus, DeliveryStep, MOST_ATTEMPTS, Receipt, SendError, Verdict, next_retry,
 };
 use chrono::{DateTime, TimeDelta};
 use proptest::prelude::*;
@@ -28,7 +28,8 @@ fn results() -> impl Strategy<Value = Result<Receipt, SendError>> {
     prop_oneof![
         1 => Just(Ok(Receipt::Sent { provider_id: None })),
         1 => Just(Ok(Receipt::Kept)),
-        1 => Just(Err(SendError::DeadAddress(detail()))),
+        1 => Just(Err(SendError::DeadAddress { cause: DeadCause::Gone, detail: detail() })),
+        1 => Just(Err(SendError::Unconfigured(detail()))),
         1 => Just(Err(SendError::Refused(detail()))),
         3 => Just(Err(SendError::Transient(detail()))),
         1 => (-100..100_000i64).prop_map(move |seconds| Err(SendError::Limited {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use belfry_domain::Instant;
 use belfry_domain::id::{DeliveryId, EventId, NotificationId, UserId};
 use belfry_domain::inbox::Notification;
-use belfry_domain::notification::{Entry, Message};
+use belfry_domain::notification::{Decision, Entry, Message};
 use const_format::formatcp;
 use serde_json::Value;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Finished, Outcome};
 use crate::db::{Dialect, IdList};
 use crate::rows::Rows;
-use crate::{StoreError, Tx};
+use crate::{StoreError, Tx, digest};
 
 /// Marks the events and writes entries and deliveries of those that nobody else planned meanwhile.
 pub(super) async fn write(
@@ -26,6 +26,7 @@ pub(super) async fn write(
         ..Finished::default()
     };
     let (mut entries, mut messages) = (Vec::new(), Vec::new());
+    let (mut gathered, mut decisions) = (Vec::new(), Vec::new());
     for outcome in outcomes {
         if !finished.planned.contains(&outcome.id) {
             continue;
@@ -34,6 +35,8 @@ pub(super) async fn write(
             Ok(plan) => {
                 entries.extend(plan.entries.into_iter().map(|e| (outcome.id, e)));
                 messages.extend(plan.messages.into_iter().map(|m| (outcome.id, m)));
+                gathered.extend(plan.gathered.into_iter().map(|g| (outcome.id, g)));
+                decisions.extend(plan.decisions.into_iter().map(|d| (outcome.id, d)));
             }
             Err(fault) => {
                 note_fault(tx, outcome.id, &fault).await?;
@@ -44,6 +47,10 @@ pub(super) async fn write(
     let rows = number(tx, entries, now).await?;
     insert_notifications(tx, &rows).await?;
     insert_deliveries(tx, &messages, &rows, now).await?;
+    if !gathered.is_empty() {
+        digest::gather(tx, &gathered, now).await?;
+    }
+    insert_decisions(tx, &decisions, now).await?;
     finished.deliveries = messages.len();
     for row in rows {
         let told = finished.told.entry(row.user_id).or_default();
@@ -86,7 +93,7 @@ async fn note_fault(tx: &mut Tx, id: EventId, fault: &str) -> Result<(), StoreEr
 /// An inbox entry with its place.
 struct Numbered {
     event_id: EventId,
-    rule_id: &'static str,
+    rule_id: String,
     user_id: UserId,
     notification: Notification,
 }
@@ -129,7 +136,7 @@ async fn number(
             id: NotificationId::at(now),
             offset: *offset,
             category: entry.category.as_str().to_owned(),
-            kind: entry.kind.to_owned(),
+            kind: entry.kind,
             title: entry.title,
             body: entry.body,
             data: entry.data,
@@ -154,7 +161,7 @@ async fn insert_notifications(tx: &mut Tx, rows: &[Numbered]) -> Result<(), Stor
         .ids("user_id", rows.iter().map(|row| row.user_id.uuid()))
         .numbers("\"offset\"", entries().map(|entry| entry.offset))
         .ids("event_id", rows.iter().map(|row| row.event_id.uuid()))
-        .texts("rule_id", rows.iter().map(|row| row.rule_id))
+        .texts("rule_id", rows.iter().map(|row| &*row.rule_id))
         .texts("category", entries().map(|entry| &*entry.category))
         .texts("kind", entries().map(|entry| &*entry.kind))
         .texts("title", entries().map(|entry| &*entry.title))
@@ -175,7 +182,7 @@ async fn insert_deliveries(
         .iter()
         .map(|row| {
             (
-                (row.event_id, row.rule_id, row.user_id),
+                (row.event_id, &*row.rule_id, row.user_id),
                 row.notification.id,
             )
         })
@@ -187,25 +194,54 @@ async fn insert_deliveries(
         .map_err(StoreError::unreadable)?;
     let told = || messages.iter().map(|(_, message)| message);
     let entries = messages.iter().map(|(event_id, message)| {
-        let key = (*event_id, message.rule_id, message.user_id);
+        let key = (*event_id, &*message.rule_id, message.user_id?);
         notified.get(&key).map(|id| id.uuid())
     });
     Rows::into("deliveries")
         .ids("id", told().map(|_| DeliveryId::at(now).uuid()))
         .ids("event_id", messages.iter().map(|(id, _)| id.uuid()))
-        .texts("rule_id", told().map(|message| message.rule_id))
-        .ids("user_id", told().map(|message| message.user_id.uuid()))
+        .texts("rule_id", told().map(|message| &*message.rule_id))
+        .ids(
+            "user_id",
+            told().map(|message| message.user_id.map(UserId::uuid)),
+        )
         .ids("notification_id", entries)
-        .texts("channel", told().map(|message| message.channel))
+        .texts("channel", told().map(|message| message.channel.as_str()))
         .texts("address", told().map(|message| &*message.address))
-        .texts("kind", told().map(|message| message.kind))
+        .texts("kind", told().map(|message| &*message.kind))
         .texts("subject", told().map(|message| &*message.subject))
         .documents("content", contents.iter())
-        .texts("status", told().map(|_| "pending"))
+        .texts("status", told().map(|message| message.status.as_str()))
+        .texts("category", told().map(|message| message.category.as_str()))
+        .texts("class", told().map(|message| message.class.as_str()))
+        .flags("critical", told().map(|message| message.critical))
+        .numbers("rank", told().map(|message| message.rank))
         .numbers("attempt", told().map(|_| 0))
-        .instants("next_at", told().map(|_| now))
+        .instants("next_at", told().map(|message| message.send_at))
         .instants("created_at", told().map(|_| now))
         .instants("updated_at", told().map(|_| now))
+        .insert(tx)
+        .await
+}
+
+async fn insert_decisions(
+    tx: &mut Tx,
+    decisions: &[(EventId, Decision)],
+    now: Instant,
+) -> Result<(), StoreError> {
+    let traces: Vec<Value> = decisions
+        .iter()
+        .map(|(_, decision)| serde_json::to_value(&decision.trace))
+        .collect::<Result<_, _>>()
+        .map_err(StoreError::unreadable)?;
+    let made = || decisions.iter().map(|(_, decision)| decision);
+    Rows::into("decisions")
+        .ids("event_id", decisions.iter().map(|(id, _)| id.uuid()))
+        .ids("user_id", made().map(|decision| decision.user_id.uuid()))
+        .texts("rule_id", made().map(|decision| &*decision.rule_id))
+        .numbers("rule_version", made().map(|decision| decision.rule_version))
+        .documents("trace", traces.iter())
+        .instants("at", made().map(|_| now))
         .insert(tx)
         .await
 }

@@ -57,7 +57,7 @@ impl Server {
             process: command.spawn().unwrap(),
             base: format!("http://{address}"),
         };
-        let http = reqwest::Client::new();
+        let http = crate::engine::http();
         for _ in 0..3000 {
             let ready = http.get(format!("{}/readyz", server.base)).send().await;
             // One that is told to die may do so before anybody asks for anything.

@@ -310,17 +310,17 @@ async fn commit_for_all(store: &Store, users: &[UserId]) {
             .unwrap();
         tx.commit().await.unwrap();
         let entries = users.iter().map(|user| Entry {
-            rule_id: "test",
+            rule_id: "test".to_owned(),
             user_id: *user,
             category: Category::Booking,
-            kind: "booking.created",
+            kind: "booking.created".to_owned(),
             title: "A new booking".to_owned(),
             body: "Tomorrow at ten".to_owned(),
             data: json!({"booking_id": id, "code": "123456", "starts_at": now}),
         });
         let plan = Plan {
             entries: entries.collect(),
-            messages: Vec::new(),
+            ..Plan::default()
         };
         let turn = store.begin_planning(1).await.unwrap();
         let outcome = Outcome { id, plan: Ok(plan) };

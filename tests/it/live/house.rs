@@ -179,10 +179,10 @@ pub async fn commit(store: &Store, user: UserId, now: Instant) -> Notification {
     event::append(&mut tx, &[event]).await.unwrap();
     tx.commit().await.unwrap();
     let entry = Entry {
-        rule_id: "test",
+        rule_id: "test".to_owned(),
         user_id: user,
         category: Category::Booking,
-        kind: "booking.created",
+        kind: "booking.created".to_owned(),
         title: "A new booking".to_owned(),
         body: "Tomorrow at ten".to_owned(),
         data: json!({"booking_id": id, "code": "123456", "starts_at": now}),
@@ -190,7 +190,7 @@ pub async fn commit(store: &Store, user: UserId, now: Instant) -> Notification {
     let turn = store.begin_planning(1).await.unwrap();
     let plan = Plan {
         entries: vec![entry],
-        messages: Vec::new(),
+        ..Plan::default()
     };
     let outcome = Outcome { id, plan: Ok(plan) };
     let finished = store.finish_planning(turn, vec![outcome], now).await;

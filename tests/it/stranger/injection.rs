@@ -224,7 +224,7 @@ async fn the_log_is_one_json_object_a_line_and_tells_no_secrets() {
     let secret = "a-password-nobody-writes-down";
     let mut tokens = Vec::new();
     let log = logged(&fresh, async |base: &str| {
-        let http = reqwest::Client::new();
+        let http = crate::engine::http();
         let register = json!({ "email": "log@belfry.test", "password": secret, "name": "Log \"} {\" \u{1f600} \\" });
         let session = http.post(format!("{base}/api/v1/auth/register")).json(&register).send().await.unwrap();
         let session: Value = session.json().await.unwrap();

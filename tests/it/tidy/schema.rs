@@ -1,6 +1,6 @@
 //! Both migration folders hold the same numbers and names, and lay out the same tables and columns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Source, sources};
 
@@ -16,34 +16,69 @@ fn both_engines_have_the_same_schema() {
     };
     assert!(!postgres.is_empty(), "there are migrations");
     assert_eq!(names(&postgres), names(&sqlite), "same numbers and names");
-    for (left, right) in postgres.iter().zip(&sqlite) {
-        let (left_tables, right_tables) = (tables(&left.text), tables(&right.text));
-        assert_eq!(
-            left_tables, right_tables,
-            "{} and {}",
-            left.path, right.path
-        );
+    let (mut left, mut right) = (Schema::new(), Schema::new());
+    for (postgres, sqlite) in postgres.iter().zip(&sqlite) {
+        apply(&postgres.text, &mut left);
+        apply(&sqlite.text, &mut right);
+        assert_eq!(left, right, "after {} and {}", postgres.path, sqlite.path);
     }
 }
 
-/// Table → its columns, each as `name type [not null]` in the words of neither engine.
-fn tables(migration: &str) -> BTreeMap<String, Vec<String>> {
+/// Table → its columns, each as `name type required` in the words of neither engine, in the order of their names.
+type Schema = BTreeMap<String, BTreeSet<String>>;
+
+/// Makes of a schema what it is after a migration.
+fn apply(migration: &str, schema: &mut Schema) {
     let text: String = migration
         .lines()
         .map(|line| line.split("--").next().unwrap_or_default())
         .collect::<Vec<_>>()
         .join(" ")
         .to_lowercase();
-    let mut tables = BTreeMap::new();
-    for statement in text.split("create table ").skip(1) {
-        let (name, rest) = statement.split_once('(').expect("a table has columns");
-        let columns = parts(rest)
-            .into_iter()
-            .filter_map(|part| column(&part))
-            .collect();
-        tables.insert(name.trim().to_owned(), columns);
+    for statement in text.split(';').map(str::trim) {
+        let words: Vec<&str> = statement.split_whitespace().collect();
+        match words[..] {
+            ["create", "table", ..] => {
+                let (head, rest) = statement.split_once('(').expect("a table has columns");
+                let name = head.trim_start_matches("create table ").trim();
+                let columns = parts(rest).into_iter().filter_map(|part| column(&part));
+                schema.insert(name.to_owned(), columns.collect());
+            }
+            ["drop", "table", name] => {
+                schema.remove(name);
+            }
+            ["alter", "table", from, "rename", "to", to] => {
+                let columns = schema.remove(from).expect("it is there to be renamed");
+                schema.insert(to.to_owned(), columns);
+            }
+            ["alter", "table", name, "add", "column", ..] => {
+                let (_, rest) = statement.split_once("add column ").expect("just seen");
+                let columns = schema.get_mut(name).expect("it is there to be widened");
+                columns.extend(column(rest));
+            }
+            [
+                "alter",
+                "table",
+                name,
+                "alter",
+                "column",
+                changed,
+                "drop",
+                "not",
+                "null",
+            ] => {
+                let columns = schema.get_mut(name).expect("it is there to be changed");
+                let eased = columns.iter().map(|column| match column.split_once(' ') {
+                    Some((name, _)) if name == changed => {
+                        column.replace("required=true", "required=false")
+                    }
+                    _ => column.clone(),
+                });
+                *columns = eased.collect();
+            }
+            _ => {}
+        }
     }
-    tables
 }
 
 /// The comma-separated parts up to the parenthesis that closes them.
@@ -94,6 +129,11 @@ fn column(part: &str) -> Option<String> {
 
 #[test]
 fn a_difference_between_the_schemas_is_seen() {
+    let tables = |migration: &str| {
+        let mut schema = Schema::new();
+        apply(migration, &mut schema);
+        schema
+    };
     let one = tables("CREATE TABLE a (id uuid PRIMARY KEY, n bigint NOT NULL, CHECK (n > 0));");
     assert_eq!(
         one,
@@ -107,5 +147,12 @@ fn a_difference_between_the_schemas_is_seen() {
     assert_ne!(
         one,
         tables("CREATE TABLE b (id BLOB PRIMARY KEY, n INTEGER NOT NULL);")
+    );
+    assert_eq!(
+        one,
+        tables(
+            "CREATE TABLE b (id BLOB PRIMARY KEY); ALTER TABLE b ADD COLUMN n INTEGER NOT NULL DEFAULT 0;
+             ALTER TABLE b RENAME TO a;"
+        )
     );
 }

@@ -1,0 +1,133 @@
+//! Made-up events of every type, to try a rule or a text on before it is kept: both statuses, both modes, with
+//! and without everything that may be missing.
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use crate::Instant;
+use crate::booking::{Mode, Status};
+use crate::channel::Way;
+use crate::event::{AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, Person};
+use crate::id::{BookingId, EventId, UserId};
+use crate::notification::Facts;
+
+/// Events of this type as they might happen at `now`, each with its facts.
+pub fn events(kind: EventType, now: Instant) -> Vec<(Event, Facts)> {
+    let facts = match kind {
+        EventType::AccountRegistered | EventType::AccountPasswordForgotten => {
+            vec![Facts::Account(AccountFacts {
+                user_id: person(1),
+                auth_epoch: 1,
+            })]
+        }
+        EventType::DigestClosed => vec![digest(1, now), digest(5, now)],
+        _ => bookings(kind, now),
+    };
+    facts
+        .into_iter()
+        .map(|facts| (event(kind, &facts, now), facts))
+        .collect()
+}
+
+fn event(kind: EventType, facts: &Facts, now: Instant) -> Event {
+    let data = match facts {
+        Facts::Booking(facts) => serde_json::to_value(facts),
+        Facts::Account(facts) => serde_json::to_value(facts),
+        Facts::Digest(facts) => serde_json::to_value(facts),
+    };
+    Event {
+        id: EventId::at(now),
+        kind,
+        subject: "sample/1".to_owned(),
+        subject_version: 1,
+        time: now,
+        // Facts are plain structs with string keys: they always have a JSON form.
+        data: data.unwrap_or_default(),
+    }
+}
+
+fn person(number: u128) -> UserId {
+    Uuid::from_u128(number).into()
+}
+
+fn bookings(kind: EventType, now: Instant) -> Vec<Facts> {
+    let statuses = match kind {
+        EventType::BookingCreated
+        | EventType::BookingRescheduled
+        | EventType::BookingEdited
+        | EventType::BookingClockMoved
+        | EventType::BookingKept
+        | EventType::BookingReminderDue => vec![Status::Pending, Status::Confirmed],
+        EventType::BookingConfirmed => vec![Status::Confirmed],
+        EventType::BookingRejected => vec![Status::Rejected],
+        EventType::BookingCancelled => vec![Status::Cancelled],
+        EventType::BookingMissed => vec![Status::Missed],
+        _ => vec![Status::Completed],
+    };
+    let (client, expert) = (person(1), person(2));
+    let mut found = Vec::new();
+    for status in statuses {
+        for actor in [Some(client), Some(expert), Some(person(3)), None] {
+            for full in [false, true] {
+                found.push(Facts::Booking(Box::new(booking(status, actor, full, now))));
+            }
+        }
+    }
+    found
+}
+
+/// A booking with everything in it, or with nothing that may be missing.
+fn booking(status: Status, actor: Option<UserId>, full: bool, now: Instant) -> BookingFacts {
+    let text = |text: &str| full.then(|| text.to_owned());
+    let starts_at = now + TimeDelta::hours(26);
+    BookingFacts {
+        booking_id: BookingId::from(Uuid::from_u128(7)),
+        code: "004217".to_owned(),
+        status,
+        starts_at,
+        ends_at: starts_at + TimeDelta::minutes(60),
+        time_zone: "Asia/Ho_Chi_Minh".to_owned(),
+        promised_start: full.then(|| (starts_at + TimeDelta::hours(6)).naive_utc()),
+        expert: Person {
+            id: person(2),
+            name: "Minh Trần".to_owned(),
+        },
+        client: Person {
+            id: person(1),
+            name: "Ann Lee".to_owned(),
+        },
+        mode: if full { Mode::Offline } else { Mode::Online },
+        place: text("12 Lê Lợi, Quận 1"),
+        link: text("https://meet.example.com/room"),
+        note: text("I would like to talk about the contract."),
+        reason: text("Something came up."),
+        sequence: 1,
+        offset_minutes: full.then_some(60),
+        previous_starts_at: full.then(|| starts_at - TimeDelta::hours(24)),
+        actor_id: actor,
+        actor_name: match actor {
+            Some(id) if id == person(1) => "Ann Lee",
+            Some(id) if id == person(2) => "Minh Trần",
+            Some(_) => "Front desk",
+            None => "Belfry",
+        }
+        .to_owned(),
+        actor_role: "user".to_owned(),
+    }
+}
+
+fn digest(count: usize, now: Instant) -> Facts {
+    let item = |number: usize| DigestItem {
+        kind: "booking.confirmed".to_owned(),
+        title: format!("Booking {number} confirmed"),
+        body: "Tomorrow at 09:00.".to_owned(),
+        url: None,
+        at: now,
+    };
+    Facts::Digest(DigestFacts {
+        window_id: Uuid::from_u128(9),
+        user_id: person(1),
+        way: Way::Email,
+        items: (1..=count).map(item).collect(),
+    })
+}
