@@ -15,7 +15,7 @@ use sqlx::sqlite::{
     SqliteArgumentsBuffer, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
     SqliteSynchronous, SqliteTypeInfo,
 };
-use sqlx::{Database, Encode, Postgres, Sqlite, Type};
+use sqlx::{Connection, Database, Encode, Postgres, Sqlite, Type};
 use sqlx_core::transaction::TransactionManager;
 use uuid::Uuid;
 
@@ -27,6 +27,8 @@ mod anywhere;
 mod loan;
 /// Whether PostgreSQL answers.
 mod reach;
+/// The store's own threads.
+mod threads;
 
 pub(crate) use anywhere::Anywhere;
 pub use loan::{Bounds, PoolUse};
@@ -39,6 +41,8 @@ type SqliteTransactions = <Sqlite as Database>::TransactionManager;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a pool waits by itself: longer than any [`Bounds`], which decide.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a connection to PostgreSQL may lie about before it is asked whether it lives.
+const UNTESTED: Duration = Duration::from_secs(1);
 /// How long one statement may run on PostgreSQL, and a writer wait for another on SQLite.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a transaction on PostgreSQL may do nothing: longer than any of ours, so that it only ever ends
@@ -291,10 +295,22 @@ impl Store {
             ]);
         let connecting = PgPoolOptions::new()
             .max_connections(connections)
+            // One that was in use a moment ago lives, or its statement says so; asking each time would cost a
+            // crowd as much again as what it came for.
+            .test_before_acquire(false)
+            .before_acquire(|connection, known| {
+                Box::pin(async move {
+                    if known.idle_for >= UNTESTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options.clone());
-        let pool = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
+        let pool = threads::run(tokio::time::timeout(CONNECT_TIMEOUT, connecting))
             .await
+            .ok_or(sqlx::Error::WorkerCrashed)?
             .map_err(|_| sqlx::Error::PoolTimedOut)??;
         let reach = Reach::of(options);
         Ok(Self::over(Db::Postgres(Lender::new("all", pool, reach))))

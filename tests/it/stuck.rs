@@ -21,6 +21,7 @@ mod proxy;
 
 on_both_engines!(
     a_database_that_hangs_ends_every_call,
+    a_crowd_does_not_tear_down_the_connection_that_is_made_for_it,
     a_cut_off_caller_leaves_no_connection_behind,
     a_full_line_refuses_at_once_and_lets_the_workers_in,
     a_planner_whose_database_hung_plans_on,
@@ -159,6 +160,39 @@ async fn a_database_that_hangs_ends_every_call(fresh: &Fresh) {
         hanging.is_whole().await;
         hanging.comes_to_rest().await;
     }
+}
+
+async fn a_crowd_does_not_tear_down_the_connection_that_is_made_for_it(fresh: &Fresh) {
+    let bounds = Bounds {
+        acquire: Duration::from_millis(200),
+        ..SHORT
+    };
+    let mut hanging = Hanging::over(fresh, bounds).await;
+    hanging.is_whole().await;
+    if let Way::Network(proxy) = &hanging.way {
+        // Longer than anybody waits.
+        proxy.slow_down(3 * bounds.acquire);
+    }
+    hanging.hang().await;
+    hanging.come_back();
+    let now = "2027-03-01T12:00:00Z".parse().unwrap();
+    let served = async {
+        let mut served = false;
+        while !served {
+            let calls = (0..4 * CONNECTIONS).map(async |_| {
+                hanging
+                    .store
+                    .take_lease("crowd", "me", now, now)
+                    .await
+                    .is_ok()
+            });
+            served = join_all(calls).await.contains(&true);
+        }
+    };
+    timeout(NEVER, served)
+        .await
+        .expect("a connection is made in the end");
+    hanging.comes_to_rest().await;
 }
 
 async fn a_cut_off_caller_leaves_no_connection_behind(fresh: &Fresh) {

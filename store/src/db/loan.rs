@@ -9,29 +9,33 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
-use futures::stream::{self, BoxStream};
-use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
+use futures::stream::{self, TryStreamExt};
+use futures::{StreamExt, TryFutureExt};
 use metrics::counter;
+use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnection, PgRow, PgStatement, PgTypeInfo};
-use sqlx::sqlite::{SqliteConnection, SqliteRow, SqliteStatement, SqliteTypeInfo};
-use sqlx::{
-    AssertSqlSafe, Database, Describe, Either, Error, Execute, Executor, Postgres, SqlSafeStr,
-    SqlStr, Sqlite,
-};
-use sqlx_core::transaction::TransactionManager;
-use tokio::runtime::Handle;
+use sqlx::{AssertSqlSafe, Database, Either, Error, Execute, SqlSafeStr, SqlStr};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::reach::Reach;
+use super::threads;
+pub use engine::Engine;
+use engine::Rows;
 
-/// What a statement answers, piece by piece.
-type Rows<'e, DB> =
-    BoxStream<'e, Result<Either<<DB as Database>::QueryResult, <DB as Database>::Row>, Error>>;
+/// What lending needs of each engine.
+mod engine;
 
+/// A connection and the turn to use it.
+type Turn<DB> = (PoolConnection<DB>, OwnedSemaphorePermit);
+/// A piece of what a statement answers.
+type Answer<DB> = Either<<DB as Database>::QueryResult, <DB as Database>::Row>;
+
+/// How long a connection may take to be made, or to show that it still lives, whoever waits for it meanwhile.
+const MAKING: Duration = Duration::from_secs(10);
 /// How long a connection may take to show that it can be lent again.
 const RETURN: Duration = Duration::from_secs(5);
 
@@ -40,7 +44,7 @@ const RETURN: Duration = Duration::from_secs(5);
 pub struct Bounds {
     /// Calls that may wait for a connection; more are refused at once.
     pub waiting: usize,
-    /// Longest wait for a connection.
+    /// Longest wait for one's turn, and then for the connection itself.
     pub acquire: Duration,
     /// Longest statement. PostgreSQL ends it a second earlier by itself, and then says so.
     pub statement: Duration,
@@ -64,7 +68,7 @@ impl Default for Bounds {
 pub struct PoolUse {
     /// `read` and `write` on SQLite, `all` on PostgreSQL.
     pub pool: &'static str,
-    /// Connections that are lent.
+    /// Connections that are lent, or made for somebody whose turn it is.
     pub lent: usize,
     /// Connections that there may be.
     pub most: usize,
@@ -76,15 +80,21 @@ pub struct PoolUse {
 pub(crate) struct Lender<DB: Database> {
     name: &'static str,
     pool: sqlx::Pool<DB>,
+    /// One for each connection that there may be. The line stands here and not inside the pool, where somebody
+    /// whose patience ended with a connection in sight would take it along: a crowd that came at once then
+    /// tears down, one after the other, every connection that is being made.
+    turns: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
     reach: Reach,
 }
 
 impl<DB: Engine> Lender<DB> {
     pub(super) fn new(name: &'static str, pool: sqlx::Pool<DB>, reach: Reach) -> Self {
+        let most = pool.options().get_max_connections() as usize;
         Self {
             name,
             pool,
+            turns: Arc::new(Semaphore::new(most)),
             waiting: Arc::default(),
             reach,
         }
@@ -105,21 +115,43 @@ impl<DB: Engine> Lender<DB> {
         }
     }
 
+    /// A connection for somebody whose turn it is: one that is there, or a new one. Once begun it is brought to
+    /// its end although nobody waits any more, and is then there for the next one.
+    async fn connection(&self, turn: OwnedSemaphorePermit) -> Result<Turn<DB>, Error> {
+        let (pool, reach) = (self.pool.clone(), self.reach.clone());
+        let mut making = Box::pin(async move {
+            let made = timeout(MAKING, reach.hold(pool.acquire()));
+            Ok((made.await.map_err(|_| Error::PoolTimedOut)??, turn))
+        });
+        match futures::poll!(&mut making) {
+            // One that was in use a moment ago is there at once.
+            Poll::Ready(made) => made,
+            Poll::Pending => threads::spawn(making)
+                .await
+                .unwrap_or(Err(Error::WorkerCrashed)),
+        }
+    }
+
+    fn refused(&self, why: &'static str) -> Error {
+        counter!("belfry_store_refused_total", "pool" => self.name, "why" => why).increment(1);
+        Error::PoolTimedOut
+    }
+
     pub(super) fn in_use(&self) -> PoolUse {
-        let size = self.pool.size() as usize;
+        let most = self.pool.options().get_max_connections() as usize;
         PoolUse {
             pool: self.name,
-            lent: size.saturating_sub(self.pool.num_idle()),
-            most: self.pool.options().get_max_connections() as usize,
+            lent: most.saturating_sub(self.turns.available_permits()),
+            most,
             waiting: self.waiting.load(Ordering::Relaxed),
         }
     }
 }
 
 /// A place in the line before a pool, given up when dropped.
-struct Place<'a>(&'a AtomicUsize);
+struct Place(Arc<AtomicUsize>);
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -133,53 +165,146 @@ pub(crate) struct Lending<'a, DB: Database> {
 }
 
 impl<DB: Engine> Lending<'_, DB> {
-    /// A connection, in turn.
+    /// Takes a place in the line.
     ///
     /// # Errors
-    /// When too many wait already, when the wait is too long, when none can be made.
-    async fn borrow(self) -> Result<Loan<DB>, Error> {
-        let Lender {
-            name,
-            pool,
-            waiting,
-            reach,
-        } = self.lender;
-        let refused = |why: &'static str| {
-            counter!("belfry_store_refused_total", "pool" => *name, "why" => why).increment(1);
-            Error::PoolTimedOut
-        };
+    /// When too many wait already.
+    fn enter(&self) -> Result<Waiting<DB>, Error> {
+        let Lender { waiting, turns, .. } = self.lender;
         let before = waiting.fetch_add(1, Ordering::Relaxed);
-        let _place = Place(waiting);
-        if before >= self.bounds.waiting && !self.patient {
-            // Those who are just about to have a free connection do not really wait.
-            let PoolUse { lent, most, .. } = self.lender.in_use();
-            if lent >= most {
-                return Err(refused("full"));
-            }
+        let place = Place(waiting.clone());
+        // Those who are just about to have a free connection do not really wait.
+        if before >= self.bounds.waiting && !self.patient && turns.available_permits() == 0 {
+            return Err(self.lender.refused("full"));
         }
-        let connection = timeout(self.bounds.acquire, reach.hold(pool.acquire()))
-            .await
-            .map_err(|_| refused("late"))??;
-        Ok(Loan {
-            connection: Some(connection),
-            statement: self.bounds.statement,
-            ends: Instant::now() + self.bounds.transaction,
-            busy: false,
-            open: false,
+        Ok(Waiting {
+            lender: self.lender.clone(),
+            bounds: self.bounds,
+            place,
         })
+    }
+
+    /// All that a statement answers: the connection is given back before anybody looks at it.
+    async fn all<'q, E>(self, query: E) -> Result<Vec<Answer<DB>>, Error>
+    where
+        E: 'q + Execute<'q, DB>,
+    {
+        let (statement, lent) = (Statement::of(query)?, self.enter()?);
+        on_threads_of::<DB, _>(async move {
+            let mut loan = lent.borrow().await?;
+            loan.many(statement).try_collect().await
+        })
+        .await
+    }
+
+    /// The first row that a statement answers.
+    async fn one<'q, E>(self, query: E) -> Result<Option<DB::Row>, Error>
+    where
+        E: 'q + Execute<'q, DB>,
+    {
+        let (statement, lent) = (Statement::of(query)?, self.enter()?);
+        on_threads_of::<DB, _>(async move { lent.borrow().await?.optional(statement).await }).await
     }
 
     /// A connection with an open transaction.
     pub(super) async fn begin(self, statement: Option<&'static str>) -> Result<Loan<DB>, Error> {
-        let mut loan = self.borrow().await?;
-        let limit = loan.limit();
-        let connection = loan.start()?;
-        let statement = statement.map(|text| AssertSqlSafe(text).into_sql_str());
-        let began = timeout_at(limit, DB::begin(connection, statement)).await;
-        loan.open = true;
-        began.map_err(late)??;
-        loan.busy = false;
-        Ok(loan)
+        let lent = self.enter()?;
+        on_threads_of::<DB, _>(async move {
+            let mut loan = lent.borrow().await?;
+            let limit = loan.limit();
+            let connection = loan.start()?;
+            let statement = statement.map(|text| AssertSqlSafe(text).into_sql_str());
+            let began = timeout_at(limit, DB::begin(connection, statement)).await;
+            loan.open = true;
+            began.map_err(late)??;
+            loan.busy = false;
+            Ok(loan)
+        })
+        .await
+    }
+}
+
+/// Does what needs a connection where the engine wants it done.
+async fn on_threads_of<DB: Engine, T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    if !DB::ON_OWN_THREADS {
+        return work.await;
+    }
+    threads::run(work)
+        .await
+        .unwrap_or(Err(Error::WorkerCrashed))
+}
+
+/// Somebody in the line, with all they need to have their turn on another thread.
+struct Waiting<DB: Database> {
+    lender: Lender<DB>,
+    bounds: Bounds,
+    /// Given up with the wait.
+    place: Place,
+}
+
+impl<DB: Engine> Waiting<DB> {
+    /// A connection, in turn.
+    ///
+    /// # Errors
+    /// When the wait is too long, when none can be made.
+    async fn borrow(self) -> Result<Loan<DB>, Error> {
+        let Self {
+            lender,
+            bounds,
+            place: _place,
+        } = self;
+        let late = |_| lender.refused("late");
+        let turn = lender.turns.clone().acquire_owned();
+        let turn = lender.reach.hold(turn.map_err(|_| Error::PoolClosed));
+        let turn = timeout(bounds.acquire, turn).await.map_err(late)??;
+        let made = timeout(bounds.acquire, lender.connection(turn));
+        let (connection, turn) = made.await.map_err(late)??;
+        Ok(Loan {
+            connection: Some(connection),
+            turn: Some(turn),
+            statement: bounds.statement,
+            ends: Instant::now() + bounds.transaction,
+            busy: false,
+            open: false,
+        })
+    }
+}
+
+/// A statement with all that it needs, which may go to another thread.
+struct Statement<DB: Database> {
+    text: SqlStr,
+    arguments: Option<DB::Arguments>,
+    persistent: bool,
+}
+
+impl<DB: Database> Statement<DB> {
+    fn of<'q>(mut query: impl Execute<'q, DB>) -> Result<Self, Error> {
+        let arguments = query.take_arguments().map_err(Error::Encode)?;
+        Ok(Self {
+            arguments,
+            persistent: query.persistent(),
+            text: query.sql(),
+        })
+    }
+}
+
+impl<DB: Database> Execute<'static, DB> for Statement<DB> {
+    fn sql(self) -> SqlStr {
+        self.text
+    }
+
+    fn statement(&self) -> Option<&DB::Statement> {
+        None
+    }
+
+    fn take_arguments(&mut self) -> Result<Option<DB::Arguments>, BoxDynError> {
+        Ok(self.arguments.take())
+    }
+
+    fn persistent(&self) -> bool {
+        self.persistent
     }
 }
 
@@ -187,6 +312,8 @@ impl<DB: Engine> Lending<'_, DB> {
 pub struct Loan<DB: Engine> {
     /// Until it is given back.
     connection: Option<PoolConnection<DB>>,
+    /// Until the connection is back.
+    turn: Option<OwnedSemaphorePermit>,
     statement: Duration,
     /// When the loan as a whole must be over.
     ends: Instant,
@@ -274,10 +401,6 @@ impl<DB: Engine> Drop for Loan<DB> {
         let Some(mut connection) = self.connection.take() else {
             return;
         };
-        let Ok(runtime) = Handle::try_current() else {
-            // Nobody is left to wait for anything.
-            return drop(connection.detach());
-        };
         if self.busy && DB::LEAVES_WHEN_BUSY {
             return drop(connection.detach());
         }
@@ -286,185 +409,21 @@ impl<DB: Engine> Drop for Loan<DB> {
         }
         // The pool asks the connection whether it still lives, and would wait for ever: a connection that
         // does not say so in time is closed, and its place in the pool is free.
-        runtime.spawn(timeout(RETURN, connection.return_to_pool()));
+        let turn = self.turn.take();
+        threads::spawn(async move {
+            let returned = timeout(RETURN, connection.return_to_pool()).await;
+            drop(turn);
+            returned
+        });
     }
 }
-
-/// What lending needs of an engine. Methods stand here because sqlx has no bound that says "a connection runs
-/// statements" without the compiler losing its way.
-pub trait Engine: Database {
-    /// Whether a connection that is left in the middle of a statement is closed. Otherwise it is waited for.
-    const LEAVES_WHEN_BUSY: bool;
-
-    fn begin(
-        connection: &mut Self::Connection,
-        statement: Option<SqlStr>,
-    ) -> BoxFuture<'_, Result<(), Error>> {
-        Self::TransactionManager::begin(connection, statement).boxed()
-    }
-
-    fn commit(connection: &mut Self::Connection) -> BoxFuture<'_, Result<(), Error>> {
-        Self::TransactionManager::commit(connection).boxed()
-    }
-
-    fn rollback(connection: &mut Self::Connection) -> BoxFuture<'_, Result<(), Error>> {
-        Self::TransactionManager::rollback(connection).boxed()
-    }
-
-    fn start_rollback(connection: &mut Self::Connection) {
-        Self::TransactionManager::start_rollback(connection);
-    }
-
-    fn many<'e, 'q: 'e, E>(connection: &'e mut Self::Connection, query: E) -> Rows<'e, Self>
-    where
-        E: 'q + Execute<'q, Self>;
-    fn optional<'e, 'q: 'e, E>(
-        connection: &'e mut Self::Connection,
-        query: E,
-    ) -> BoxFuture<'e, Result<Option<Self::Row>, Error>>
-    where
-        E: 'q + Execute<'q, Self>;
-}
-
-macro_rules! engine {
-    ($DB:ident, $Connection:ident, $Row:ident, $Statement:ident, $TypeInfo:ident, $leaves:literal) => {
-        impl Engine for $DB {
-            const LEAVES_WHEN_BUSY: bool = $leaves;
-
-            fn many<'e, 'q: 'e, E>(connection: &'e mut $Connection, query: E) -> Rows<'e, $DB>
-            where
-                E: 'q + Execute<'q, Self>,
-            {
-                connection.fetch_many(query)
-            }
-            fn optional<'e, 'q: 'e, E>(
-                connection: &'e mut $Connection,
-                query: E,
-            ) -> BoxFuture<'e, Result<Option<$Row>, Error>>
-            where
-                E: 'q + Execute<'q, Self>,
-            {
-                connection.fetch_optional(query)
-            }
-        }
-
-        impl<'c> Executor<'c> for &'c mut Loan<$DB> {
-            type Database = $DB;
-
-            fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> Rows<'e, $DB>
-            where
-                'c: 'e,
-                E: 'q + Execute<'q, $DB>,
-            {
-                self.many(query)
-            }
-
-            fn fetch_optional<'e, 'q: 'e, E>(
-                self,
-                query: E,
-            ) -> BoxFuture<'e, Result<Option<$Row>, Error>>
-            where
-                'c: 'e,
-                E: 'q + Execute<'q, $DB>,
-            {
-                self.optional(query).boxed()
-            }
-
-            fn prepare_with<'e>(
-                self,
-                sql: SqlStr,
-                parameters: &'e [$TypeInfo],
-            ) -> BoxFuture<'e, Result<$Statement, Error>>
-            where
-                'c: 'e,
-            {
-                match self.start() {
-                    Ok(connection) => connection.prepare_with(sql, parameters),
-                    Err(error) => std::future::ready(Err(error)).boxed(),
-                }
-            }
-
-            fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<$DB>, Error>>
-            where
-                'c: 'e,
-            {
-                match self.start() {
-                    Ok(connection) => connection.describe(sql),
-                    Err(error) => std::future::ready(Err(error)).boxed(),
-                }
-            }
-        }
-
-        impl<'c> Executor<'c> for Lending<'c, $DB> {
-            type Database = $DB;
-
-            /// All at once: the connection is given back before anybody looks at the rows.
-            fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> Rows<'e, $DB>
-            where
-                'c: 'e,
-                E: 'q + Execute<'q, $DB>,
-            {
-                let all = async move {
-                    self.borrow()
-                        .await?
-                        .many(query)
-                        .try_collect::<Vec<_>>()
-                        .await
-                };
-                all.map_ok(|rows| stream::iter(rows.into_iter().map(Ok)))
-                    .try_flatten_stream()
-                    .boxed()
-            }
-
-            fn fetch_optional<'e, 'q: 'e, E>(
-                self,
-                query: E,
-            ) -> BoxFuture<'e, Result<Option<$Row>, Error>>
-            where
-                'c: 'e,
-                E: 'q + Execute<'q, $DB>,
-            {
-                async move { self.borrow().await?.optional(query).await }.boxed()
-            }
-
-            fn prepare_with<'e>(
-                self,
-                sql: SqlStr,
-                parameters: &'e [$TypeInfo],
-            ) -> BoxFuture<'e, Result<$Statement, Error>>
-            where
-                'c: 'e,
-            {
-                async move { self.borrow().await?.prepare_with(sql, parameters).await }.boxed()
-            }
-
-            fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<$DB>, Error>>
-            where
-                'c: 'e,
-            {
-                async move { self.borrow().await?.describe(sql).await }.boxed()
-            }
-        }
-    };
-}
-
-// SQLite's statement ends by itself, on a thread of its own, and a second writer beside it would only be in
-// its way. PostgreSQL's may never answer, and its server ends what nobody waits for.
-engine!(
-    Sqlite,
-    SqliteConnection,
-    SqliteRow,
-    SqliteStatement,
-    SqliteTypeInfo,
-    false
-);
-engine!(Postgres, PgConnection, PgRow, PgStatement, PgTypeInfo, true);
 
 impl<DB: Database> Clone for Lender<DB> {
     fn clone(&self) -> Self {
         Self {
             name: self.name,
             pool: self.pool.clone(),
+            turns: self.turns.clone(),
             waiting: self.waiting.clone(),
             reach: self.reach.clone(),
         }

@@ -14,6 +14,8 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
+use super::threads;
+
 /// How often the watchman asks.
 const EVERY: Duration = Duration::from_millis(500);
 /// How long an answer may take, and then a new connection. Much longer than on a machine that is merely busy.
@@ -25,10 +27,11 @@ pub(super) struct Reach(Option<watch::Receiver<bool>>);
 
 impl Reach {
     /// Sets a watchman up for the server that `options` name. He takes it to answer until he knows better, and
-    /// goes when nobody needs him any more. Must be called inside a runtime.
+    /// goes when nobody needs him any more. He looks from the store's own threads: on a busy one of the server
+    /// he would take his own wait for the database's.
     pub(super) fn of(options: PgConnectOptions) -> Self {
         let (tell, known) = watch::channel(true);
-        tokio::spawn(watch_over(options, tell));
+        threads::spawn(watch_over(options, tell));
         Self(Some(known))
     }
 

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -16,6 +17,8 @@ pub struct Proxy {
     /// Connections with a lower number pass nothing on.
     stuck_below: watch::Sender<usize>,
     accepted: Arc<AtomicUsize>,
+    /// How long new connections take to be made.
+    delay: watch::Sender<Duration>,
     task: JoinHandle<()>,
 }
 
@@ -33,13 +36,16 @@ impl Proxy {
         let (stuck_below, stuck) = watch::channel(0);
         let accepted = Arc::new(AtomicUsize::new(0));
         let count = accepted.clone();
+        let (delay, delayed) = watch::channel(Duration::ZERO);
         let task = tokio::spawn(async move {
             // Dropped with the task: its connections end with the proxy.
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((near, _)) = listener.accept().await {
                 let number = count.fetch_add(1, Ordering::SeqCst);
                 let (server, stuck) = (server.clone(), stuck.clone());
+                let delay = *delayed.borrow();
                 connections.spawn(async move {
+                    tokio::time::sleep(delay).await;
                     let Ok(far) = TcpStream::connect(server).await else {
                         return;
                     };
@@ -58,6 +64,7 @@ impl Proxy {
             address,
             stuck_below,
             accepted,
+            delay,
             task,
         }
     }
@@ -70,6 +77,11 @@ impl Proxy {
     /// What hung goes on where it stood.
     pub fn go_on(&self) {
         self.stuck_below.send_replace(0);
+    }
+
+    /// From now on a new connection takes so long.
+    pub fn slow_down(&self, delay: Duration) {
+        self.delay.send_replace(delay);
     }
 
     /// What hangs does so for ever, as if its host had gone; new connections get through.
