@@ -190,6 +190,7 @@ impl House {
             scheduler: nudge,
             supervisor,
             committed,
+            planner: planner.clone(),
             gate,
             tokens,
             settings: settings.clone(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::web::{self, ServiceConfig};
 use belfry_actors::expert::Committed;
+use belfry_actors::planner::Planner;
 use belfry_actors::scheduler::Nudge;
 use belfry_actors::{Courier, Experts, Supervisor, World};
 
@@ -31,6 +32,8 @@ pub mod delivery;
 pub mod etag;
 /// Experts.
 pub mod expert;
+/// Why somebody was told, or was not.
+pub mod explain;
 /// The figures that are read when somebody looks at them.
 pub mod figures;
 /// Repeated creating calls.
@@ -61,6 +64,8 @@ pub mod patient;
 pub mod preference;
 /// Every error answer.
 pub mod problem;
+/// The rules that turn events into notifications.
+pub mod rule;
 /// Schedules.
 pub mod schedule;
 /// The listening server, with the sockets taken over after their upgrade.
@@ -78,6 +83,8 @@ pub struct App {
     pub experts: Experts,
     /// Wakes the planner after a commit.
     pub committed: Committed,
+    /// To try a rule before it is kept.
+    pub planner: Planner,
     /// Wakes the scheduler when a reminder was planned.
     pub scheduler: Nudge,
     pub gate: Gate,
@@ -201,6 +208,11 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/bookings/{id}/miss").post(booking::steps::miss))
         .service(web::resource("/bookings/{id}/keep").post(booking::steps::keep))
         .service(web::resource("/bookings/{id}/reschedule").post(booking::steps::reschedule))
+        .service(
+            web::resource("/bookings/{id}/follow")
+                .put(booking::follow)
+                .delete(booking::unfollow),
+        )
         .service(web::resource("/bookings/{id}/history").get(booking::history))
         .service(web::resource("/bookings/{id}/calendar.ics").get(booking::calendar))
         .service(web::resource("/bookings/{id}/review").post(booking::steps::review));
@@ -229,6 +241,21 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/admin/deliveries").get(delivery::list))
         .service(web::resource("/admin/deliveries/{id}").get(delivery::get))
         .service(web::resource("/admin/deliveries/{id}/retry").post(delivery::retry))
+        .service(web::resource("/admin/events").get(explain::list_events))
+        .service(web::resource("/admin/explain").get(explain::explain))
+        .service(
+            web::resource("/admin/rules")
+                .get(rule::list)
+                .post(rule::create),
+        )
+        .service(web::resource("/admin/rules/try").post(rule::rehearse))
+        .service(
+            web::resource("/admin/rules/{id}")
+                .get(rule::get)
+                .put(rule::put),
+        )
+        .service(web::resource("/admin/rules/{id}/versions").get(rule::versions))
+        .service(web::resource("/admin/rules/{id}/reset").post(rule::reset))
         .service(web::resource("/admin/parked-events").get(delivery::list_parked))
         .service(web::resource("/admin/parked-events/{id}/retry").post(delivery::replan));
 }

@@ -18,9 +18,9 @@ use belfry_domain::event::Event;
 use belfry_domain::gate::Policy;
 use belfry_domain::id::{EventId, UserId};
 use belfry_domain::notification::{
-    Audience, Facts, Links, People, PlanError, Planning, Sides, plan,
+    Audience, Facts, Links, People, Plan, PlanError, Planning, Sides, plan,
 };
-use belfry_domain::rule::Rule;
+use belfry_domain::rule::{Rule, RuleBook};
 use belfry_domain::topic::Topic;
 use belfry_store::planning::{Claimed, Finished, Onlookers, Outcome, Turn};
 use belfry_store::{StoreError, crash};
@@ -46,6 +46,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 #[derive(Clone)]
 pub struct Planner {
     actor: Addr<PlannerActor>,
+    desk: Arc<Desk>,
     woken: Arc<AtomicBool>,
 }
 
@@ -53,16 +54,31 @@ impl Planner {
     /// Starts planning. Must be called inside a running actix system.
     pub fn start(desk: Desk) -> Self {
         let woken = Arc::new(AtomicBool::new(false));
+        let desk = Arc::new(desk);
         let actor = PlannerActor {
-            desk: Arc::new(desk),
+            desk: desk.clone(),
             woken: woken.clone(),
             busy: false,
             again: false,
         };
         Self {
             actor: actor.start(),
+            desk,
             woken,
         }
+    }
+
+    /// What one rule alone would make of an event that happened, for these people as they are now. Nothing is
+    /// written.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn rehearse(
+        &self,
+        event: Event,
+        rule: Rule,
+    ) -> Result<(Result<Plan, String>, People), StoreError> {
+        self.desk.rehearse(event, rule).await
     }
 
     /// Says that events were committed. Returns at once; many nudges in a row are one.
@@ -172,6 +188,31 @@ impl Desk {
         report.notifications += finished.told.values().map(Vec::len).sum::<usize>();
         report.deliveries += finished.deliveries;
         Ok(ids.len())
+    }
+
+    async fn rehearse(
+        &self,
+        event: Event,
+        rule: Rule,
+    ) -> Result<(Result<Plan, String>, People), StoreError> {
+        let store = &self.world.store;
+        let open = self.books.open(store).await?;
+        let book = Arc::new(open.with_rules(RuleBook::new(vec![rule])));
+        let readings = vec![Reading::of(Claimed {
+            id: event.id,
+            event: Ok(event),
+        })];
+        let mut turn = store.rehearse_planning();
+        let (people, onlookers) = self.readers(&mut turn, &book, &readings).await?;
+        let now = self.world.clock.now();
+        let written = self
+            .write(readings, people.clone(), onlookers, book, now)
+            .await?;
+        let (_, mut outcomes) = written;
+        let plan = outcomes
+            .pop()
+            .map_or_else(|| Ok(Plan::default()), |outcome| outcome.plan);
+        Ok((plan, people))
     }
 
     /// Everybody whose name, language or address the batch needs, and who looks on.

@@ -236,6 +236,34 @@ async fn concerned(app: &App, signed: &Signed, id: BookingId) -> Result<(Booking
         .ok_or_else(|| Problem::new("not-found"))
 }
 
+/// Lets the caller hear of what happens to a booking that concerns them, as far as rules tell those who follow it.
+#[utoipa::path(put, path = "/api/v1/bookings/{id}/follow", tag = "Bookings", params(("id" = Uuid, Path)),
+    responses((status = 204)))]
+pub async fn follow(
+    app: Data<App>,
+    signed: Signed,
+    id: Id<BookingId>,
+) -> Result<HttpResponse, Problem> {
+    concerned(&app, &signed, id.0).await?;
+    let (subject, user) = (id.0.uuid(), signed.0.id);
+    let now = app.world.clock.now();
+    app.world.store.follow(subject, user, now).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Ends it.
+#[utoipa::path(delete, path = "/api/v1/bookings/{id}/follow", tag = "Bookings", params(("id" = Uuid, Path)),
+    responses((status = 204)))]
+pub async fn unfollow(
+    app: Data<App>,
+    signed: Signed,
+    id: Id<BookingId>,
+) -> Result<HttpResponse, Problem> {
+    concerned(&app, &signed, id.0).await?;
+    app.world.store.unfollow(id.0.uuid(), signed.0.id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
 /// One booking.
 #[utoipa::path(get, path = "/api/v1/bookings/{id}", tag = "Bookings", params(("id" = Uuid, Path)),
     responses((status = 200, body = BookingOut)))]

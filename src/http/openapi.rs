@@ -12,7 +12,8 @@ use utoipa_swagger_ui::SwaggerUi;
 pub mod shape;
 
 use super::{
-    account, admin, booking, delivery, expert, inbox, live, operation, preference, schedule,
+    account, admin, booking, delivery, expert, explain, inbox, live, operation, preference, rule,
+    schedule,
 };
 
 #[derive(OpenApi)]
@@ -30,10 +31,12 @@ use super::{
         booking::hold, booking::release, booking::create, booking::list::list, booking::lookup::find,
         booking::lookup::cancel, booking::get, booking::steps::edit, booking::steps::confirm, booking::steps::reject,
         booking::steps::cancel, booking::steps::complete, booking::steps::miss, booking::steps::keep,
-        booking::steps::reschedule, booking::history, booking::calendar, booking::steps::review,
+        booking::steps::reschedule, booking::follow, booking::unfollow, booking::history, booking::calendar, booking::steps::review,
         inbox::list, inbox::unread_count, inbox::read, inbox::read_all, inbox::delete,
         live::create_ticket, live::events::stream,
         admin::list_branches, admin::create_branch, admin::list_people, admin::get_person, admin::govern_person,
+        explain::list_events, explain::explain,
+        rule::list, rule::get, rule::versions, rule::create, rule::put, rule::reset, rule::rehearse,
         delivery::list, delivery::get, delivery::retry, delivery::list_parked, delivery::replan,
         operation::health, operation::ready, operation::figures,
     ),

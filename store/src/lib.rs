@@ -27,6 +27,10 @@ pub mod error;
 pub mod event;
 /// Experts: public profiles and presence.
 pub mod expert;
+/// Why somebody was told of an event, or was not.
+pub mod explain;
+/// Those who want to hear of what is not their own.
+mod follower;
 /// Idempotency keys: the first answer is the answer.
 pub mod idempotency;
 /// The inbox as its owner reads it.

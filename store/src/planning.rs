@@ -270,6 +270,14 @@ impl Store {
         }
     }
 
+    /// A turn without events, for reading alone.
+    pub fn rehearse_planning(&self) -> Turn {
+        Turn {
+            tx: None,
+            events: Vec::new(),
+        }
+    }
+
     /// Gives claimed events back unplanned.
     ///
     /// # Errors
@@ -342,7 +350,7 @@ impl Store {
     }
 }
 
-fn read_event(
+pub(crate) fn read_event(
     id: EventId,
     (kind, subject, subject_version, time, data): (String, String, i64, Instant, Value),
 ) -> Result<Event, String> {

@@ -121,8 +121,8 @@ pub async fn in_force(tx: &mut Tx, id: &str) -> Result<Option<Version>, StoreErr
     row.map(Row::version).transpose()
 }
 
-/// Puts a new version of a rule in force, the one after `before`; planners read it at their next turn. `false`
-/// when somebody else made that version meanwhile.
+/// Puts a new version of a rule in force, the one after `before`; planners read it at their next turn, if
+/// [`edited`] was said in the same transaction. `false` when somebody else made that version meanwhile.
 ///
 /// # Errors
 /// When the database fails.
@@ -154,11 +154,11 @@ pub async fn put(
         .await?
         .rows_affected()
     });
-    edited(tx, "rules").await?;
     Ok(written == 1)
 }
 
-/// Says that a book of the planner was edited.
+/// Says that a book of the planner is edited. Said before the book is read, it keeps other editors out until the
+/// commit.
 ///
 /// # Errors
 /// When the database fails.

@@ -46,6 +46,8 @@ mod preference;
 mod race;
 /// Reminders, missed bookings and vanishing notifications as people see them.
 mod reminder;
+/// Rules as data: edited, tried, heeded.
+mod rule;
 /// Schedules: week and rules, overrides, time off, agenda.
 mod schedule;
 /// The clockwork: reminders, missed bookings, holds, archive.

@@ -15,6 +15,17 @@ pub struct Book {
     pub templates: Arc<Templates>,
 }
 
+impl Book {
+    /// The same texts with other rules.
+    pub fn with_rules(&self, rules: RuleBook) -> Self {
+        Self {
+            versions: self.versions.clone(),
+            rules,
+            templates: self.templates.clone(),
+        }
+    }
+}
+
 /// The book of a node's planner.
 pub struct Books {
     templates: Arc<Templates>,

@@ -48,9 +48,158 @@ pub enum PresenceShape {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[schema(as = Channel)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelShape {
+    Email,
+    Telegram,
+    Sms,
+    Fcm,
+    WebPush,
+    Webhook,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Way)]
+#[serde(rename_all = "snake_case")]
+pub enum WayShape {
+    Email,
+    Telegram,
+    Sms,
+    Push,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Audience)]
+#[serde(rename_all = "snake_case")]
+pub enum AudienceShape {
+    Client,
+    Expert,
+    Manager,
+    Followers,
+    Holder,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Category)]
+#[serde(rename_all = "snake_case")]
+pub enum CategoryShape {
+    Account,
+    Booking,
+    Reminder,
+    Review,
+    Digest,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Class)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassShape {
+    Transactional,
+    Service,
+    Marketing,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Gate)]
+#[serde(rename_all = "snake_case")]
+pub enum GateShape {
+    Condition,
+    Account,
+    Address,
+    Suppression,
+    Preference,
+    Own,
+    MarketingHours,
+    QuietHours,
+    Digest,
+    Expiry,
+}
+
+/// What one gate said.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Check)]
+pub struct CheckShape {
+    gate: GateShape,
+    passed: bool,
+    /// Stable word for why it did not pass; left out when it did.
+    reason: Option<String>,
+    /// Until when the message is held; left out when it is not.
+    until: Option<DateTime<Utc>>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = WayOutcome)]
+#[serde(rename_all = "snake_case")]
+pub enum WayOutcomeShape {
+    Planned,
+    Held,
+    Standby,
+    Gathered,
+    Closed,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = CalendarMethod)]
+#[serde(rename_all = "snake_case")]
+pub enum MethodShape {
+    Request,
+    Cancel,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = LinkedPage)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkedPageShape {
+    Booking,
+    AnotherTime,
+    Verify,
+    Reset,
+    Inbox,
+}
+
+/// On this event, this side is told this, so.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Rule)]
+pub struct RuleShape {
+    /// The type of event, such as `booking.created`.
+    #[schema(example = "booking.created")]
+    on: String,
+    audience: AudienceShape,
+    /// An expression over the event's facts, such as `mode == "online" and minutes_to_start < 120`; without one the
+    /// rule always applies.
+    #[schema(max_length = 1000)]
+    condition: Option<String>,
+    /// The name of the texts.
+    #[schema(example = "booking.created")]
+    kind: String,
+    category: CategoryShape,
+    class: ClassShape,
+    /// Sent whatever the reader chose, also in their quiet hours.
+    critical: bool,
+    /// Whether it leaves an entry in the inbox.
+    inbox: bool,
+    /// The ways it is sent by, all at once.
+    channels: Vec<WayShape>,
+    /// The ways by which also the person who did it is told.
+    own: Vec<WayShape>,
+    /// The ways it is sent by when those before have failed, one after the other.
+    fallback: Vec<WayShape>,
+    /// How long after the event messages leave. The inbox does not wait.
+    #[schema(minimum = 0, maximum = 43200)]
+    delay_minutes: i64,
+    /// The calendar file that goes with a mail.
+    calendar: Option<MethodShape>,
+    /// Where a button leads.
+    page: LinkedPageShape,
+    enabled: bool,
+}
+
+#[derive(Deserialize, ToSchema)]
 #[schema(as = DeliveryStatus)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryStatusShape {
+    Standby,
     Pending,
     Sending,
     Retrying,

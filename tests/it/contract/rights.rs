@@ -79,6 +79,8 @@ const TABLE: &str = "
     uudhyyhyhy POST /api/v1/bookings/{id}/cancel
     uudhfyhyhy POST /api/v1/bookings/{id}/complete
     uudhfyhyhy POST /api/v1/bookings/{id}/confirm
+    uudhyyhyhy DELETE /api/v1/bookings/{id}/follow
+    uudhyyhyhy PUT /api/v1/bookings/{id}/follow
     uudhyyhyhy GET /api/v1/bookings/{id}/history
     uudhyyhyhy POST /api/v1/bookings/{id}/keep
     uudhfyhyhy POST /api/v1/bookings/{id}/miss
@@ -95,6 +97,15 @@ const TABLE: &str = "
     yyyyyyyyyy GET /api/v1/branches
     uudffffffy POST /api/v1/branches
     uudffffffy GET /api/v1/admin/deliveries
+    uudffffffy GET /api/v1/admin/events
+    uudffffffy GET /api/v1/admin/explain
+    uudffffffy GET /api/v1/admin/rules
+    uudffffffy POST /api/v1/admin/rules
+    uudffffffy POST /api/v1/admin/rules/try
+    uudffffffy GET /api/v1/admin/rules/{id}
+    uudffffffy PUT /api/v1/admin/rules/{id}
+    uudffffffy POST /api/v1/admin/rules/{id}/reset
+    uudffffffy GET /api/v1/admin/rules/{id}/versions
     uudffffffy GET /api/v1/admin/deliveries/{id}
     uudffffffy POST /api/v1/admin/deliveries/{id}/retry
     uudffffffy GET /api/v1/admin/parked-events
