@@ -163,6 +163,9 @@ impl Sweep {
             (Stale::Notifications, cuts.logs),
             (Stale::Events, cuts.logs),
             (Stale::Deliveries, cuts.logs),
+            (Stale::Decisions, cuts.logs),
+            (Stale::Digests, cuts.logs),
+            (Stale::Addresses, cuts.logs),
             (Stale::IdempotencyKeys, cuts.idempotency_keys),
             (Stale::RefreshTokens, now),
         ] {

@@ -16,6 +16,7 @@ CREATE TABLE addresses (
     CONSTRAINT addresses_once UNIQUE (channel, address)
 );
 CREATE INDEX addresses_of_user ON addresses (user_id) WHERE ended_at IS NULL;
+CREATE INDEX addresses_ended ON addresses (ended_at) WHERE ended_at IS NOT NULL;
 
 -- Addresses to which nothing is sent any more, and why.
 CREATE TABLE suppressions (

@@ -63,8 +63,9 @@ pub struct PreferencesIn {
     digest: Option<Digest>,
 }
 
-/// What a person chose. Mail heeds `channels` and `categories`; the other channels, quiet hours and the digest are
-/// kept for the channels to come.
+/// What a person chose. A way that is off in `channels` is off for every category. In the quiet hours, on their own
+/// clock, messages are held; with a daily digest those about bookings and reviews are gathered into one message a
+/// day. What is about the account itself, and the inbox, come regardless.
 #[derive(Serialize, ToSchema)]
 pub struct PreferencesOut {
     #[schema(value_type = Object)]

@@ -19,6 +19,12 @@ pub enum Stale {
     Events,
     /// Deliveries that have had their last word, with their attempts.
     Deliveries,
+    /// Why people were told, or were not.
+    Decisions,
+    /// Gathered messages that have left.
+    Digests,
+    /// Addresses that take nothing any more, by when they ended.
+    Addresses,
     /// Remembered answers to repeated requests.
     IdempotencyKeys,
     /// Refresh tokens, by when they run out.
@@ -32,6 +38,9 @@ impl Stale {
             Self::Notifications => "notifications",
             Self::Events => "events",
             Self::Deliveries => "deliveries",
+            Self::Decisions => "decisions",
+            Self::Digests => "digests",
+            Self::Addresses => "addresses",
             Self::IdempotencyKeys => "idempotency_keys",
             Self::RefreshTokens => "refresh_tokens",
         }
@@ -55,6 +64,18 @@ impl Stale {
                    (SELECT id FROM deliveries WHERE created_at < $1 AND updated_at < $1
                       AND status IN ('sent', 'kept', 'dead', 'ambiguous', 'skipped')
                     ORDER BY created_at LIMIT $2)",
+            ),
+            Self::Decisions => Statement::ByTime(
+                "DELETE FROM decisions WHERE (event_id, user_id, rule_id) IN
+                   (SELECT event_id, user_id, rule_id FROM decisions WHERE at < $1 ORDER BY at LIMIT $2)",
+            ),
+            Self::Digests => Statement::ByTime(
+                "DELETE FROM digest_windows WHERE id IN
+                   (SELECT id FROM digest_windows WHERE closed_at < $1 ORDER BY closed_at LIMIT $2)",
+            ),
+            Self::Addresses => Statement::ByTime(
+                "DELETE FROM addresses WHERE id IN
+                   (SELECT id FROM addresses WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)",
             ),
             Self::IdempotencyKeys => Statement::ByTime(
                 "DELETE FROM idempotency_keys WHERE (caller, key) IN

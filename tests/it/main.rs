@@ -16,6 +16,8 @@ mod contract;
 mod crash;
 /// Claimed once, settled once, tried again, never lost from sight.
 mod delivery;
+/// Messages gathered for a day.
+mod digest;
 /// A server told to stop in the middle of everything.
 mod drain;
 /// A fresh store for every test, on either engine.
