@@ -15,6 +15,8 @@ pub fn point(name: &str) {
 
 #[cfg(feature = "crash-points")]
 mod armed {
+    use std::fs::File;
+    use std::io::Write;
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -25,7 +27,16 @@ mod armed {
         Some((name.to_owned(), AtomicI64::new(times.parse().ok()?)))
     });
 
+    static TRACE: LazyLock<Option<File>> = LazyLock::new(|| {
+        let file = std::env::var_os("BELFRY_CRASH_TRACE")?;
+        File::options().create(true).append(true).open(file).ok()
+    });
+
     pub fn pass(name: &str) {
+        if let Some(mut trace) = TRACE.as_ref() {
+            // One write is one line, however many threads and processes write at once.
+            let _ = trace.write_all(format!("{name}\n").as_bytes());
+        }
         if let Some((at, left)) = &*AT
             && at == name
             && left.fetch_sub(1, Ordering::Relaxed) == 1

@@ -28,10 +28,14 @@ use check::Counts;
 use load::{Known, Load, Member, Told, Wish, answer, id};
 use server::Server;
 
+/// One node dies, another lives on.
+mod beside;
 /// What must be true afterwards.
 mod check;
 /// What people do until the server dies.
 mod load;
+/// Whether every point is come by.
+mod points;
 /// The server as a process.
 mod server;
 
@@ -182,7 +186,9 @@ impl<'a> Stage<'a> {
             told: RefCell::default(),
             member: RefCell::new(self.member.clone()),
             known: RefCell::new(self.known.clone()),
-            gone: Cell::new(false),
+            refreshes: true,
+            over: Cell::new(false),
+            lost: Cell::new(0),
         }
     }
 
@@ -354,6 +360,21 @@ impl<'a> Stage<'a> {
     /// Lets a server do all that is left, then compares everything, mails included.
     async fn rest(&mut self) -> Counts {
         let mut server = Server::start(self.fresh, &self.mail, None).await;
+        self.all_is_done().await;
+        self.unlock(&server.base).await;
+        server.kill();
+        let ledger = self.check(true).await.expect("everything was compared");
+        let mut counts = Counts::default();
+        let now = SystemClock.now() - TimeDelta::seconds(1);
+        check::reminders_were_given_once(&ledger, now, &mut counts);
+        check::mails_came_at_most_once(&ledger, &self.mail.mails(0).await, &mut counts);
+        counts
+    }
+}
+
+impl Stage<'_> {
+    /// Waits until the servers that run have planned, sent and reminded all that is due.
+    async fn all_is_done(&self) {
         let store = &self.fresh.store;
         let mut idle = false;
         for _ in 0..3000 {
@@ -370,14 +391,6 @@ impl<'a> Stage<'a> {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         assert!(idle, "mails or reminders are left");
-        self.unlock(&server.base).await;
-        server.kill();
-        let ledger = self.check(true).await.expect("everything was compared");
-        let mut counts = Counts::default();
-        let now = SystemClock.now() - TimeDelta::seconds(1);
-        check::reminders_were_given_once(&ledger, now, &mut counts);
-        check::mails_came_at_most_once(&ledger, &self.mail.mails(0).await, &mut counts);
-        counts
     }
 }
 

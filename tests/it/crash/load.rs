@@ -40,8 +40,15 @@ pub struct Known {
     pending: bool,
 }
 
+impl Known {
+    /// Which one it is.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 /// Somebody who refreshes a session again and again.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Member {
     pub email: String,
     pub refresh_token: String,
@@ -62,8 +69,12 @@ pub struct Load<'a> {
     pub told: RefCell<Vec<Told>>,
     pub member: RefCell<Member>,
     pub known: RefCell<Vec<Known>>,
-    /// Whether somebody has found the server gone.
-    pub gone: Cell<bool>,
+    /// Whether somebody stays signed in.
+    pub refreshes: bool,
+    /// Whether it is over, as it is when somebody has found the server gone.
+    pub over: Cell<bool>,
+    /// How many calls found the server gone.
+    pub lost: Cell<usize>,
 }
 
 /// Status and body; an error when the server went away.
@@ -82,14 +93,17 @@ impl Load<'_> {
                 tokio::time::sleep(BREATH * 4).await;
             }
         });
-        let member = async { while self.is_there(self.refresh().await) {} };
+        let member = async { while self.refreshes && self.is_there(self.refresh().await) {} };
         join(join_all(clients), join(join_all(hosts), member)).await;
     }
 
     /// Whether to go on: nobody has found the server gone.
     fn is_there(&self, found: Result<(), ()>) -> bool {
-        self.gone.set(self.gone.get() || found.is_err());
-        !self.gone.get()
+        if found.is_err() {
+            self.lost.set(self.lost.get() + 1);
+            self.over.set(true);
+        }
+        !self.over.get()
     }
 
     async fn client(&self, client: usize) -> Result<(), ()> {
