@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use belfry_domain::booking_rules::BookingRules;
+use belfry_domain::channel::Channel;
 use belfry_domain::wall::WallTime;
 use chrono_tz::Tz;
 use config::{Config, File, FileFormat, Value, ValueKind};
@@ -26,6 +27,7 @@ pub struct Settings {
     pub reminders: Reminders,
     pub scheduler: Scheduler,
     pub email: Email,
+    pub couriers: Couriers,
     pub marketing: Marketing,
     pub digest: Digest,
     pub live: Live,
@@ -103,6 +105,25 @@ pub struct Email {
     pub lease_seconds: u32,
 }
 
+/// How the couriers of the channels beside mail work.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Couriers {
+    pub telegram: Pace,
+    pub sms: Pace,
+    pub fcm: Pace,
+    pub web_push: Pace,
+    pub webhook: Pace,
+}
+
+/// How a courier works.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pace {
+    pub workers: usize,
+    pub lease_seconds: u32,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Marketing {
@@ -168,6 +189,21 @@ impl Settings {
         Ok(settings)
     }
 
+    /// How the courier of a channel works.
+    pub fn pace(&self, channel: Channel) -> Pace {
+        match channel {
+            Channel::Email => Pace {
+                workers: self.email.workers,
+                lease_seconds: self.email.lease_seconds,
+            },
+            Channel::Telegram => self.couriers.telegram,
+            Channel::Sms => self.couriers.sms,
+            Channel::Fcm => self.couriers.fcm,
+            Channel::WebPush => self.couriers.web_push,
+            Channel::Webhook => self.couriers.webhook,
+        }
+    }
+
     /// The defaults alone.
     ///
     /// # Errors
@@ -196,11 +232,20 @@ impl Settings {
             self.live.heartbeat_seconds > 0,
             "[live] heartbeat_seconds must be at least 1"
         );
-        for (name, seconds) in [
-            ("scheduler", self.scheduler.lease_seconds),
-            ("email", self.email.lease_seconds),
-        ] {
-            anyhow::ensure!(seconds > 0, "[{name}] lease_seconds must be at least 1");
+        anyhow::ensure!(
+            self.scheduler.lease_seconds > 0,
+            "[scheduler] lease_seconds must be at least 1"
+        );
+        for channel in Channel::ALL {
+            let section = match channel {
+                Channel::Email => "email".to_owned(),
+                other => format!("couriers.{}", other.as_str()),
+            };
+            let pace = self.pace(channel);
+            anyhow::ensure!(
+                pace.workers > 0 && pace.lease_seconds > 0,
+                "[{section}] workers and lease_seconds must be at least 1"
+            );
         }
         if let Some(fault) = self.booking.rules.validate().into_iter().next() {
             anyhow::bail!("[booking.rules] {}: {}", fault.pointer, fault.detail);
@@ -299,6 +344,8 @@ mod tests {
     fn unknown_names_and_short_secrets_are_refused() {
         assert!(load(&[("BELFRY_LIMITS__ENABELD", "false")]).is_err());
         assert!(load(&[("BELFRY_AUTH__SECRET", "short")]).is_err());
+        assert!(load(&[("BELFRY_COURIERS__SMS__WORKERS", "0")]).is_err());
+        assert!(load(&[("BELFRY_EMAIL__LEASE_SECONDS", "0")]).is_err());
         assert!(load(&[("BELFRY_SCHEDULER__TIME_ZONE", "Europe/Brelin")]).is_err());
     }
 }

@@ -18,7 +18,8 @@ use belfry_actors::courier::{Courier, CourierSettings};
 use belfry_actors::expert::{BookingRules, Committed};
 use belfry_actors::planner::{Books, Desk, Planner};
 use belfry_actors::scheduler::{Nudge, Retire};
-use belfry_actors::{Bus, Clock, Experts, Scheduler, Supervisor, Sweep, World};
+use belfry_actors::{Bus, Clock, Experts, Provider, Scheduler, Supervisor, Sweep, World};
+use belfry_domain::channel::Channel;
 use belfry_domain::cron::Cron;
 use belfry_domain::gate::Policy;
 use belfry_domain::retention::Retention;
@@ -136,13 +137,10 @@ impl House {
         let supervisor = Supervisor::start(world.clone(), heartbeat);
 
         let email = &settings.email;
-        let channel = channel::email(email.smtp_url.expose(), &email.from, email.workers)?;
-        let courier_settings = CourierSettings {
-            concurrency: settings.email.workers.max(1),
-            lease: Duration::from_secs(settings.email.lease_seconds.into()),
-            ..Default::default()
-        };
-        let couriers = vec![Courier::start(backstage.clone(), channel, courier_settings)];
+        let mail = channel::email(email.smtp_url.expose(), &email.from, email.workers)?;
+        let channels = vec![(Channel::Email, vec![mail])];
+        let policy = policy(&settings);
+        let couriers = start_couriers(&backstage, channels, &settings, &policy);
         let base = match settings.http.public_url.as_str() {
             "" => format!("http://{address}"),
             url => url.to_owned(),
@@ -150,7 +148,7 @@ impl House {
         let planner = Planner::start(Desk {
             world: backstage.clone(),
             books: Books::new(Arc::new(Templates::builtin()?)),
-            policy: policy(&settings),
+            policy,
             links: Arc::new(PublicLinks::new(&base, tokens.clone())),
             supervisor: supervisor.clone(),
             couriers: couriers.clone(),
@@ -278,6 +276,31 @@ fn booking_rules(settings: &Settings) -> BookingRules {
         hold: TimeDelta::minutes(i64::from(settings.booking.hold_minutes)),
         holds_per_person: i64::from(settings.booking.holds_per_person),
     }
+}
+
+/// One courier for each channel that has providers; they are called in their order.
+fn start_couriers(
+    world: &World,
+    channels: Vec<(Channel, Vec<Arc<dyn Provider>>)>,
+    settings: &Settings,
+    policy: &Policy,
+) -> Vec<Courier> {
+    let policy = Arc::new(policy.clone());
+    let provided = channels.into_iter();
+    let provided = provided.filter(|(_, providers)| !providers.is_empty());
+    let couriers = provided.map(|(channel, providers)| {
+        let pace = settings.pace(channel);
+        let settings = CourierSettings {
+            concurrency: pace.workers,
+            lease: Duration::from_secs(pace.lease_seconds.into()),
+            policy: policy.clone(),
+            ..Default::default()
+        };
+        Courier::start(world.clone(), channel, providers, settings)
+    });
+    let couriers: Vec<Courier> = couriers.collect();
+    Courier::acquaint(&couriers);
+    couriers
 }
 
 fn policy(settings: &Settings) -> Policy {

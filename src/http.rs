@@ -64,6 +64,8 @@ pub mod patient;
 pub mod preference;
 /// Every error answer.
 pub mod problem;
+/// Those who take our messages.
+pub mod provider;
 /// The rules that turn events into notifications.
 pub mod rule;
 /// Schedules.
@@ -239,6 +241,8 @@ fn api(config: &mut ServiceConfig) {
                 .patch(admin::govern_person),
         )
         .service(web::resource("/admin/deliveries").get(delivery::list))
+        .service(web::resource("/admin/deliveries/retry").post(delivery::retry_all))
+        .service(web::resource("/admin/providers").get(provider::list))
         .service(web::resource("/admin/deliveries/{id}").get(delivery::get))
         .service(web::resource("/admin/deliveries/{id}/retry").post(delivery::retry))
         .service(web::resource("/admin/events").get(explain::list_events))

@@ -1,14 +1,18 @@
 //! Deliveries: one message to one address by one channel, from planned to sent or given up.
 
+/// What an attempt came to.
+mod verdict;
+
 use std::str::FromStr;
 
-use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Instant;
 use crate::account::UnknownName;
 use crate::id::BookingId;
+
+pub use verdict::{Jitter, MOST_ROUNDS, Try, Verdict, next_retry};
 
 /// Where a delivery stands. It only moves forward; a person may send a dead or doubtful one again.
 ///
@@ -240,140 +244,9 @@ impl DeadCause {
     }
 }
 
-/// What an attempt came to, as it is written down.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Verdict {
-    pub step: DeliveryStep,
-    /// Stable word for the attempt's end: `sent kept retry limited unconfigured dead_address refused
-    /// exhausted ambiguous lost expired`.
-    pub outcome: &'static str,
-    /// When it is due again, for [`DeliveryStep::Fail`].
-    pub next_at: Option<Instant>,
-    pub provider_id: Option<String>,
-    pub error: Option<String>,
-    /// Set when the address itself is dead.
-    pub dead: Option<DeadCause>,
-}
-
-/// Tries after which a failing delivery is given up: about half a day with the delays below.
-pub const MOST_ATTEMPTS: i64 = 10;
-const FIRST_DELAY_SECONDS: i64 = 15;
-const LONGEST_DELAY_SECONDS: i64 = 2 * 3600;
-
-/// When to try again after attempt number `attempt` (from 1) failed at `now`: 15 seconds, then four
-/// times longer each time up to two hours, ±20 % by `jitter` (0.0 to 1.0) so that what failed together
-/// does not come back together. `None` once it has been tried [`MOST_ATTEMPTS`] times.
-pub fn next_retry(attempt: i64, now: Instant, jitter: f64) -> Option<Instant> {
-    if attempt >= MOST_ATTEMPTS {
-        return None;
-    }
-    let doublings = u32::try_from(2 * (attempt.max(1) - 1))
-        .unwrap_or(u32::MAX)
-        .min(30);
-    let seconds = (FIRST_DELAY_SECONDS << doublings).min(LONGEST_DELAY_SECONDS);
-    let spread = 0.8 + 0.4 * jitter.clamp(0.0, 1.0);
-    Some(now + TimeDelta::milliseconds((seconds as f64 * 1000.0 * spread) as i64))
-}
-
-impl Verdict {
-    /// Judges how attempt number `attempt` ended at `now`.
-    pub fn of(result: Result<Receipt, SendError>, attempt: i64, now: Instant, jitter: f64) -> Self {
-        let done = |step, outcome, provider_id| Self {
-            step,
-            outcome,
-            next_at: None,
-            provider_id,
-            error: None,
-            dead: None,
-        };
-        let failed = |step, outcome, next_at, error| Self {
-            step,
-            outcome,
-            next_at,
-            provider_id: None,
-            error: Some(error),
-            dead: None,
-        };
-        let again = |outcome, not_before: Instant, error| match next_retry(attempt, now, jitter) {
-            Some(at) => failed(DeliveryStep::Fail, outcome, Some(at.max(not_before)), error),
-            None => failed(DeliveryStep::GiveUp, "exhausted", None, error),
-        };
-        match result {
-            Ok(Receipt::Sent { provider_id }) => done(DeliveryStep::Send, "sent", provider_id),
-            Ok(Receipt::Kept) => done(DeliveryStep::Keep, "kept", None),
-            Err(SendError::DeadAddress { cause, detail }) => Self {
-                dead: Some(cause),
-                ..failed(DeliveryStep::GiveUp, "dead_address", None, detail)
-            },
-            Err(SendError::Refused(error)) => failed(DeliveryStep::GiveUp, "refused", None, error),
-            Err(SendError::Transient(error)) => again("retry", now, error),
-            Err(SendError::Limited { until, detail }) => again("limited", until, detail),
-            Err(SendError::Unconfigured(error)) => again("unconfigured", now, error),
-            Err(SendError::Ambiguous(error)) => {
-                failed(DeliveryStep::Doubt, "ambiguous", None, error)
-            }
-        }
-    }
-
-    /// The verdict on something whose time is over.
-    pub fn expired() -> Self {
-        Self {
-            step: DeliveryStep::Skip,
-            outcome: "expired",
-            next_at: None,
-            provider_id: None,
-            error: Some("its time was over before it could be sent".to_owned()),
-            dead: None,
-        }
-    }
-
-    /// The verdict on attempt number `attempt` whose courier went silent. Where the provider recognises a
-    /// repeat it is tried again; elsewhere it may have been sent, and only a person can say what to do.
-    pub fn lost(repeats_are_recognised: bool, attempt: i64, now: Instant, jitter: f64) -> Self {
-        let error = "the sender stopped before it reported".to_owned();
-        let fault = if repeats_are_recognised {
-            SendError::Transient(error)
-        } else {
-            SendError::Ambiguous(error)
-        };
-        Self {
-            outcome: "lost",
-            ..Self::of(Err(fault), attempt, now, jitter)
-        }
-    }
-
-    /// The verdict on an attempt that broke down inside the house; how far it got is unknown.
-    pub fn panicked(fault: &str) -> Self {
-        Self {
-            step: DeliveryStep::Doubt,
-            outcome: "ambiguous",
-            next_at: None,
-            provider_id: None,
-            error: Some(format!("sending broke down: {fault}")),
-            dead: None,
-        }
-    }
-
-    /// Whether the message found its end: sent, or kept in place of being sent.
-    pub fn is_done(&self) -> bool {
-        matches!(self.step, DeliveryStep::Send | DeliveryStep::Keep)
-    }
-
-    /// The status it leads to from `sending`.
-    pub fn status(&self) -> DeliveryStatus {
-        DeliveryStatus::Sending
-            .after(self.step)
-            .unwrap_or(DeliveryStatus::Ambiguous)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn now() -> Instant {
-        chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap()
-    }
 
     const STEPS: [DeliveryStep; 9] = [
         DeliveryStep::Promote,
@@ -413,55 +286,6 @@ mod tests {
                 (Dead, DeliveryStep::Resend, Retrying),
                 (Ambiguous, DeliveryStep::Resend, Retrying),
             ]
-        );
-    }
-
-    #[test]
-    fn delays_grow_spread_and_end() {
-        let seconds = |attempt, jitter| {
-            next_retry(attempt, now(), jitter).map(|at| (at - now()).num_milliseconds())
-        };
-        assert_eq!(seconds(1, 0.5), Some(15_000));
-        assert_eq!(seconds(1, 0.0), Some(12_000));
-        assert_eq!(seconds(1, 1.0), Some(18_000));
-        assert_eq!(seconds(2, 0.5), Some(60_000));
-        assert_eq!(seconds(3, 0.5), Some(240_000));
-        assert_eq!(seconds(9, 0.5), Some(7_200_000));
-        assert_eq!(seconds(MOST_ATTEMPTS, 0.5), None);
-        assert_eq!(seconds(i64::MAX, 0.5), None);
-    }
-
-    #[test]
-    fn a_pause_the_provider_asked_for_is_kept_in_full() {
-        let until = now() + TimeDelta::hours(1);
-        let limited = SendError::Limited {
-            until,
-            detail: "slow down".to_owned(),
-        };
-        assert_eq!(
-            Verdict::of(Err(limited), 1, now(), 0.5).next_at,
-            Some(until)
-        );
-    }
-
-    #[test]
-    fn failing_too_often_ends_in_a_dead_letter_that_names_the_fault() {
-        let error = SendError::Transient("451 try later".to_owned());
-        let verdict = Verdict::of(Err(error), MOST_ATTEMPTS, now(), 0.5);
-        assert_eq!(verdict.status(), DeliveryStatus::Dead);
-        assert_eq!(verdict.outcome, "exhausted");
-        assert_eq!(verdict.error.as_deref(), Some("451 try later"));
-    }
-
-    #[test]
-    fn a_silent_sender_leaves_doubt_unless_repeats_are_recognised() {
-        assert_eq!(
-            Verdict::lost(false, 1, now(), 0.5).status(),
-            DeliveryStatus::Ambiguous
-        );
-        assert_eq!(
-            Verdict::lost(true, 1, now(), 0.5).status(),
-            DeliveryStatus::Retrying
         );
     }
 }

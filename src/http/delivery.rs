@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use belfry_domain::Instant;
-use belfry_domain::delivery::{Attachment, DeliveryStatus};
+use belfry_domain::delivery::{Attachment, DeliveryStatus, DeliveryStep};
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{DeliveryId, EventId, UserId};
 use belfry_domain::text;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::http::App;
 use crate::http::auth::Signed;
-use crate::http::input::{Faults, Id, Query};
+use crate::http::input::{Body, Faults, Id, Query};
 use crate::http::openapi::shape::DeliveryStatusShape;
 use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
@@ -31,6 +31,10 @@ pub struct DeliveryQuery {
     status: Option<String>,
     #[param(max_length = 20)]
     channel: Option<String>,
+    #[param(value_type = Option<Uuid>)]
+    user_id: Option<String>,
+    #[param(value_type = Option<Uuid>)]
+    event_id: Option<String>,
     /// Text in address or subject.
     #[param(max_length = 100)]
     query: Option<String>,
@@ -64,7 +68,20 @@ pub struct DeliveryOut {
     created_at: DateTime<Utc>,
     sent_at: Option<DateTime<Utc>>,
     last_error: Option<String>,
-    user: Addressee,
+    /// Who took it, or was the last to be given it.
+    #[schema(example = "smtp")]
+    provider: Option<String>,
+    #[schema(example = "booking")]
+    category: String,
+    #[schema(example = "transactional")]
+    class: String,
+    /// 0 for those that leave at once, n for the n-th way that is tried when those before have failed.
+    rank: i64,
+    /// Why it was skipped, or is held.
+    reason: Option<String>,
+    event_id: Uuid,
+    /// `null` where it goes to a server and not to a person.
+    user: Option<Addressee>,
 }
 
 /// Who a message is for.
@@ -100,11 +117,74 @@ pub struct AttemptOut {
     number: i64,
     started_at: DateTime<Utc>,
     finished_at: Option<DateTime<Utc>>,
-    /// `sent kept retry limited dead_address refused exhausted ambiguous lost expired`, `null` while it is
-    /// under way.
+    /// `sent kept retry limited unconfigured called_off dead_address refused exhausted ambiguous lost`, `null`
+    /// while it is under way.
     outcome: Option<String>,
+    /// Who was called.
+    provider: Option<String>,
     provider_id: Option<String>,
     error: Option<String>,
+}
+
+/// Which messages to send once more; what is left out fits any.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetryIn {
+    /// `dead`, which it is when left out, or `ambiguous`.
+    #[schema(value_type = Option<DeliveryStatusShape>, example = "dead")]
+    status: Option<String>,
+    #[schema(max_length = 20, example = "email")]
+    channel: Option<String>,
+    #[schema(value_type = Option<Uuid>)]
+    user_id: Option<String>,
+    #[schema(value_type = Option<Uuid>)]
+    event_id: Option<String>,
+    /// Text in address or subject.
+    #[schema(max_length = 100)]
+    query: Option<String>,
+}
+
+/// How many messages are due again.
+#[derive(Serialize, ToSchema)]
+pub struct RetriedOut {
+    count: u64,
+}
+
+/// A filter as it was typed.
+struct Wanted<'a> {
+    status: Option<&'a str>,
+    channel: Option<&'a str>,
+    user_id: Option<&'a str>,
+    event_id: Option<&'a str>,
+    query: Option<&'a str>,
+}
+
+fn filter(wanted: Wanted<'_>) -> Result<Filter, Problem> {
+    let invalid = |pointer, detail| move |_| FieldError::new(pointer, FieldError::INVALID, detail);
+    let mut faults = Faults::default();
+    let filter = Filter {
+        status: faults.take_some(wanted.status, |name| {
+            let unknown =
+                |_| FieldError::new("/status", FieldError::INVALID, "This is not a status.");
+            name.parse::<DeliveryStatus>().map_err(unknown)
+        }),
+        channel: faults.take_some(wanted.channel, |name| {
+            text::checked("/channel", name, 0, 20, false)
+        }),
+        user_id: faults.take_some(wanted.user_id, |id| {
+            id.parse::<UserId>()
+                .map_err(invalid("/user_id", "This is not an id."))
+        }),
+        event_id: faults.take_some(wanted.event_id, |id| {
+            id.parse::<EventId>()
+                .map_err(invalid("/event_id", "This is not an id."))
+        }),
+        query: faults.take_some(wanted.query, |typed| {
+            text::checked("/query", typed, 0, 100, false)
+        }),
+    };
+    faults.check()?;
+    Ok(filter)
 }
 
 /// An event that could not be planned.
@@ -136,10 +216,13 @@ impl From<Item> for DeliveryOut {
             created_at: item.created_at,
             sent_at: item.sent_at,
             last_error: item.last_error,
-            user: Addressee {
-                id: item.user_id,
-                name: item.user_name,
-            },
+            provider: item.provider,
+            category: item.category,
+            class: item.class,
+            rank: item.rank,
+            reason: item.reason,
+            event_id: item.event_id,
+            user: item.user.map(|(id, name)| Addressee { id, name }),
         }
     }
 }
@@ -156,6 +239,7 @@ impl From<ItemDetail> for DeliveryDetailOut {
             started_at: attempt.started_at,
             finished_at: attempt.finished_at,
             outcome: attempt.outcome,
+            provider: attempt.provider,
             provider_id: attempt.provider_id,
             error: attempt.error,
         };
@@ -193,21 +277,13 @@ pub async fn list(
     let query = query.0;
     let limit = limit(query.limit)?;
     let after = cursor::<(Instant, DeliveryId)>(query.after.as_deref())?;
-    let mut faults = Faults::default();
-    let filter = Filter {
-        status: faults.take_some(query.status.as_deref(), |name| {
-            let unknown =
-                |_| FieldError::new("/status", FieldError::INVALID, "This is not a status.");
-            name.parse::<DeliveryStatus>().map_err(unknown)
-        }),
-        channel: faults.take_some(query.channel.as_deref(), |name| {
-            text::checked("/channel", name, 0, 20, false)
-        }),
-        query: faults.take_some(query.query.as_deref(), |typed| {
-            text::checked("/query", typed, 0, 100, false)
-        }),
-    };
-    faults.check()?;
+    let filter = filter(Wanted {
+        status: query.status.as_deref(),
+        channel: query.channel.as_deref(),
+        user_id: query.user_id.as_deref(),
+        event_id: query.event_id.as_deref(),
+        query: query.query.as_deref(),
+    })?;
     let found = app
         .world
         .store
@@ -257,6 +333,55 @@ pub async fn retry(
     tx.commit().await?;
     app.couriers.iter().for_each(|courier| courier.nudge());
     found(&app, id.0).await
+}
+
+/// Sends all messages of a kind once more that were given up, or with the status `ambiguous` those that are in
+/// doubt, which may arrive twice; admins. Answers how many there were.
+#[utoipa::path(post, path = "/api/v1/admin/deliveries/retry", tag = "Administration",
+    request_body = RetryIn, responses((status = 200, body = RetriedOut)))]
+pub async fn retry_all(
+    app: Data<App>,
+    signed: Signed,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    signed.admin()?;
+    let wanted: RetryIn = body.read_or_empty()?;
+    let filter = filter(Wanted {
+        status: wanted.status.as_deref(),
+        channel: wanted.channel.as_deref(),
+        user_id: wanted.user_id.as_deref(),
+        event_id: wanted.event_id.as_deref(),
+        query: wanted.query.as_deref(),
+    })?;
+    let status = filter.status.unwrap_or(DeliveryStatus::Dead);
+    if status.after(DeliveryStep::Resend).is_none() {
+        let detail = "Only what is dead or ambiguous is sent again.";
+        return Err(FieldError::new("/status", FieldError::INVALID, detail).into());
+    }
+    let now = app.world.clock.now();
+    let mut count = 0;
+    loop {
+        let mut tx = app.world.store.begin().await?;
+        let lot = delivery::resend_some(&mut tx, &filter, now).await?;
+        if lot == 0 {
+            break;
+        }
+        // Every lot is answered for by itself: they are not one transaction.
+        let entry = AuditEntry {
+            at: now,
+            actor_id: Some(signed.0.id),
+            action: "deliveries.retried".to_owned(),
+            subject: "deliveries".to_owned(),
+            before: json!({ "status": status, "channel": filter.channel, "user_id": filter.user_id,
+                "event_id": filter.event_id, "query": filter.query }),
+            after: json!({ "status": DeliveryStatus::Retrying, "count": lot }),
+        };
+        audit::append(&mut tx, &entry).await?;
+        tx.commit().await?;
+        count += lot;
+    }
+    app.couriers.iter().for_each(|courier| courier.nudge());
+    Ok(HttpResponse::Ok().json(RetriedOut { count }))
 }
 
 /// Lists events that could not be planned, newest first; admins.

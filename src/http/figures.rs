@@ -14,8 +14,6 @@ use metrics::gauge;
 
 /// The shortest time between two readings.
 const EVERY: Duration = Duration::from_secs(5);
-/// The channels there are.
-const CHANNELS: [&str; 1] = [Channel::Email.as_str()];
 
 /// Reads the figures of a node.
 pub struct Figures {
@@ -77,8 +75,9 @@ impl Figures {
         let leads = left > 0.0 && backlog.lease_holder.as_deref() == Some(&**node);
         gauge!("belfry_scheduler_lease_seconds").set(left);
         gauge!("belfry_scheduler_leading").set(f64::from(u8::from(leads)));
-        for channel in CHANNELS {
-            let backlog = store.channel_backlog(channel).await?;
+        for channel in Channel::ALL {
+            let backlog = store.channel_backlog(channel, now).await?;
+            let channel = channel.as_str();
             gauge!("belfry_deliveries_oldest_due_seconds", "channel" => channel)
                 .set(age(backlog.next_due, now));
             gauge!("belfry_deliveries_dead", "channel" => channel).set(backlog.dead as f64);

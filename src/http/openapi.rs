@@ -12,8 +12,8 @@ use utoipa_swagger_ui::SwaggerUi;
 pub mod shape;
 
 use super::{
-    account, admin, booking, delivery, expert, explain, inbox, live, operation, preference, rule,
-    schedule,
+    account, admin, booking, delivery, expert, explain, inbox, live, operation, preference,
+    provider, rule, schedule,
 };
 
 #[derive(OpenApi)]
@@ -37,7 +37,8 @@ use super::{
         admin::list_branches, admin::create_branch, admin::list_people, admin::get_person, admin::govern_person,
         explain::list_events, explain::explain,
         rule::list, rule::get, rule::versions, rule::create, rule::put, rule::reset, rule::rehearse,
-        delivery::list, delivery::get, delivery::retry, delivery::list_parked, delivery::replan,
+        delivery::list, delivery::get, delivery::retry, delivery::retry_all, delivery::list_parked, delivery::replan,
+        provider::list,
         operation::health, operation::ready, operation::figures,
     ),
     security(("bearer" = [])),

@@ -54,6 +54,9 @@ impl Figure {
 
 use Kind::{Counter, Gauge, Histogram};
 
+/// The channels by name.
+const CHANNELS: [&str; 6] = ["email", "telegram", "sms", "fcm", "web_push", "webhook"];
+
 /// Every figure, in the order of what it is about.
 pub const ALL: &[Figure] = &[
     // Requests.
@@ -185,30 +188,42 @@ pub const ALL: &[Figure] = &[
         "belfry_deliveries_oldest_due_seconds",
         "How long the oldest delivery that waits for a courier is due.",
     )
-    .by("channel", &["email"]),
+    .by("channel", &CHANNELS),
     figure(
         Gauge,
         "belfry_deliveries_dead",
         "Deliveries that were given up; stops counting at 10000.",
     )
-    .by("channel", &["email"]),
+    .by("channel", &CHANNELS),
     figure(
         Gauge,
         "belfry_deliveries_ambiguous",
         "Deliveries of which nobody knows whether they arrived; stops counting at 10000.",
     )
-    .by("channel", &["email"]),
+    .by("channel", &CHANNELS),
     figure(
         Counter,
         "belfry_deliveries_total",
-        "Attempts to deliver, by channel and outcome.",
+        "Attempts to deliver, by channel, provider and outcome.",
     )
     .open(),
     figure(
         Histogram,
         "belfry_delivery_seconds",
-        "Time that an attempt to deliver took.",
+        "Time that an attempt to deliver took, by channel and provider.",
     ),
+    figure(
+        Gauge,
+        "belfry_provider_broken",
+        "1 while a provider is not called because it failed too often or turned us away, by channel and provider.",
+    )
+    .open(),
+    figure(
+        Gauge,
+        "belfry_provider_pause_seconds",
+        "How long the pause still lasts that a provider asked for, by channel and provider.",
+    )
+    .open(),
     // The scheduler.
     figure(
         Gauge,

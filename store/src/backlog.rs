@@ -4,6 +4,7 @@
 //! the same however much there is.
 
 use belfry_domain::Instant;
+use belfry_domain::channel::Channel;
 use const_format::formatcp;
 use sqlx::FromRow;
 
@@ -96,8 +97,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn channel_backlog(&self, channel: &str) -> Result<ChannelBacklog, StoreError> {
-        let next_due = self.deliveries_due(channel).await?.send_at;
+    pub async fn channel_backlog(
+        &self,
+        channel: Channel,
+        now: Instant,
+    ) -> Result<ChannelBacklog, StoreError> {
+        let next_due = self.deliveries_due(channel, now).await?.send_at();
         let counts: Vec<(String, i64)> = on_read!(self, |pool| {
             sqlx::query_as::<DB, (String, i64)>(formatcp!(
                 "SELECT status, COUNT(*) FROM
@@ -105,7 +110,7 @@ impl Store {
                     WHERE channel = $1 AND status IN ('dead', 'ambiguous') LIMIT {MOST_COUNTED}) unsent
                  GROUP BY status"
             ))
-            .bind(channel)
+            .bind(channel.as_str())
             .fetch_all(pool)
             .await?
         });

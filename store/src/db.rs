@@ -117,6 +117,11 @@ pub(crate) trait Dialect: Database {
     const BY_STATISTICS: &'static str;
     /// Membership in the [`IdList`] bound as `$1`.
     const ID_IN_1: &'static str;
+    /// Membership in the rows of the table expression `due`, found by index however many the planner expects.
+    const ID_IN_DUE: &'static str;
+    /// A fresh id of no particular order.
+    #[cfg(feature = "crash-points")]
+    const RANDOM_ID: &'static str;
     /// Whether a text contains the bound [`Anywhere`], whatever the case of its letters.
     const FINDS: &'static str;
 }
@@ -128,6 +133,9 @@ impl Dialect for Sqlite {
     const BY_STATISTICS: &'static str = "SELECT 1";
     const FOR_UPDATE: &'static str = "";
     const ID_IN_1: &'static str = "IN (SELECT unhex(value) FROM json_each($1))";
+    const ID_IN_DUE: &'static str = "IN (SELECT id FROM due)";
+    #[cfg(feature = "crash-points")]
+    const RANDOM_ID: &'static str = "randomblob(16)";
     // SQLite's LIKE knows the case of ASCII alone, while GLOB takes both forms of any letter.
     const FINDS: &'static str = "GLOB";
 }
@@ -140,6 +148,9 @@ impl Dialect for Postgres {
     // The weaker lock that an UPDATE takes: rows that merely refer to this one need not wait for it.
     const FOR_UPDATE: &'static str = "FOR NO KEY UPDATE";
     const ID_IN_1: &'static str = "= ANY($1)";
+    const ID_IN_DUE: &'static str = "= ANY(ARRAY(SELECT id FROM due))";
+    #[cfg(feature = "crash-points")]
+    const RANDOM_ID: &'static str = "gen_random_uuid()";
     const FINDS: &'static str = "ILIKE";
 }
 

@@ -29,6 +29,9 @@ pub mod event;
 pub mod expert;
 /// Why somebody was told of an event, or was not.
 pub mod explain;
+/// Very many deliveries at once, for tests and benchmarks.
+#[cfg(feature = "crash-points")]
+pub mod flood;
 /// Those who want to hear of what is not their own.
 mod follower;
 /// Idempotency keys: the first answer is the answer.

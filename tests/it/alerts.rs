@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use belfry::http::figures::Figures;
 use belfry::telemetry;
 use belfry_domain::booking::{Hold, Status};
-use belfry_domain::delivery::{SendError, Verdict};
+use belfry_domain::channel::Channel;
+use belfry_domain::delivery::{Jitter, SendError, Try, Verdict};
 use belfry_domain::id::HoldId;
 use belfry_store::delivery::Settlement;
 use belfry_store::idempotency::IdempotencyKey;
@@ -146,18 +147,27 @@ async fn the_figures_tell_how_long_everything_waits(fresh: &Fresh) {
     // Two mails, one of which is refused; a sweep; an event that is set aside, and one that waits.
     let mails = spine.mails(2).await;
     let now = house.now();
-    let until = now + TimeDelta::minutes(1);
-    let claimed = store
-        .claim_deliveries("email", 1, until, now)
-        .await
-        .unwrap();
+    let claimed = spine.claim(Channel::Email, 1, now).await;
     let refused = Err(SendError::Refused("not like this".to_owned()));
+    let tried = Try {
+        rounds: 0,
+        now,
+        jitter: Jitter::of(0.0),
+        next: None,
+        not_before: now,
+        repeat: None,
+    };
     let dead = Settlement {
         id: claimed[0].id,
         attempt: claimed[0].attempt,
-        verdict: Verdict::of(refused, claimed[0].attempt, now, 0.0),
+        provider: "scripted".into(),
+        verdict: Verdict::of(refused, tried),
+        claimed_at: now,
+        has_standby: false,
+        paused_until: None,
     };
-    store.settle_deliveries(&[dead], now).await.unwrap();
+    let settled = store.settle_deliveries(Channel::Email, &[dead], now).await;
+    settled.unwrap();
     assert!(mails.contains(&claimed[0].id));
     assert!(house.node("spine").tick(now).await.swept);
     let client = house.client().await;
@@ -220,15 +230,7 @@ async fn the_figures_tell_how_long_everything_waits(fresh: &Fresh) {
     // When everything is done, nothing waits any more.
     house.node("other").tick(house.now()).await;
     spine.desk(Vec::new()).run().await.unwrap();
-    let due = store
-        .claim_deliveries(
-            "email",
-            100,
-            house.now() + TimeDelta::minutes(1),
-            house.now(),
-        )
-        .await
-        .unwrap();
+    let due = spine.claim(Channel::Email, 100, house.now()).await;
     assert!(!due.is_empty());
     let done = figures().await;
     for name in oldest {

@@ -12,6 +12,7 @@ use belfry_actors::{Clock, SystemClock};
 use belfry_domain::Instant;
 use belfry_domain::account::Role;
 use belfry_domain::booking_rules::BookingRules;
+use belfry_domain::channel::Channel;
 use belfry_store::ledger::Ledger;
 use chrono::TimeDelta;
 use futures::join;
@@ -37,7 +38,7 @@ mod load;
 /// Whether every point is come by.
 mod points;
 /// The server as a process.
-mod server;
+pub mod server;
 
 on_both_engines!(a_killed_server_keeps_its_promises_when_it_comes_back);
 
@@ -379,10 +380,13 @@ impl Stage<'_> {
         let mut idle = false;
         for _ in 0..3000 {
             ledger::planned(store).await;
-            let due = store.deliveries_due("email").await.unwrap();
+            let due = store
+                .deliveries_due(Channel::Email, SystemClock.now())
+                .await
+                .unwrap();
             let reminder = store.next_reminder().await.unwrap();
             let now = SystemClock.now();
-            idle = due.send_at.is_none()
+            idle = due.send_at().is_none()
                 && due.lease_until.is_none()
                 && reminder.is_none_or(|at| at > now + TimeDelta::seconds(2));
             if idle {

@@ -3,9 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use belfry_domain::delivery::{DeliveryStatus, MOST_ATTEMPTS, Receipt, Verdict};
+use belfry_domain::channel::Channel;
+use belfry_domain::delivery::{DeliveryStatus, Jitter, MOST_ROUNDS, Receipt, Try, Verdict};
 use belfry_domain::id::DeliveryId;
-use belfry_store::delivery::{Filter, Resent, Settlement};
+use belfry_store::delivery::{Filter, Lost, Resent, Settlement};
 use chrono::TimeDelta;
 
 use crate::engine::{Fresh, on_both_engines};
@@ -26,11 +27,35 @@ on_both_engines!(
     the_list_finds_by_status_text_and_place,
 );
 
+/// The real server, killed between a claim and its end.
+mod crash;
+/// A second way where the first has failed.
+mod fallback;
+/// A flood of one class leaves room for the others.
+mod flood;
+/// What may not leave is held or dropped, whatever the reason for which it is tried.
+mod gates;
+/// What administrators see and do.
+mod outbox;
+/// Messages as a plan would have them.
+mod plan;
+/// Several providers, their order, pauses and breakers.
+mod providers;
+
 const LEASE: Duration = Duration::from_secs(60);
 
 fn sent() -> Verdict {
     let receipt = Receipt::Sent { provider_id: None };
-    Verdict::of(Ok(receipt), 1, chrono::DateTime::UNIX_EPOCH, 0.5)
+    let now = chrono::DateTime::UNIX_EPOCH;
+    let tried = Try {
+        rounds: 0,
+        now,
+        jitter: Jitter::of(0.5),
+        next: None,
+        not_before: now,
+        repeat: None,
+    };
+    Verdict::of(Ok(receipt), tried)
 }
 
 async fn a_planned_mail_leaves_and_its_attempt_is_on_record(fresh: &Fresh) {
@@ -85,12 +110,7 @@ async fn no_more_are_under_way_than_allowed(fresh: &Fresh) {
 async fn claim_and_die(spine: &Spine<'_>) -> DeliveryId {
     let ids = spine.mails(1).await;
     let now = spine.house.now();
-    let until = now + LEASE;
-    let claimed = spine
-        .store()
-        .claim_deliveries("email", 10, until, now)
-        .await
-        .unwrap();
+    let claimed = spine.claim(Channel::Email, 10, now).await;
     assert_eq!(claimed.len(), 1);
     assert_eq!((claimed[0].id, claimed[0].attempt), (ids[0], 1));
     ids[0]
@@ -147,12 +167,17 @@ async fn an_answer_after_the_lease_changes_nothing(fresh: &Fresh) {
         .extend_leases(&[(id, 1)], until + LEASE)
         .await
         .unwrap();
-    let judge = |attempt| Verdict::lost(false, attempt, until, 0.5);
+    let judge = |lost: &Lost| {
+        let verdict = Verdict::lost(None, lost.rounds, until, Jitter::of(0.5));
+        ("scripted".into(), verdict)
+    };
     let early = until + TimeDelta::seconds(1);
-    let reaped = store.reap_deliveries("email", 10, early, judge).await;
+    let reaped = store
+        .reap_deliveries(Channel::Email, 10, early, judge)
+        .await;
     assert!(reaped.unwrap().is_empty());
     let late = until + TimeDelta::seconds(61);
-    let reaped = store.reap_deliveries("email", 10, late, judge).await;
+    let reaped = store.reap_deliveries(Channel::Email, 10, late, judge).await;
     assert_eq!(reaped.unwrap().len(), 1);
     store.extend_leases(&[(id, 1)], late + LEASE).await.unwrap();
     assert_eq!(spine.status(id).await, DeliveryStatus::Ambiguous);
@@ -160,22 +185,23 @@ async fn an_answer_after_the_lease_changes_nothing(fresh: &Fresh) {
     let answer = |attempt| Settlement {
         id,
         attempt,
+        provider: "scripted".into(),
         verdict: sent(),
+        claimed_at: late,
+        has_standby: false,
+        paused_until: None,
     };
-    let counted = store.settle_deliveries(&[answer(1)], late).await.unwrap();
-    assert_eq!(counted, [false]);
+    let settle = async |ends: &[Settlement]| {
+        let settled = store.settle_deliveries(Channel::Email, ends, late).await;
+        settled.unwrap().counted
+    };
+    assert_eq!(settle(&[answer(1)]).await, [false]);
     assert_eq!(spine.status(id).await, DeliveryStatus::Ambiguous);
 
     spine.resend(id, late).await;
-    let claimed = store
-        .claim_deliveries("email", 10, late + LEASE, late)
-        .await
-        .unwrap();
+    let claimed = spine.claim(Channel::Email, 10, late).await;
     assert_eq!(claimed[0].attempt, 2);
-    let counted = store
-        .settle_deliveries(&[answer(1), answer(2), answer(2)], late)
-        .await
-        .unwrap();
+    let counted = settle(&[answer(1), answer(2), answer(2)]).await;
     assert_eq!(counted, [false, true, false]);
     assert_eq!(spine.status(id).await, DeliveryStatus::Sent);
 }
@@ -186,7 +212,7 @@ async fn a_failing_mail_is_tried_less_and_less_often_until_it_is_dead(fresh: &Fr
     let courier = spine.courier(channel.clone());
     let id = spine.mails(1).await[0];
     let mut waits = Vec::new();
-    for attempt in 1..MOST_ATTEMPTS {
+    for attempt in 1..MOST_ROUNDS {
         courier.nudge();
         let item = spine.tried(id, attempt).await;
         assert_eq!(item.status, DeliveryStatus::Retrying);
@@ -195,7 +221,7 @@ async fn a_failing_mail_is_tried_less_and_less_often_until_it_is_dead(fresh: &Fr
         spine.house.clock.set(item.next_at);
     }
     courier.nudge();
-    let item = spine.tried(id, MOST_ATTEMPTS).await;
+    let item = spine.tried(id, MOST_ROUNDS).await;
     assert_eq!(item.status, DeliveryStatus::Dead);
     assert!(waits[0] >= TimeDelta::seconds(12) && waits[0] <= TimeDelta::seconds(18));
     assert!(waits[..5].is_sorted(), "{waits:?}");
@@ -208,7 +234,7 @@ async fn a_failing_mail_is_tried_less_and_less_often_until_it_is_dead(fresh: &Fr
     courier.nudge();
     spine.all_become(&[id], DeliveryStatus::Sent).await;
     let attempts = spine.store().delivery(id).await.unwrap().unwrap().attempts;
-    assert_eq!(attempts.len() as i64, MOST_ATTEMPTS + 1);
+    assert_eq!(attempts.len() as i64, MOST_ROUNDS + 1);
     assert_eq!(attempts[9].outcome.as_deref(), Some("exhausted"));
 }
 
@@ -319,6 +345,8 @@ async fn the_list_finds_by_status_text_and_place(fresh: &Fresh) {
     let with = |status, channel: Option<&str>, query: Option<&str>| Filter {
         status,
         channel: channel.map(str::to_owned),
+        user_id: None,
+        event_id: None,
         query: query.map(str::to_owned),
     };
     assert_eq!(find(Filter::default()).await, 7);

@@ -2,6 +2,7 @@
 
 use belfry_domain::Instant;
 use belfry_domain::booking::{Actor, Booking, Party, Status};
+use belfry_domain::channel::Channel;
 use belfry_domain::delivery::DeliveryStatus;
 use belfry_domain::event::{Event, EventType, Told};
 use belfry_domain::preference::{Digest, Preferences, QuietHours};
@@ -58,7 +59,9 @@ async fn confirmed(spine: &Spine<'_>, booking: &mut Booking) {
 
 async fn mails_to(spine: &Spine<'_>, person: &Party) -> Vec<Item> {
     let listed = spine.listed().await.into_iter();
-    listed.filter(|item| item.user_id == person.id).collect()
+    listed
+        .filter(|item| item.user.as_ref().is_some_and(|user| user.0 == person.id))
+        .collect()
 }
 
 /// Moves the clock past every window that is open, closes them and plans what comes of it.
@@ -212,10 +215,10 @@ async fn quiet_hours_hold_a_mail_and_let_it_go_at_their_end(fresh: &Fresh) {
     // Nobody takes it before, whoever looks.
     let due = spine
         .store()
-        .deliveries_due("email")
+        .deliveries_due(Channel::Email, spine.house.now())
         .await
         .unwrap()
-        .send_at
+        .send_at()
         .unwrap();
     assert_eq!(due, now, "the expert's is due at once");
     let events = spine

@@ -9,21 +9,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use belfry_actors::planner::Books;
 use belfry_actors::{
-    Bus, BusSink, Capabilities, Courier, CourierSettings, Desk, Outgoing, Provider, Supervisor,
-    World,
+    Bus, BusSink, Capabilities, Courier, CourierSettings, Desk, Outgoing, Provider, Rate,
+    Supervisor, World,
 };
 use belfry_domain::Instant;
 use belfry_domain::booking::{Booking, Party, Status};
 use belfry_domain::channel::Channel;
-use belfry_domain::delivery::{DeliveryStatus, Receipt, SendError};
+use belfry_domain::delivery::{DeadCause, DeliveryStatus, Receipt, SendError};
 use belfry_domain::event::{AccountFacts, Event, EventType};
 use belfry_domain::gate::Policy;
 use belfry_domain::id::{BookingId, DeliveryId, EventId, UserId};
 use belfry_domain::notification::Links;
 use belfry_domain::template::Templates;
-use belfry_store::delivery::{self, Filter, Item, Resent};
+use belfry_store::delivery::{self, Claimed, Fate, Filter, Item, Reader, Resent, Taking};
 use belfry_store::{Store, event};
 use bytes::Bytes;
+use chrono::TimeDelta;
 use tokio::sync::Semaphore;
 
 use crate::engine::Fresh;
@@ -123,7 +124,31 @@ impl<'a> Spine<'a> {
     }
 
     pub fn courier(&self, provider: Arc<dyn Provider>) -> Courier {
-        Courier::start(self.world.clone(), provider, CourierSettings::default())
+        self.courier_of(vec![provider])
+    }
+
+    /// A courier of the providers' channel that calls them in this order.
+    pub fn courier_of(&self, providers: Vec<Arc<dyn Provider>>) -> Courier {
+        let channel = providers[0].channel();
+        let settings = CourierSettings::default();
+        Courier::start(self.world.clone(), channel, providers, settings)
+    }
+
+    /// Claims what is due, at most so much, as a courier of this channel would that has one provider, and does
+    /// nothing with it.
+    pub async fn claim(&self, channel: Channel, limit: usize, now: Instant) -> Vec<Claimed> {
+        let taking = Taking {
+            limit,
+            marketing: limit,
+            lease_until: now + TimeDelta::seconds(60),
+        };
+        let provider: Arc<str> = "scripted".into();
+        let send = |_: &Claimed, _: Option<&Reader>| Fate::Send {
+            provider: provider.clone(),
+        };
+        let claim = self.store().claim_deliveries(channel, taking, now, send);
+        let claimed = claim.await.unwrap().claimed;
+        claimed.into_iter().map(|(claimed, _)| claimed).collect()
     }
 
     pub async fn append(&self, event: &Event) {
@@ -160,7 +185,7 @@ impl<'a> Spine<'a> {
         let report = self.desk(Vec::new()).run().await.unwrap();
         assert_eq!(report.deliveries, count);
         let mine = self.listed().await.into_iter();
-        mine.filter(|item| item.user_id == client.id)
+        mine.filter(|item| item.user.as_ref().is_some_and(|user| user.0 == client.id))
             .map(|item| item.id)
             .collect()
     }
@@ -229,31 +254,64 @@ pub enum Answer {
     Take,
     Fail,
     Limit(Instant),
+    Unconfigured,
+    Dead(DeadCause),
     Lose,
     Panic,
 }
 
 /// A channel that answers as told and keeps what it took.
 pub struct Scripted {
+    channel: Channel,
+    name: &'static str,
+    rate: Rate,
     answer: Mutex<Answer>,
     recognises_repeats: bool,
     /// One permit lets one message through.
     pub gate: Semaphore,
     inside: AtomicUsize,
     pub most_inside: AtomicUsize,
+    /// How often it was called.
+    pub called: AtomicUsize,
     pub taken: Mutex<Vec<Outgoing>>,
 }
 
 impl Scripted {
     pub fn new(answer: Answer, recognises_repeats: bool) -> Arc<Self> {
+        let rate = Rate::default();
         Arc::new(Self {
-            answer: Mutex::new(answer),
             recognises_repeats,
+            ..Self::plain(Channel::Email, "scripted", rate, answer)
+        })
+    }
+
+    /// One of several of a channel.
+    pub fn named(channel: Channel, name: &'static str, answer: Answer) -> Arc<Self> {
+        Arc::new(Self::plain(channel, name, Rate::default(), answer))
+    }
+
+    /// One that takes no more than that.
+    pub fn paced(rate: Rate) -> Arc<Self> {
+        Arc::new(Self::plain(Channel::Email, "paced", rate, Answer::Take))
+    }
+
+    fn plain(channel: Channel, name: &'static str, rate: Rate, answer: Answer) -> Self {
+        Self {
+            channel,
+            name,
+            rate,
+            answer: Mutex::new(answer),
+            recognises_repeats: false,
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
             inside: AtomicUsize::new(0),
             most_inside: AtomicUsize::new(0),
+            called: AtomicUsize::new(0),
             taken: Mutex::default(),
-        })
+        }
+    }
+
+    pub fn calls(&self) -> usize {
+        self.called.load(Ordering::SeqCst)
     }
 
     pub fn answers(&self, answer: Answer) {
@@ -277,11 +335,15 @@ impl Scripted {
 #[async_trait]
 impl Provider for Scripted {
     fn channel(&self) -> Channel {
-        Channel::Email
+        self.channel
     }
 
     fn name(&self) -> &str {
-        "scripted"
+        self.name
+    }
+
+    fn rate(&self) -> Rate {
+        self.rate
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -291,6 +353,7 @@ impl Provider for Scripted {
     }
 
     async fn send(&self, message: &Outgoing) -> Result<Receipt, SendError> {
+        self.called.fetch_add(1, Ordering::SeqCst);
         let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_inside.fetch_max(inside, Ordering::SeqCst);
         self.gate.acquire().await.unwrap().forget();
@@ -306,6 +369,11 @@ impl Provider for Scripted {
             Answer::Limit(until) => Err(SendError::Limited {
                 until,
                 detail: "slow down".to_owned(),
+            }),
+            Answer::Unconfigured => Err(SendError::Unconfigured("401 who are you".to_owned())),
+            Answer::Dead(cause) => Err(SendError::DeadAddress {
+                cause,
+                detail: "nobody there".to_owned(),
             }),
             Answer::Lose => Err(SendError::Ambiguous("no answer".to_owned())),
             Answer::Panic => panic!("as it was told"),

@@ -1,9 +1,12 @@
 //! Whatever couriers, providers, lost leases and people do to a delivery, in any order: it never goes backward, what
 //! has found its end stays there, and a late answer of a lost attempt changes nothing.
 
+use std::sync::Arc;
+
 use belfry_domain::Instant;
 use belfry_domain::delivery::{
-    DeadCause, DeliveryStatus, DeliveryStep, MOST_ATTEMPTS, Receipt, SendError, Verdict, next_retry,
+    DeadCause, DeliveryStatus, DeliveryStep, Jitter, MOST_ROUNDS, Receipt, SendError, Try, Verdict,
+    next_retry,
 };
 use chrono::{DateTime, TimeDelta};
 use proptest::prelude::*;
@@ -21,6 +24,17 @@ const STEPS: [DeliveryStep; 8] = [
 
 fn now() -> Instant {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+fn tried(rounds: i64, not_before: Instant, next: Option<Arc<str>>) -> Try {
+    Try {
+        rounds,
+        now: now(),
+        jitter: Jitter::of(0.5),
+        next,
+        not_before,
+        repeat: None,
+    }
 }
 
 fn results() -> impl Strategy<Value = Result<Receipt, SendError>> {
@@ -123,18 +137,19 @@ proptest! {
                 Happening::Answer(result, which) if row.attempt > 0 => {
                     let attempt = which.index(row.attempt as usize) as i64 + 1;
                     let late = attempt < row.attempt || before != DeliveryStatus::Sending;
-                    let verdict = Verdict::of(result, attempt, now(), 0.5);
+                    let verdict = Verdict::of(result, tried(attempt - 1, now(), None));
                     let heard = row.settle(attempt, &verdict);
                     prop_assert_eq!(heard, !late);
                     prop_assert!(!late || row.status == before);
                 }
                 Happening::LeaseRunsOut { repeats_are_recognised } => {
-                    let verdict = Verdict::lost(repeats_are_recognised, row.attempt, now(), 0.5);
+                    let provider = repeats_are_recognised.then(|| "one".into());
+                    let verdict = Verdict::lost(provider, row.attempt - 1, now(), Jitter::of(0.5));
                     if row.settle(row.attempt, &verdict) && !repeats_are_recognised {
                         prop_assert_eq!(row.status, DeliveryStatus::Ambiguous, "a doubt is never repeated by itself");
                     }
                 }
-                Happening::Expire => if let Some(next) = row.status.after(Verdict::expired().step) {
+                Happening::Expire => if let Some(next) = row.status.after(DeliveryStep::Skip) {
                     row.status = next;
                 },
                 Happening::Resend => if let Some(next) = row.status.after(DeliveryStep::Resend) {
@@ -149,14 +164,37 @@ proptest! {
     }
 
     #[test]
-    fn every_verdict_is_a_move_of_the_table(result in results(), attempt in 1..20i64, jitter in 0.0..1.0f64) {
-        let verdict = Verdict::of(result.clone(), attempt, now(), jitter);
+    fn every_verdict_is_a_move_of_the_table(
+        result in results(),
+        rounds in 0..20i64,
+        jitter in 0.0..1.0f64,
+        another in any::<bool>(),
+        recognises in any::<bool>(),
+    ) {
+        // Whoever asked for a pause takes nothing before it is over.
+        let free_at = match &result {
+            Err(SendError::Limited { until, .. }) => now().max(*until),
+            _ => now(),
+        };
+        let next = another.then(|| "two".into());
+        let tried = Try {
+            jitter: Jitter::of(jitter),
+            repeat: recognises.then(|| "one".into()),
+            ..tried(rounds, free_at, next)
+        };
+        let verdict = Verdict::of(result.clone(), tried);
         prop_assert_eq!(DeliveryStatus::Sending.after(verdict.step), Some(verdict.status()));
         // What is to be tried again says when, and nothing else does; a pause that was asked for is kept.
         prop_assert_eq!(verdict.next_at.is_some(), verdict.status() == DeliveryStatus::Retrying);
         if let (Err(SendError::Limited { until, .. }), Some(at)) = (&result, verdict.next_at) {
-            prop_assert!(at >= *until);
+            prop_assert!(at >= *until || another, "another one need not wait");
         }
+        // At once to another one, whom that costs no round; a credential that is wrong costs none at all.
+        prop_assert!(verdict.next_at != Some(now()) || !verdict.ends_round);
+        if let Err(SendError::Unconfigured(_)) = &result {
+            prop_assert!(!verdict.ends_round && verdict.status() == DeliveryStatus::Retrying);
+        }
+        prop_assert!(!verdict.repeats || (recognises && verdict.next_provider.as_deref() == Some("one")));
         prop_assert_eq!(verdict.error.is_none(), result.is_ok());
         prop_assert_eq!(verdict.is_done(), result.is_ok());
     }
@@ -164,14 +202,14 @@ proptest! {
     /// A provider that never recovers: pauses that grow without crossing, then a dead letter, within a day.
     #[test]
     fn pauses_grow_to_two_hours_and_come_to_an_end(
-        jitters in proptest::collection::vec(0.0..1.0f64, MOST_ATTEMPTS as usize),
-        beyond in 0..i64::MAX - MOST_ATTEMPTS,
+        jitters in proptest::collection::vec(0.0..1.0f64, MOST_ROUNDS as usize),
+        beyond in 0..i64::MAX - MOST_ROUNDS,
     ) {
         let mut nominal = TimeDelta::seconds(15);
         let mut waited = TimeDelta::zero();
         let mut pauses: Vec<TimeDelta> = Vec::new();
-        for (attempt, jitter) in (1..MOST_ATTEMPTS).zip(&jitters) {
-            let pause = next_retry(attempt, now(), *jitter).expect("another try") - now();
+        for (attempt, jitter) in (1..MOST_ROUNDS).zip(&jitters) {
+            let pause = next_retry(attempt, now(), Jitter::of(*jitter)).expect("another try") - now();
             let (least, most) = (nominal * 8 / 10, nominal * 12 / 10);
             prop_assert!(pause >= least - TimeDelta::milliseconds(1) && pause <= most, "{} of {}", pause, nominal);
             if nominal < TimeDelta::hours(2) && let Some(last) = pauses.last() {
@@ -182,6 +220,6 @@ proptest! {
             nominal = (nominal * 4).min(TimeDelta::hours(2));
         }
         prop_assert!(waited > TimeDelta::hours(8) && waited < TimeDelta::hours(16), "{}", waited);
-        prop_assert_eq!(next_retry(MOST_ATTEMPTS + beyond, now(), jitters[0]), None);
+        prop_assert_eq!(next_retry(MOST_ROUNDS + beyond, now(), Jitter::of(jitters[0])), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use belfry_domain::Instant;
 use belfry_domain::delivery::{Content, DeliveryStatus, DeliveryStep};
-use belfry_domain::id::{DeliveryId, UserId};
+use belfry_domain::id::{DeliveryId, EventId, UserId};
 use const_format::formatcp;
 use serde_json::Value;
 use sqlx::FromRow;
@@ -25,8 +25,17 @@ pub struct Item {
     pub created_at: Instant,
     pub sent_at: Option<Instant>,
     pub last_error: Option<String>,
-    pub user_id: UserId,
-    pub user_name: String,
+    /// Who took it, or was the last to be given it.
+    pub provider: Option<String>,
+    pub category: String,
+    pub class: String,
+    /// 0 for those that leave at once, n for the n-th way after others have failed.
+    pub rank: i64,
+    /// Why it was skipped, or is held.
+    pub reason: Option<String>,
+    pub event_id: Uuid,
+    /// Whose it is; a webhook's is nobody's.
+    pub user: Option<(UserId, String)>,
 }
 
 /// One delivery with what was sent and how often it was tried.
@@ -46,6 +55,8 @@ pub struct Attempt {
     /// `None` while it is under way.
     pub finished_at: Option<Instant>,
     pub outcome: Option<String>,
+    /// Who was called.
+    pub provider: Option<String>,
     pub provider_id: Option<String>,
     pub error: Option<String>,
 }
@@ -55,6 +66,8 @@ pub struct Attempt {
 pub struct Filter {
     pub status: Option<DeliveryStatus>,
     pub channel: Option<String>,
+    pub user_id: Option<UserId>,
+    pub event_id: Option<EventId>,
     /// Text somewhere in address or subject.
     pub query: Option<String>,
 }
@@ -83,8 +96,14 @@ struct ItemRow {
     created_at: Instant,
     sent_at: Option<Instant>,
     last_error: Option<String>,
-    user_id: Uuid,
-    user_name: String,
+    provider: Option<String>,
+    category: String,
+    class: String,
+    rank: i64,
+    reason: Option<String>,
+    event_id: Uuid,
+    user_id: Option<Uuid>,
+    user_name: Option<String>,
 }
 
 impl TryFrom<ItemRow> for Item {
@@ -103,15 +122,24 @@ impl TryFrom<ItemRow> for Item {
             created_at: row.created_at,
             sent_at: row.sent_at,
             last_error: row.last_error,
-            user_id: row.user_id.into(),
-            user_name: row.user_name,
+            provider: row.provider,
+            category: row.category,
+            class: row.class,
+            rank: row.rank,
+            reason: row.reason,
+            event_id: row.event_id,
+            user: row.user_id.map(UserId::from).zip(row.user_name),
         })
     }
 }
 
 const ITEM: &str = "SELECT d.id, d.channel, d.address, d.status, d.subject, d.kind, d.attempt,
-       d.next_at, d.created_at, d.sent_at, d.last_error, d.user_id, u.name AS user_name
-     FROM deliveries d JOIN users u ON u.id = d.user_id";
+       d.next_at, d.created_at, d.sent_at, d.last_error, d.provider, d.category, d.class, d.rank, d.reason,
+       d.event_id, d.user_id, u.name AS user_name
+     FROM deliveries d LEFT JOIN users u ON u.id = d.user_id";
+
+/// Deliveries given back at once.
+const LOT: i64 = 500;
 
 impl Store {
     /// A page of deliveries, newest first, after the one made at `after.0` with id `after.1`.
@@ -130,6 +158,7 @@ impl Store {
                  WHERE ($1 IS NULL OR d.status = $1) AND ($2 IS NULL OR d.channel = $2)
                    AND ($3 IS NULL OR d.address {finds} $3 OR d.subject {finds} $3)
                    AND ($4 IS NULL OR (d.created_at, d.id) < ($4, $5))
+                   AND ($7 IS NULL OR d.user_id = $7) AND ($8 IS NULL OR d.event_id = $8)
                  ORDER BY d.created_at DESC, d.id DESC LIMIT $6",
                 finds = <DB as Dialect>::FINDS
             ))
@@ -139,6 +168,8 @@ impl Store {
             .bind(after.map(|(at, _)| at))
             .bind(after.map(|(_, id)| id.uuid()))
             .bind(limit)
+            .bind(filter.user_id.map(UserId::uuid))
+            .bind(filter.event_id.map(EventId::uuid))
             .fetch_all(pool)
             .await?
             .into_iter()
@@ -163,7 +194,7 @@ impl Store {
                     .fetch_optional(pool)
                     .await?;
             let attempts = sqlx::query_as::<DB, Attempt>(
-                "SELECT number, started_at, finished_at, outcome, provider_id, error
+                "SELECT number, started_at, finished_at, outcome, provider, provider_id, error
                  FROM attempts WHERE delivery_id = $1 ORDER BY number",
             )
             .bind(id.uuid())
@@ -215,4 +246,40 @@ pub async fn resend(tx: &mut Tx, id: DeliveryId, now: Instant) -> Result<Resent,
         .await?;
     });
     Ok(Resent::Due { before })
+}
+
+/// Makes dead or doubtful deliveries due again, a lot of them at a time: those that fit the filter and were not
+/// changed from `since` on. Answers how many there were: none when all are done.
+///
+/// # Errors
+/// When the database fails.
+pub async fn resend_some(tx: &mut Tx, filter: &Filter, since: Instant) -> Result<u64, StoreError> {
+    let status = filter.status.unwrap_or(DeliveryStatus::Dead);
+    let Some(after) = status.after(DeliveryStep::Resend) else {
+        return Ok(0);
+    };
+    Ok(on_tx!(tx, |c| {
+        sqlx::query::<DB>(formatcp!(
+            "WITH due AS (
+               SELECT d.id FROM deliveries d
+               WHERE d.status = $1 AND d.updated_at < $2 AND ($3 IS NULL OR d.channel = $3)
+                 AND ($4 IS NULL OR d.address {finds} $4 OR d.subject {finds} $4)
+                 AND ($5 IS NULL OR d.user_id = $5) AND ($6 IS NULL OR d.event_id = $6)
+               ORDER BY d.id LIMIT {LOT} {skip})
+             UPDATE deliveries SET status = $7, next_at = $2, updated_at = $2 WHERE id {in_due}",
+            finds = <DB as Dialect>::FINDS,
+            skip = <DB as Dialect>::SKIP_LOCKED,
+            in_due = <DB as Dialect>::ID_IN_DUE
+        ))
+        .bind(status.as_str())
+        .bind(since)
+        .bind(filter.channel.as_deref())
+        .bind(filter.query.as_deref().map(Anywhere))
+        .bind(filter.user_id.map(UserId::uuid))
+        .bind(filter.event_id.map(EventId::uuid))
+        .bind(after.as_str())
+        .execute(&mut *c)
+        .await?
+        .rows_affected()
+    }))
 }

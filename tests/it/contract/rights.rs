@@ -108,6 +108,8 @@ const TABLE: &str = "
     uudffffffy GET /api/v1/admin/rules/{id}/versions
     uudffffffy GET /api/v1/admin/deliveries/{id}
     uudffffffy POST /api/v1/admin/deliveries/{id}/retry
+    uudffffffy POST /api/v1/admin/deliveries/retry
+    uudffffffy GET /api/v1/admin/providers
     uudffffffy GET /api/v1/admin/parked-events
     uudffffffy POST /api/v1/admin/parked-events/{id}/retry
     uudffffffy GET /api/v1/admin/users

@@ -168,6 +168,7 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) -> std::io::Result<()>
             match mood {
                 Mood::Greylisting => "451 4.7.1 come back later",
                 Mood::NobodyHere => "550 5.1.1 no such user",
+                _ if to.starts_with("gone-") => "550 5.1.1 no such user",
                 _ => "250 2.1.5 ok",
             }
         } else if upper == "DATA" {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use belfry::channel::{Email, Patience};
-use belfry_domain::delivery::{DeliveryStatus, MOST_ATTEMPTS};
+use belfry_domain::delivery::{DeliveryStatus, MOST_ROUNDS};
 use belfry_domain::id::DeliveryId;
 use chrono::TimeDelta;
 
@@ -107,10 +107,10 @@ async fn a_server_that_turns_everybody_away_leaves_dead_letters_that_can_be_sent
     server.set(Mood::Busy).await;
     let courier = spine.courier(channel(&server, 20));
     let id = spine.mails(1).await[0];
-    for attempt in 1..=MOST_ATTEMPTS {
+    for attempt in 1..=MOST_ROUNDS {
         courier.nudge();
         let item = spine.tried(id, attempt).await;
-        let is_last = attempt == MOST_ATTEMPTS;
+        let is_last = attempt == MOST_ROUNDS;
         let expected = if is_last {
             DeliveryStatus::Dead
         } else {
