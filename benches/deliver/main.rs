@@ -1,0 +1,144 @@
+//! How fast deliveries leave by a provider that takes everything at once, straight over a database.
+//!
+//! `cargo run --release --example deliver -- --database-url postgres://… drain event flood`
+//!
+//! The database is filled; use an empty one. Each scenario prints a line of JSON. benches/deliver.sh runs all of it
+//! beside the same statements in plain SQL.
+
+mod house;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use belfry_domain::gate::Class;
+use belfry_store::{Store, flood};
+use chrono::Utc;
+use clap::{Parser, ValueEnum};
+use serde_json::json;
+
+use house::{House, Null};
+
+/// What to measure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Scenario {
+    /// Only fills the database with deliveries that are due.
+    Fill,
+    /// From a full queue to an empty one: deliveries per second.
+    Drain,
+    /// From an event's commit to its provider, at a steady rate.
+    Event,
+    /// The same while a flood of advertisements is due, beside the same without.
+    Flood,
+}
+
+#[derive(Parser)]
+struct Options {
+    /// PostgreSQL; without, SQLite in --data-dir.
+    #[arg(long)]
+    database_url: Option<String>,
+    #[arg(long, default_value = "/tmp/belfry-deliver")]
+    data_dir: PathBuf,
+    /// Deliveries to drain, or in a flood.
+    #[arg(long, default_value_t = 100_000)]
+    count: i64,
+    /// Messages on their way at once.
+    #[arg(long, default_value_t = 512)]
+    workers: usize,
+    #[arg(long, default_value_t = 200)]
+    events_per_second: u32,
+    #[arg(long, default_value_t = 10)]
+    seconds: u32,
+    #[arg(required = true)]
+    scenarios: Vec<Scenario>,
+}
+
+#[actix_rt::main]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    let store = match &options.database_url {
+        Some(url) => Store::connect_postgres(url, 16).await?,
+        None => {
+            std::fs::create_dir_all(&options.data_dir)?;
+            Store::open_sqlite(&options.data_dir.join("belfry.db")).await?
+        }
+    };
+    store.migrate().await?;
+    let house = House::open(store.patient()).await?;
+    for scenario in &options.scenarios {
+        match scenario {
+            Scenario::Fill => house.fill(options.count, Class::Transactional).await?,
+            Scenario::Drain => drain(&house, &options).await?,
+            Scenario::Event => {
+                let courier = house.courier(Null::default(), options.workers);
+                let waits = house.events(&courier, options.events_per_second, options.seconds);
+                report("event", waits.await?);
+                courier.stop(Duration::from_secs(10)).await;
+            }
+            Scenario::Flood => under_a_flood(&house, &options).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Lets everything leave that is due.
+async fn drain(house: &House, options: &Options) -> Result<()> {
+    let statuses: BTreeMap<String, i64> = flood::count(&house.world.store)
+        .await?
+        .into_iter()
+        .collect();
+    let due = statuses.get("pending").copied().unwrap_or_default();
+    ensure!(due > 0, "nothing is due: fill first");
+    let begun = Instant::now();
+    let courier = house.courier(Null::default(), options.workers);
+    loop {
+        let sent = courier.providers().await[0].counts.get("sent").copied();
+        if sent.unwrap_or_default() >= due as u64 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    courier.stop(Duration::from_secs(10)).await;
+    let line = json!({
+        "scenario": "drain", "engine": house.world.store.engine(), "deliveries": due,
+        "workers": options.workers, "per_second": (due as f64 / seconds).round(),
+    });
+    println!("{line}");
+    Ok(())
+}
+
+/// Events while advertisements wait, which their provider takes in ten milliseconds each.
+async fn under_a_flood(house: &House, options: &Options) -> Result<()> {
+    let slow = || Null::taking(Duration::from_millis(10));
+    for (name, count) in [("without a flood", 0), ("in a flood", options.count)] {
+        if count > 0 {
+            house.fill(count, Class::Marketing).await?;
+        }
+        let courier = house.courier(slow(), 8);
+        let waits = house.events(&courier, 20, options.seconds).await?;
+        report(name, waits);
+        courier.stop(Duration::from_secs(10)).await;
+    }
+    let left: BTreeMap<String, i64> = flood::count(&house.world.store)
+        .await?
+        .into_iter()
+        .collect();
+    println!("{}", json!({ "at": Utc::now(), "left": left }));
+    Ok(())
+}
+
+fn report(scenario: &str, mut waits: Vec<Duration>) {
+    waits.sort_unstable();
+    let at = |share: f64| {
+        let place = (waits.len() as f64 * share) as usize;
+        let wait = waits.get(place.min(waits.len().saturating_sub(1)));
+        wait.map(|wait| wait.as_secs_f64() * 1000.0)
+    };
+    let line = json!({
+        "scenario": scenario, "events": waits.len(),
+        "p50_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1.0),
+    });
+    println!("{line}");
+}
