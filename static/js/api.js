@@ -140,6 +140,17 @@ export const api = {
       }),
     ),
 
+  /**
+   * Writes over the version that was read with an ETag, and answers the new version with its own. A Problem with
+   * status 412 says that somebody else was faster.
+   * @param {"PUT" | "POST" | "DELETE"} method @param {string} path @param {any} body @param {string | null} etag
+   * @returns {Promise<{data: any, etag: string | null}>}
+   */
+  async write(method, path, body, etag) {
+    const response = await send(method, path, { body, headers: etag ? { "if-match": etag } : {} });
+    return { data: await parsed(response), etag: response.headers.get("etag") };
+  },
+
   /** @param {string} path @param {any} body @returns {Promise<any>} */
   put: async (path, body) => parsed(await send("PUT", path, { body })),
 

@@ -28,6 +28,10 @@ export const routes = [
   { path: "/agenda", view: () => import("./views/agenda.js"), title: "agenda.title", for: "desk" },
   { path: "/schedule", view: () => import("./views/schedule.js"), title: "schedule.title", for: "desk" },
   { path: "/admin/outbox", view: () => import("./views/outbox.js"), title: "outbox.title", for: "admin" },
+  { path: "/admin/rules", view: () => import("./views/rules.js"), title: "rules.title", for: "admin" },
+  { path: "/admin/rules/:id", view: () => import("./views/rule.js"), title: "rules.one", for: "admin" },
+  { path: "/admin/new-rule", view: () => import("./views/rule.js"), title: "rules.add", for: "admin" },
+  { path: "/admin/explain", view: () => import("./views/explain.js"), title: "explain.title", for: "admin" },
   { path: "/admin/people", view: () => import("./views/people.js"), title: "people.title", for: "admin" },
 ];
 

@@ -135,10 +135,82 @@
  * @property {string | null} sent_at
  * @property {string | null} last_error
  * @property {Ref | null} user
+ * @property {string} [event_id]
+ * @property {number} [rank] 0 at once, n the n-th way after those before failed
+ * @property {string | null} [provider] who took it
+ * @property {string | null} [reason] why it is skipped or held
  * @property {string} [text]
  * @property {string | null} [html]
  * @property {{name: string, content_type: string, text: string}[]} [attachments]
- * @property {{number: number, started_at: string, finished_at: string | null, outcome: string, provider_id: string | null, error: string | null}[]} [attempts]
+ * @property {{number: number, started_at: string, finished_at: string | null, outcome: string | null, provider?: string | null, provider_id: string | null, error: string | null}[]} [attempts]
+ */
+
+/** @typedef {{gate: string, passed: boolean, reason?: string, until?: string}} Check */
+/** @typedef {{way: string, channel: string | null, rank: number, outcome: "planned" | "held" | "standby" | "gathered" | "closed", checks: Check[]}} WayTrace */
+/**
+ * @typedef {object} Decision
+ * @property {string} rule_id
+ * @property {number} rule_version
+ * @property {Ref} user
+ * @property {string} audience
+ * @property {string} category
+ * @property {string} class
+ * @property {Check} condition
+ * @property {boolean} inbox
+ * @property {WayTrace[]} ways
+ * @property {string} at
+ */
+
+/**
+ * @typedef {object} Happening
+ * @property {string} id
+ * @property {string | null} type
+ * @property {string | null} subject
+ * @property {string} time
+ * @property {any} data
+ * @property {string | null} planned_at
+ * @property {string | null} fault
+ * @property {string[]} people
+ */
+
+/** @typedef {Delivery & {gates: {at: string, gate: string, reason: string, until: string | null}[]}} ExplainedDelivery */
+/**
+ * @typedef {object} Explanation
+ * @property {Happening} event
+ * @property {Ref} user
+ * @property {Decision[]} decisions
+ * @property {{rule_id: string, reason: "off" | "audience" | "waiting"}[]} silent
+ * @property {{id: string, rule_id: string, offset: number, title: string, read_at: string | null}[]} entries
+ * @property {{way: string, leaves_at: string, left_at: string | null}[]} gathered
+ * @property {ExplainedDelivery[]} deliveries
+ */
+
+/**
+ * @typedef {object} RuleDraft
+ * @property {string} on
+ * @property {string} audience
+ * @property {string | null} condition
+ * @property {string} kind
+ * @property {string} category
+ * @property {string} class
+ * @property {boolean} critical
+ * @property {boolean} inbox
+ * @property {string[]} channels
+ * @property {string[]} own
+ * @property {string[]} fallback
+ * @property {number} delay_minutes
+ * @property {string | null} calendar
+ * @property {string} page
+ * @property {boolean} enabled
+ */
+/** @typedef {RuleDraft & {id: string, version: number, created_at: string, created_by: string | null, edited: boolean | null}} Rule */
+/**
+ * @typedef {object} Rehearsal
+ * @property {boolean} for_this_event
+ * @property {string | null} fault
+ * @property {Decision[]} decisions
+ * @property {{user: Ref, title: string, body: string}[]} entries
+ * @property {{user: Ref | null, channel: string, rank: number, send_at: string, subject: string, text: string}[]} messages
  */
 
 /**

@@ -96,6 +96,12 @@ test("pages of an administrator", async () => {
   const mails = (await call("GET", "/admin/deliveries?limit=1", { token: admin.session.access_token })).body.items;
   await inspect(page, "outbox", "/admin/outbox", found);
   await inspect(page, "outbox-open", `/admin/outbox?open=${mails[0].id}`, found);
+  await inspect(page, "rules", "/admin/rules", found);
+  await inspect(page, "rule", "/admin/rules/booking.created.client", found);
+  await inspect(page, "rule-new", "/admin/new-rule", found);
+  await inspect(page, "explain", "/admin/explain", found);
+  const [event] = (await call("GET", "/admin/events?type=booking.confirmed&limit=1", { token: admin.session.access_token })).body.items;
+  await inspect(page, "explained", `/admin/explain?event=${event.id}&user=${event.people[0]}`, found);
   await inspect(page, "people", "/admin/people", found);
   await inspect(page, "live-admin", "/live", found);
   nothingWrong(found, admin.complaints);

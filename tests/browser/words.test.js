@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
+import { EVENT_TYPES, PARTS, facts } from "../../static/js/rule.js";
 
 const STATIC = join(import.meta.dirname, "../../static");
 const LANGUAGES = ["en", "vi", "zh"];
@@ -47,4 +48,19 @@ test("plural words have every form their language needs", () => {
       if (typeof entry === "object") assert.deepEqual(forms.filter((form) => !(form in entry)), [], `${name}: ${key}`);
     }
   }
+});
+
+/** Words put together from what the server says: the groups of keys for each of its enumerations. */
+const groups = { Gate: ["gate"], WayOutcome: ["outcome"], Audience: ["audience"], Category: ["category"], Class: ["class", "class_hint"], Way: ["way"], Channel: ["channel"], DeliveryStatus: ["delivery"], LinkedPage: ["rule_page"], CalendarMethod: ["rule_calendar"] };
+
+test("every word that the server may say has words of ours", () => {
+  const { schemas } = JSON.parse(readFileSync(join(import.meta.dirname, "../../docs/openapi.json"), "utf8")).components;
+  for (const [name, prefixes] of Object.entries(groups)) {
+    assert.ok(schemas[name].enum.length > 1, name);
+    for (const prefix of prefixes) assert.deepEqual(schemas[name].enum.filter((word) => !(`${prefix}.${word}` in words.en)), [], `${name}: ${prefix}`);
+  }
+  const rules = Object.values(JSON.parse(readFileSync(join(import.meta.dirname, "../../domain/src/rule/defaults.json"), "utf8")));
+  assert.deepEqual([...new Set(rules.map(({ on }) => on))].filter((type) => !EVENT_TYPES.includes(type) || !(`type.${type.replace(".", "_")}` in words.en)), []);
+  for (const type of EVENT_TYPES) assert.deepEqual(facts(type).filter((name) => !(`fact.${name.replace(".", "_")}` in words.en)), [], type);
+  assert.deepEqual(PARTS.filter((part) => !(`part.${part}` in words.en)), []);
 });

@@ -34,6 +34,8 @@ function entries() {
       role === "admin"
         ? [
             { href: "/admin/outbox", icon: "mail", label: t("nav.outbox") },
+            { href: "/admin/rules", icon: "rules", label: t("nav.rules") },
+            { href: "/admin/explain", icon: "why", label: t("nav.explain") },
             { href: "/admin/people", icon: "people", label: t("nav.people") },
           ]
         : [],

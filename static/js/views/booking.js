@@ -72,6 +72,7 @@ export default function BookingPage({ params: { id }, query }) {
               ([verb, icon]) => html`<button key=${verb} type="button" class=${verb === "confirm" ? "button primary" : verb === "cancel" || verb === "reject" ? "button quiet-danger" : "button"} data-verb=${verb} onClick=${() => setDoing(verb)}><${Icon} name=${icon} size=${18} />${t(`act.${verb}`)}</button>`,
             )}
             ${!justBooked && html`<${CalendarFile} id=${booking.id} code=${booking.code} />`}
+            ${user.value?.role === "admin" && html`<a class="button" href=${`/admin/explain?subject=booking/${booking.id}`}><${Icon} name="why" size=${18} />${t("booking.why")}</a>`}
           </div>
           <${CancelLimit} booking=${booking} />
         </section>

@@ -7,7 +7,7 @@ import { useLoad } from "../load.js";
 import { Avatar } from "../parts/avatar.js";
 import { Field, FormError, useForm } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
-import { MailChoices } from "../parts/mail_choices.js";
+import { NotificationChoices } from "../parts/notification_choices.js";
 import { signOut } from "../parts/person_menu.js";
 import { Failed, Skeleton, explain } from "../parts/states.js";
 import { ZoneField } from "../parts/zone.js";
@@ -26,11 +26,11 @@ export default function Me() {
     <div class="columns main-aside">
       <div class="stack">
         <${Profile} person=${person} />
+        <${NotificationChoices} person=${person} />
         ${person.role === "expert" && html`<${PublicProfile} id=${person.id} />`}
       </div>
       <div class="stack">
         <${Picture} person=${person} />
-        <${MailChoices} />
         <${Account} person=${person} />
       </div>
     </div>`;

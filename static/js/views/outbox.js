@@ -11,14 +11,15 @@ import { MailBody } from "../parts/mail_body.js";
 import { Empty, Failed, More, Skeleton, explain } from "../parts/states.js";
 import { DeliveryStatus } from "../parts/status.js";
 import { Ago, When } from "../parts/time.js";
+import { Attempts, spoken } from "../parts/trace.js";
 import { setQuery } from "../router.js";
 import { say } from "../store.js";
 
 /** @import { Delivery, Page } from "../types.js" */
 
 const TYPING_MS = 300;
-const statuses = ["pending", "sending", "sent", "retrying", "dead", "ambiguous", "skipped", "kept"];
-const channels = ["email", "telegram", "sms", "push"];
+const statuses = ["standby", "pending", "sending", "sent", "retrying", "dead", "ambiguous", "skipped", "kept"];
+const channels = ["email", "telegram", "sms", "fcm", "web_push", "webhook"];
 
 /** @param {{query: URLSearchParams}} props */
 export default function Outbox({ query }) {
@@ -88,15 +89,16 @@ function Opened({ id, onChange }) {
     ${page.error && html`<${Failed} error=${page.error} retry=${page.retry} />`}
     ${one && html`
       <div class="row wrap between">
-        <p class="soft">${one.user ? `${one.user.name} · ` : ""}${one.address} · ${t(`channel.${one.channel}`)}</p><${DeliveryStatus} status=${one.status} />
+        <p class="soft">${one.user ? `${one.user.name} · ` : ""}${one.address} · ${spoken(t(`channel.${one.channel}`), one.channel)}</p><${DeliveryStatus} status=${one.status} />
       </div>
       ${one.last_error && html`<p class="notice bad">${one.last_error}</p>`}
       ${(one.status === "dead" || one.status === "ambiguous") && html`<div class="actions"><button class="button primary" type="button" disabled=${busy} onClick=${retry}><${Icon} name="retry" size=${18} />${t("outbox.retry")}</button></div>`}
       ${one.next_at && one.status === "retrying" && html`<p class="hint">${t("outbox.next_try")} <${When} at=${one.next_at} /></p>`}
+      ${one.user && one.event_id && html`<p><a href=${`/admin/explain?event=${one.event_id}&user=${one.user.id}`}>${t("outbox.why", { name: one.user.name })}</a></p>`}
       <${MailBody} text=${one.text ?? ""} html=${one.html ?? null} />
       ${one.attachments && one.attachments.length > 0 && html`<section><h3>${t("outbox.attachments")}</h3>${one.attachments.map((file) => html`<details key=${file.name}><summary>${file.name} <span class="soft">${file.content_type}</span></summary><pre tabindex="0">${file.text}</pre></details>`)}</section>`}
       <section><h3>${t("outbox.attempts")}</h3>
-        ${one.attempts?.length ? html`<ol class="attempts">${one.attempts.map((attempt) => html`<li key=${attempt.number}><strong>${attempt.number}</strong> <${When} at=${attempt.started_at} /> · ${attempt.outcome}${attempt.provider_id && html` · <span class="code">${attempt.provider_id}</span>`}${attempt.error && html`<p class="error">${attempt.error}</p>`}</li>`)}</ol>` : html`<p class="soft">${t("outbox.no_attempts")}</p>`}
+        <${Attempts} delivery=${one} />
       </section>`}
   <//>`;
 }

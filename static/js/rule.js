@@ -1,0 +1,62 @@
+// What a rule may be made of, as the server knows it.
+
+export const EVENT_TYPES = [
+  "booking.created",
+  "booking.confirmed",
+  "booking.rejected",
+  "booking.cancelled",
+  "booking.rescheduled",
+  "booking.edited",
+  "booking.clock_moved",
+  "booking.kept",
+  "booking.reminder",
+  "booking.missed",
+  "booking.completed",
+  "booking.reviewed",
+  "account.registered",
+  "account.password_forgotten",
+  "digest.closed",
+];
+
+/** Whether an event is about one account alone. @param {string} type */
+const ofAccount = (type) => !type.startsWith("booking.");
+
+/** Who can be told of an event. @param {string} type */
+export const audiences = (type) => (ofAccount(type) ? ["holder"] : ["client", "expert", "manager", "followers"]);
+
+/** Where the button of a message can lead. @param {string} type */
+export function pages(type) {
+  if (type === "account.registered") return ["verify", "inbox"];
+  if (type === "account.password_forgotten") return ["reset", "inbox"];
+  return ofAccount(type) ? ["inbox"] : ["booking", "another_time", "inbox"];
+}
+
+/** Whether a calendar file can go with it. @param {string} type */
+export const hasCalendar = (type) => !ofAccount(type);
+
+export const CATEGORIES = ["booking", "reminder", "review", "account", "digest"];
+export const CLASSES = ["transactional", "service", "marketing"];
+
+const booking = ["status", "mode", "minutes_to_start", "offset_minutes", "starts_at", "ends_at", "previous_starts_at", "promised_start", "time_zone", "code", "booking_id", "sequence", "place", "link", "note", "reason", "client.name", "client.id", "expert.name", "expert.id", "actor_name", "actor_role", "actor_id", "event"];
+/** @type {Record<string, string[]>} */
+const others = { "digest.closed": ["way", "items", "user_id", "window_id", "event"] };
+
+/** What a condition may name. @param {string} type */
+export const facts = (type) => (ofAccount(type) ? others[type] ?? ["user_id", "auth_epoch", "event"] : booking);
+
+/** @import { Rule, RuleDraft } from "./types.js" */
+
+/** The parts that an administrator chooses, in the order in which they are read. */
+export const PARTS = /** @type {(keyof RuleDraft)[]} */ (["enabled", "on", "audience", "condition", "kind", "category", "class", "critical", "inbox", "channels", "own", "fallback", "delay_minutes", "calendar", "page"]);
+
+/** A rule without what the house says about it. @param {Rule | RuleDraft} rule @returns {RuleDraft} */
+export const draftOf = (rule) => /** @type {any} */ (Object.fromEntries(PARTS.map((part) => [part, rule[part]])));
+
+/** The parts in which two differ. @param {RuleDraft} one @param {RuleDraft} other */
+export const differing = (one, other) => PARTS.filter((part) => JSON.stringify(one[part]) !== JSON.stringify(other[part]));
+
+/** @returns {RuleDraft} */
+export const emptyDraft = () => ({
+  on: "booking.created", audience: "manager", condition: null, kind: "booking.created", category: "booking", class: "transactional", critical: false,
+  inbox: true, channels: ["email"], own: [], fallback: [], delay_minutes: 0, calendar: null, page: "booking", enabled: true,
+});
