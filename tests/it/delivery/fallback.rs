@@ -77,8 +77,10 @@ async fn three(spine: &Spine<'_>) -> [DeliveryId; 3] {
 }
 
 async fn wants_everything(spine: &Spine<'_>, client: &belfry_domain::booking::Party) {
-    let mut chosen = belfry_domain::preference::Preferences::default();
-    chosen.channels = belfry_domain::preference::Channels::ALL;
+    let chosen = belfry_domain::preference::Preferences {
+        channels: belfry_domain::preference::Channels::ALL,
+        ..Default::default()
+    };
     super::gates::choose(spine, client.id, &chosen).await;
 }
 
