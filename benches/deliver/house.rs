@@ -23,6 +23,8 @@ use belfry_domain::notification::Links;
 use belfry_domain::template::Templates;
 use belfry_store::delivery::Filter;
 use belfry_store::{Store, account, event, flood};
+use chrono::Timelike;
+use chrono_tz::Tz;
 
 /// When a provider was called, by message.
 type Taken = Arc<Mutex<BTreeMap<DeliveryId, Instant>>>;
@@ -93,6 +95,14 @@ impl Links for Pages {
     }
 }
 
+/// A zone in which it is noon or a little later: advertisements may leave.
+fn by_day(now: Moment) -> Result<Tz> {
+    let behind = i64::from(now.hour()) - 12;
+    let zone = format!("Etc/GMT{behind:+}");
+    zone.parse()
+        .map_err(|error| anyhow::anyhow!("{zone}: {error}"))
+}
+
 /// A store with one reader.
 pub struct House {
     pub world: World,
@@ -121,7 +131,7 @@ impl House {
             gender: None,
             description: String::new(),
             locale: "en".to_owned(),
-            time_zone: chrono_tz::UTC,
+            time_zone: by_day(now)?,
             avatar_tag: None,
             email_verified: true,
             disabled: false,

@@ -17,7 +17,7 @@ use crate::spine::Spine;
 on_both_engines!(a_second_way_is_tried_once_whenever_the_server_dies);
 
 /// First ways that fail, each with a second one; and first ways that arrive.
-const FAILING: usize = 40;
+const FAILING: usize = 90;
 const ARRIVING: usize = 10;
 /// Longest wait until the server comes by its point.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -88,5 +88,9 @@ async fn a_second_way_is_tried_once_whenever_the_server_dies(fresh: &Fresh) {
     }
     println!("five deaths; ends of first and second ways: {tally:?}");
     let sent = tally.get(&("dead", "sent"));
-    assert!(sent.is_some_and(|count| *count > FAILING / 2), "{tally:?}");
+    // Each death leaves no more in doubt than one courier has at once.
+    assert!(
+        sent.is_some_and(|count| *count >= FAILING - 5 * 8),
+        "{tally:?}"
+    );
 }

@@ -73,8 +73,6 @@ async fn all_dead_letters_of_a_kind_are_sent_again_and_answered_for(fresh: &Fres
     );
     let repeated = retry(json!({ "status": "ambiguous" })).await.expect(200);
     assert_eq!(repeated.body["count"], 1);
-    let lots = town.store.ledger().await.unwrap();
-    let _ = lots;
     town.close().await;
 }
 
