@@ -14,6 +14,7 @@ use crate::http::auth::Gate;
 use crate::http::figures::Figures;
 use crate::http::limit::Limiter;
 use crate::password::Passwords;
+use crate::telegram::Chats;
 use crate::token::Tokens;
 
 /// Accounts and sessions.
@@ -72,6 +73,8 @@ pub mod rule;
 pub mod schedule;
 /// The listening server, with the sockets taken over after their upgrade.
 pub mod server;
+/// Connecting Telegram chats, and what Telegram calls.
+pub mod telegram;
 /// Short-lived admission to a live connection.
 pub mod ticket;
 
@@ -92,6 +95,8 @@ pub struct App {
     pub gate: Gate,
     pub tokens: Tokens,
     pub passwords: Passwords,
+    /// The conversations of the house's bot, if it has one.
+    pub chats: Option<Arc<Chats>>,
     pub figures: Figures,
     pub limiter: Limiter,
     pub content_security_policy: String,
@@ -123,6 +128,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/openapi.json").get(openapi::get))
         .service(web::resource("/asyncapi.json").get(asyncapi::get))
         .service(web::resource("/ws").get(live::not_upgraded))
+        .service(web::resource("/hooks/telegram").post(telegram::hook))
         .service(web::resource("/docs").get(openapi::docs))
         .service(openapi::viewer())
         .service(web::resource("/problems/{slug}").get(pages::problem))
@@ -154,6 +160,12 @@ fn api(config: &mut ServiceConfig) {
             web::resource("/me/preferences")
                 .get(preference::get)
                 .put(preference::put),
+        )
+        .service(
+            web::resource("/me/telegram")
+                .get(telegram::get)
+                .post(telegram::create_code)
+                .delete(telegram::unlink),
         )
         .service(web::resource("/users/{id}/avatar").get(account::profile::get_avatar));
     // Experts.

@@ -62,6 +62,8 @@ pub mod schedule;
 pub mod session;
 /// Values that all nodes share and nobody configures.
 pub mod setting;
+/// Telegram chats: whose they are, which updates were handled, what was asked in them.
+pub mod telegram;
 /// What the right to listen to a topic is decided on.
 pub mod topic;
 

@@ -54,14 +54,20 @@ mod rule;
 mod schedule;
 /// The clockwork: reminders, missed bookings, holds, archive.
 mod scheduler;
+/// Text messages to phones.
+mod sms;
 /// A house with a planner, a bus that is written down, and a channel that does as it is told.
 mod spine;
+/// Servers on this machine that speak as the providers do.
+mod standin;
 /// The main story as both sides hear of it.
 mod story;
 /// Strangers: what the house takes from nobody.
 mod stranger;
 /// What hangs is given up, what is full refuses at once.
 mod stuck;
+/// The house's bot, from both ends.
+mod telegram;
 /// The rules of the house that a test can hold.
 mod tidy;
 /// A whole house behind its real door, and people who knock.
