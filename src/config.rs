@@ -12,6 +12,11 @@ use serde::Deserialize;
 
 use crate::secret::Secret;
 
+/// The channels that reach phones.
+mod sms;
+
+pub use sms::{Esms, HttpSms, Sms, SpeedSms, Telegram, Zns};
+
 /// The manual of all settings, compiled in.
 pub const DEFAULT: &str = include_str!("config/default.toml");
 
@@ -30,6 +35,8 @@ pub struct Settings {
     pub couriers: Couriers,
     pub marketing: Marketing,
     pub digest: Digest,
+    pub telegram: Telegram,
+    pub sms: Sms,
     pub live: Live,
     pub retention: Retention,
 }
@@ -266,6 +273,8 @@ impl Settings {
             bounces.is_empty() || bounces.len() >= 16,
             "[email] bounce_secret must have at least 16 characters"
         );
+        self.telegram.check()?;
+        self.sms.check()?;
         if let Some(fault) = self.booking.rules.validate().into_iter().next() {
             anyhow::bail!("[booking.rules] {}: {}", fault.pointer, fault.detail);
         }
@@ -366,5 +375,21 @@ mod tests {
         assert!(load(&[("BELFRY_COURIERS__SMS__WORKERS", "0")]).is_err());
         assert!(load(&[("BELFRY_EMAIL__LEASE_SECONDS", "0")]).is_err());
         assert!(load(&[("BELFRY_SCHEDULER__TIME_ZONE", "Europe/Brelin")]).is_err());
+    }
+
+    #[test]
+    fn a_provider_without_its_credentials_is_refused_at_the_start() {
+        let refused = |variables: &[(&str, &str)]| load(variables).unwrap_err().to_string();
+        let named = |names: &str| refused(&[("BELFRY_SMS__PROVIDERS", names)]);
+        assert!(named("esms").contains("[sms.esms] api_key"));
+        assert!(named("zns").contains("[sms.zns] app_id"));
+        assert!(named("speedsms").contains("[sms.speedsms] token"));
+        assert!(named("http_sms").contains("[sms.http_sms] url"));
+        assert!(named("pigeon").contains("pigeon"));
+        let token = ("BELFRY_SMS__SPEEDSMS__TOKEN", "t");
+        assert!(load(&[("BELFRY_SMS__PROVIDERS", "speedsms"), token]).is_ok());
+        let twice = [("BELFRY_SMS__PROVIDERS", "speedsms,speedsms"), token];
+        assert!(refused(&twice).contains("twice"));
+        assert!(refused(&[("BELFRY_TELEGRAM__MODE", "push")]).contains("[telegram] mode"));
     }
 }

@@ -32,7 +32,7 @@ use tokio::task::JoinHandle;
 
 use crate::bus::{InProcessBus, RedisBus};
 use crate::cache::RedisSlotCache;
-use crate::channel;
+use crate::channel::{self, telegram::Bot};
 use crate::config::Settings;
 use crate::http::auth::Gate;
 use crate::http::figures::Figures;
@@ -43,6 +43,7 @@ use crate::http::{App, layer, pages, routes, server};
 use crate::links::PublicLinks;
 use crate::password::Passwords;
 use crate::secret::Secret;
+use crate::telegram::{Chats, Inlet, Listener};
 use crate::telemetry;
 use crate::tether::Tether;
 use crate::tls;
@@ -68,6 +69,7 @@ pub struct House {
     pub passwords: Passwords,
     couriers: Vec<Courier>,
     scheduler: Addr<Scheduler>,
+    chats: Option<Listener>,
     server: ServerHandle,
     served: JoinHandle<std::io::Result<()>>,
     live: Live,
@@ -137,7 +139,14 @@ impl House {
         let supervisor = Supervisor::start(world.clone(), heartbeat);
 
         let email = &settings.email;
-        let channels = vec![(Channel::Email, channel::email(email)?)];
+        let mail = channel::email(email)?;
+        let bot = bot(&settings)?;
+        let telegram = bot.clone().map(|bot| channel::telegram(bot, &world.store));
+        let channels = vec![
+            (Channel::Email, mail),
+            (Channel::Telegram, telegram.into_iter().collect()),
+            (Channel::Sms, channel::sms(&settings.sms, &world.store)?),
+        ];
         let policy = policy(&settings);
         let couriers = start_couriers(&backstage, channels, &settings, &policy);
         let base = match settings.http.public_url.as_str() {
@@ -174,12 +183,17 @@ impl House {
         let sweep = sweep.telling(experts.clone()).leasing(lease);
         let scheduler = start_scheduler(&settings, &world, sweep, &nudge)?;
 
+        let chats = bot.map(|bot| Arc::new(Chats::new(bot, world.clone(), experts.clone())));
+        let inlet = Inlet::of(&settings.telegram.mode, &base, tokens.secret())?;
+        let listener_of_chats = chats.clone().map(|chats| Listener::start(chats, inlet));
+
         let gate = Gate::new(world.clone(), tokens.clone());
         let live = live(&settings, &supervisor, &tokens, &gate);
         let passwords = Passwords::new(settings.auth.hashing, settings.auth.hashing_waiting)?;
         let app = Data::new(App {
             limiter: Limiter::new(&settings.limits, tether),
             passwords: passwords.clone(),
+            chats,
             figures: Figures::new(world.clone()),
             templates,
             content_security_policy: pages::content_security_policy(),
@@ -226,6 +240,7 @@ impl House {
             passwords,
             couriers,
             scheduler,
+            chats: listener_of_chats,
             server: handle,
             served,
             live,
@@ -240,6 +255,9 @@ impl House {
         if let Err(error) = self.served.await {
             tracing::warn!(%error, "the server did not end well");
         }
+        if let Some(chats) = self.chats {
+            chats.stop(self.drain).await;
+        }
         let couriers = self.couriers.iter().map(|courier| courier.stop(self.drain));
         let retired = self.scheduler.send(Retire).timeout(self.drain);
         let (stopped, retired) = futures::join!(join_all(couriers), retired);
@@ -251,6 +269,14 @@ impl House {
         }
         self.world.store.close().await;
     }
+}
+
+/// The house's bot, if it has one.
+fn bot(settings: &Settings) -> Result<Option<Bot>> {
+    let telegram = &settings.telegram;
+    let bot = || Bot::new(&telegram.api_url, &telegram.token);
+    let has_one = !telegram.token.expose().is_empty();
+    has_one.then(bot).transpose()
 }
 
 /// The configured secret, or the one that all nodes share through the database.

@@ -15,6 +15,7 @@ use crate::http::auth::Gate;
 use crate::http::figures::Figures;
 use crate::http::limit::Limiter;
 use crate::password::Passwords;
+use crate::telegram::Chats;
 use crate::token::Tokens;
 
 /// Accounts and sessions.
@@ -75,6 +76,8 @@ pub mod schedule;
 pub mod server;
 /// Addresses to which nothing is sent any more, and the reports that lead there.
 pub mod suppression;
+/// Connecting Telegram chats, and what Telegram calls.
+pub mod telegram;
 /// The texts people receive.
 pub mod template;
 /// Short-lived admission to a live connection.
@@ -99,6 +102,8 @@ pub struct App {
     pub gate: Gate,
     pub tokens: Tokens,
     pub passwords: Passwords,
+    /// The conversations of the house's bot, if it has one.
+    pub chats: Option<Arc<Chats>>,
     pub figures: Figures,
     /// The built-in words, for pages that need no log-in.
     pub templates: Arc<Templates>,
@@ -140,6 +145,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/openapi.json").get(openapi::get))
         .service(web::resource("/asyncapi.json").get(asyncapi::get))
         .service(web::resource("/ws").get(live::not_upgraded))
+        .service(web::resource("/hooks/telegram").post(telegram::hook))
         .service(web::resource("/docs").get(openapi::docs))
         .service(openapi::viewer())
         .service(web::resource("/problems/{slug}").get(pages::problem))
@@ -176,6 +182,12 @@ fn api(config: &mut ServiceConfig) {
             web::resource("/me/preferences")
                 .get(preference::get)
                 .put(preference::put),
+        )
+        .service(
+            web::resource("/me/telegram")
+                .get(telegram::get)
+                .post(telegram::create_code)
+                .delete(telegram::unlink),
         )
         .service(web::resource("/users/{id}/avatar").get(account::profile::get_avatar));
     // Experts.

@@ -29,6 +29,8 @@ pub mod memory;
 mod password;
 /// Text that must never reach a log.
 pub mod secret;
+/// What people say to the house's bot, and what it does about it.
+pub mod telegram;
 /// Logs and figures of the process.
 pub mod telemetry;
 mod tether;

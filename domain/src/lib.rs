@@ -63,6 +63,8 @@ pub mod topic;
 pub mod wall;
 /// Instants and lengths as people read them, in their language and zone.
 pub mod when;
+/// Texts that Zalo has approved, and what fills their gaps.
+pub mod zns;
 
 use chrono::{DateTime, SubsecRound, Utc};
 

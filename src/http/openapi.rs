@@ -13,7 +13,7 @@ pub mod shape;
 
 use super::{
     account, admin, booking, delivery, expert, explain, inbox, live, operation, preference,
-    provider, rule, schedule, suppression, template,
+    provider, rule, schedule, suppression, telegram, template,
 };
 
 #[derive(OpenApi)]
@@ -24,6 +24,7 @@ use super::{
         account::reset_password, account::verify_email, account::profile::get_me, account::profile::update_me,
         account::profile::set_avatar, account::profile::delete_avatar, account::profile::get_avatar,
         preference::get, preference::put,
+        telegram::get, telegram::create_code, telegram::unlink,
         expert::list, expert::get, expert::update, expert::slots, expert::set_presence, expert::reviews,
         schedule::get, schedule::put, schedule::list_overrides, schedule::put_override,
         schedule::delete_override, schedule::list_time_off, schedule::create_time_off,

@@ -224,6 +224,12 @@ pub const ALL: &[Figure] = &[
         "How long the pause still lasts that a provider asked for, by channel and provider.",
     )
     .open(),
+    figure(
+        Counter,
+        "belfry_sms_parts_total",
+        "Parts of text messages that a provider took, by their encoding; each part is paid for.",
+    )
+    .open(),
     // The scheduler.
     figure(
         Gauge,

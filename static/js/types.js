@@ -114,6 +114,8 @@
  * @property {Interval | null} quiet_hours
  * @property {"off" | "daily"} digest
  */
+/** @typedef {{available: boolean, linked: boolean, label: string | null, linked_at: string | null}} TelegramChat */
+/** @typedef {{code: string, url: string, expires_at: string}} TelegramCode */
 /** @typedef {{id: string, stars: number, text: string | null, client_name: string, created_at: string}} Review */
 /** @typedef {{from: string, until: string}} Interval */
 /** @typedef {Interval & {weekday: string}} WeeklyInterval */

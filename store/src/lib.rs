@@ -64,6 +64,8 @@ pub mod session;
 pub mod setting;
 /// Addresses to which nothing is sent any more.
 pub mod suppression;
+/// Telegram chats: whose they are, which updates were handled, what was asked in them.
+pub mod telegram;
 /// Administrators' own texts.
 pub mod template;
 /// What the right to listen to a topic is decided on.

@@ -1,12 +1,13 @@
 //! What people want to be told on which channel.
 
 use belfry_domain::Instant;
+use belfry_domain::channel::Way;
 use belfry_domain::id::UserId;
 use belfry_domain::preference::{Categories, Channels, Digest, Preferences, QuietHours};
 use sqlx::FromRow;
 use sqlx::types::Json;
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, Tx};
 
 /// The columns of a person's choices; all `NULL` beside a person who never chose.
 #[derive(FromRow)]
@@ -106,4 +107,49 @@ impl Store {
             Ok(done.rows_affected() == 1)
         })
     }
+}
+
+/// Switches one way on for a person, whatever else they chose.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn switch_on(
+    tx: &mut Tx,
+    user: UserId,
+    way: Way,
+    now: Instant,
+) -> Result<(), StoreError> {
+    let default = Preferences::default();
+    on_tx!(tx, |c| {
+        // The row first, so that its lock is had before it is read.
+        sqlx::query::<DB>(
+            "INSERT INTO preferences (user_id, channels, categories, digest, version, updated_at) \
+             VALUES ($1, $2, $3, 'off', 1, $4) \
+             ON CONFLICT (user_id) DO UPDATE SET version = preferences.version + 1, \
+               updated_at = excluded.updated_at",
+        )
+        .bind(user.uuid())
+        .bind(Json(default.channels))
+        .bind(Json(default.categories))
+        .bind(now)
+        .execute(&mut *c)
+        .await?;
+        let (Json(mut channels),): (Json<Channels>,) =
+            sqlx::query_as::<DB, _>("SELECT channels FROM preferences WHERE user_id = $1")
+                .bind(user.uuid())
+                .fetch_one(&mut *c)
+                .await?;
+        match way {
+            Way::Email => channels.email = true,
+            Way::Telegram => channels.telegram = true,
+            Way::Sms => channels.sms = true,
+            Way::Push => channels.push = true,
+        }
+        sqlx::query::<DB>("UPDATE preferences SET channels = $2 WHERE user_id = $1")
+            .bind(user.uuid())
+            .bind(Json(channels))
+            .execute(&mut *c)
+            .await?;
+    });
+    Ok(())
 }

@@ -25,4 +25,47 @@ impl Store {
             Ok(value)
         })
     }
+
+    /// The value kept under `key`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
+        let row: Option<(String,)> = on_read!(self, |pool| {
+            sqlx::query_as::<DB, _>("SELECT value FROM settings WHERE key = $1")
+                .bind(key)
+                .fetch_optional(pool)
+                .await?
+        });
+        Ok(row.map(|(value,)| value))
+    }
+
+    /// Keeps `value` under `key` in place of `old`, or of nothing. Answers whether it was `old`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn replace_setting(
+        &self,
+        key: &str,
+        old: Option<&str>,
+        value: &str,
+    ) -> Result<bool, StoreError> {
+        let replaced = on_write!(self, |pool| {
+            let statement = match old {
+                Some(_) => "UPDATE settings SET value = $2 WHERE key = $1 AND value = $3",
+                None => {
+                    "INSERT INTO settings (key, value) SELECT $1, $2 WHERE $3 IS NULL \
+                     ON CONFLICT (key) DO NOTHING"
+                }
+            };
+            sqlx::query::<DB>(statement)
+                .bind(key)
+                .bind(value)
+                .bind(old)
+                .execute(pool)
+                .await?
+                .rows_affected()
+        });
+        Ok(replaced == 1)
+    }
 }

@@ -54,8 +54,12 @@ mod rule;
 mod schedule;
 /// The clockwork: reminders, missed bookings, holds, archive.
 mod scheduler;
+/// Text messages to phones.
+mod sms;
 /// A house with a planner, a bus that is written down, and a channel that does as it is told.
 mod spine;
+/// Servers on this machine that speak as the providers do.
+mod standin;
 /// The main story as both sides hear of it.
 mod story;
 /// Strangers: what the house takes from nobody.
@@ -64,6 +68,8 @@ mod stranger;
 mod stuck;
 /// Mails that come back, and where nothing is sent any more.
 mod suppression;
+/// The house's bot, from both ends.
+mod telegram;
 /// Administrators' own texts.
 mod template;
 /// The rules of the house that a test can hold.

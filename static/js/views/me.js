@@ -10,6 +10,7 @@ import { Icon } from "../parts/icon.js";
 import { NotificationChoices } from "../parts/notification_choices.js";
 import { signOut } from "../parts/person_menu.js";
 import { Failed, Skeleton, explain } from "../parts/states.js";
+import { TelegramCard } from "../parts/telegram_card.js";
 import { ZoneField } from "../parts/zone.js";
 import { user } from "../session.js";
 import { chooseZone, say } from "../store.js";
@@ -21,16 +22,19 @@ const IMAGE_LIMIT = 2 * 1024 * 1024;
 
 export default function Me() {
   const person = /** @type {User} */ (user.value);
+  // Connecting a chat changes the choices: they are read anew then.
+  const [chats, setChats] = useState(0);
   return html`
     <header class="page-head"><h1>${t("me.title")}</h1></header>
     <div class="columns main-aside">
       <div class="stack">
         <${Profile} person=${person} />
-        <${NotificationChoices} person=${person} />
+        <${NotificationChoices} key=${chats} person=${person} />
         ${person.role === "expert" && html`<${PublicProfile} id=${person.id} />`}
       </div>
       <div class="stack">
         <${Picture} person=${person} />
+        <${TelegramCard} onChange=${() => setChats(chats + 1)} />
         <${Account} person=${person} />
       </div>
     </div>`;

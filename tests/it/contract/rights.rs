@@ -52,6 +52,9 @@ const TABLE: &str = "
     uudyyyyyyy PUT /api/v1/me/avatar
     uudyyyyyyy GET /api/v1/me/preferences
     uudyyyyyyy PUT /api/v1/me/preferences
+    uudyyyyyyy DELETE /api/v1/me/telegram
+    uudyyyyyyy GET /api/v1/me/telegram
+    uudyyyyyyy POST /api/v1/me/telegram
     yyyyyyyyyy GET /api/v1/experts
     yyyyyyyyyy GET /api/v1/experts/{id}
     uudffyfyfy PATCH /api/v1/experts/{id}
@@ -129,10 +132,11 @@ const TABLE: &str = "
 ";
 
 /// Routes that are no operations of the API.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "/openapi.json",
     "/asyncapi.json",
     "/ws",
+    "/hooks/telegram",
     "/docs",
     "/problems/{slug}",
     "/static/{path:.*}",
