@@ -2,10 +2,25 @@
 
 /// Mail by SMTP.
 pub mod email;
+/// What an exchange over HTTP came to.
+mod exchange;
+/// Push to apps.
+mod fcm;
+/// Addresses that people name, and where they must not lead.
+mod guard;
 /// Mail without a mail server: kept in the database.
 pub mod kept;
+/// The ways out beside mail.
+mod outbound;
+/// What a push shows.
+mod push;
 /// Connections to a mail server, and what its answers mean.
 mod smtp;
+
+/// Push to browsers.
+mod web_push;
+/// Events to servers of others.
+mod webhook;
 
 use std::sync::Arc;
 
@@ -13,8 +28,13 @@ use anyhow::Result;
 use belfry_actors::Provider;
 
 pub use email::Email;
+pub use fcm::Fcm;
+pub use guard::{Forbidden, Guard};
 pub use kept::Kept;
+pub use outbound::{Outbound, outbound};
 pub use smtp::Patience;
+pub use web_push::{SubscriptionKeys, Vapid, WebPush};
+pub use webhook::{Webhooks, fresh_secret};
 
 /// The mail channel for these settings: through the server at `smtp_url`, or kept if that is empty. `from`
 /// is the sender, `connections` how many stay open between mails.

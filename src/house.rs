@@ -138,7 +138,11 @@ impl House {
 
         let email = &settings.email;
         let mail = channel::email(email.smtp_url.expose(), &email.from, email.workers)?;
-        let channels = vec![(Channel::Email, vec![mail])];
+        let mut channels = vec![(Channel::Email, vec![mail])];
+        let (push, providers) = channel::outbound(&settings, &backstage.store).await?;
+        for provider in providers {
+            channels.push((provider.channel(), vec![provider]));
+        }
         let policy = policy(&settings);
         let couriers = start_couriers(&backstage, channels, &settings, &policy);
         let base = match settings.http.public_url.as_str() {
@@ -182,6 +186,7 @@ impl House {
             passwords: passwords.clone(),
             figures: Figures::new(world.clone()),
             content_security_policy: pages::content_security_policy(),
+            push,
             world: world.clone(),
             experts: experts.clone(),
             couriers: couriers.clone(),

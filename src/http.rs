@@ -9,6 +9,7 @@ use belfry_actors::planner::Planner;
 use belfry_actors::scheduler::Nudge;
 use belfry_actors::{Courier, Experts, Supervisor, World};
 
+use crate::channel::Outbound;
 use crate::config::Settings;
 use crate::http::auth::Gate;
 use crate::http::figures::Figures;
@@ -28,6 +29,8 @@ pub mod auth;
 pub mod booking;
 /// The outbox.
 pub mod delivery;
+/// The apps and browsers in which somebody is told by push.
+pub mod device;
 /// Versions of single resources.
 pub mod etag;
 /// Experts.
@@ -74,6 +77,8 @@ pub mod schedule;
 pub mod server;
 /// Short-lived admission to a live connection.
 pub mod ticket;
+/// Webhooks, for administrators.
+pub mod webhook;
 
 /// What every handler may use.
 pub struct App {
@@ -94,6 +99,8 @@ pub struct App {
     pub passwords: Passwords,
     pub figures: Figures,
     pub limiter: Limiter,
+    /// Pushes and webhooks.
+    pub push: Outbound,
     pub content_security_policy: String,
 }
 
@@ -155,6 +162,13 @@ fn api(config: &mut ServiceConfig) {
                 .get(preference::get)
                 .put(preference::put),
         )
+        .service(
+            web::resource("/me/devices")
+                .get(device::list)
+                .post(device::register),
+        )
+        .service(web::resource("/me/devices/{id}").delete(device::forget))
+        .service(web::resource("/push/key").get(device::key))
         .service(web::resource("/users/{id}/avatar").get(account::profile::get_avatar));
     // Experts.
     config
@@ -260,6 +274,21 @@ fn api(config: &mut ServiceConfig) {
         )
         .service(web::resource("/admin/rules/{id}/versions").get(rule::versions))
         .service(web::resource("/admin/rules/{id}/reset").post(rule::reset))
+        .service(
+            web::resource("/admin/webhooks")
+                .get(webhook::list)
+                .post(webhook::create),
+        )
+        .service(
+            web::resource("/admin/webhooks/{id}")
+                .get(webhook::get)
+                .patch(webhook::edit)
+                .delete(webhook::remove),
+        )
+        .service(web::resource("/admin/webhooks/{id}/rotate").post(webhook::rotate))
+        .service(web::resource("/admin/webhooks/{id}/test").post(webhook::log::test))
+        .service(web::resource("/admin/webhooks/{id}/deliveries").get(webhook::log::deliveries))
+        .service(web::resource("/admin/webhooks/{id}/replay").post(webhook::log::replay))
         .service(web::resource("/admin/parked-events").get(delivery::list_parked))
         .service(web::resource("/admin/parked-events/{id}/retry").post(delivery::replan));
 }

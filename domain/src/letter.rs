@@ -10,7 +10,7 @@ use crate::booking::{Mode, Status};
 use crate::calendar::{self, CalendarUser, Method, Wording};
 use crate::channel::Channel;
 use crate::delivery::{Attachment, Content};
-use crate::event::{BookingFacts, DigestFacts, DigestItem, Event, EventType, Person};
+use crate::event::{BookingFacts, DigestFacts, DigestItem, Event, EventType, Person, WebhookFacts};
 use crate::id::UserId;
 use crate::notification::{Address, Audience, Facts, Page, PlanError, Planning, Recipient};
 use crate::rule::{Draft, Rule};
@@ -41,6 +41,14 @@ struct DigestScene<'a> {
     me: &'a str,
     count: usize,
     items: &'a [DigestItem],
+}
+
+/// What the texts about a webhook may name.
+#[derive(Serialize)]
+struct WebhookScene<'a> {
+    me: &'a str,
+    url: &'a str,
+    cause: &'a str,
 }
 
 /// What the texts about a booking may name.
@@ -90,6 +98,10 @@ impl Letter<'_> {
             }
             Facts::Digest(facts) => {
                 let scene = self.digest_scene(facts);
+                self.planning.templates.note(locale, kind, &scene)?
+            }
+            Facts::Webhook(facts) => {
+                let scene = self.webhook_scene(facts);
                 self.planning.templates.note(locale, kind, &scene)?
             }
         })
@@ -151,6 +163,13 @@ impl Letter<'_> {
                     Vec::new(),
                 )
             }
+            Facts::Webhook(facts) => {
+                let scene = self.webhook_scene(facts);
+                (
+                    templates.mail(locale, &draft.kind, &scene, &[], &page)?,
+                    Vec::new(),
+                )
+            }
             Facts::Digest(facts) => {
                 let scene = self.digest_scene(facts);
                 let rows = facts.items.iter().map(|item| Row {
@@ -180,6 +199,14 @@ impl Letter<'_> {
             me: &self.reader.name,
             count: facts.items.len(),
             items: &facts.items,
+        }
+    }
+
+    fn webhook_scene<'f>(&'f self, facts: &'f WebhookFacts) -> WebhookScene<'f> {
+        WebhookScene {
+            me: &self.reader.name,
+            url: &facts.url,
+            cause: &facts.cause,
         }
     }
 
@@ -310,7 +337,9 @@ impl Letter<'_> {
     /// The address of a page, for this reader.
     pub(crate) fn page(&self, page: Page) -> String {
         match (self.facts, page) {
-            (_, Page::Inbox) | (Facts::Digest(_), _) => self.planning.links.inbox(),
+            (_, Page::Inbox) | (Facts::Digest(_) | Facts::Webhook(_), _) => {
+                self.planning.links.inbox()
+            }
             (Facts::Booking(facts), Page::AnotherTime) if self.audience == Audience::Client => {
                 self.planning.links.expert(facts.expert.id)
             }

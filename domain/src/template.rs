@@ -75,7 +75,8 @@ macro_rules! texts {
             "booking.completed",
             "booking.review_asked",
             "booking.reviewed",
-            "digest.closed"
+            "digest.closed",
+            "webhook.disabled"
         )
     };
     ($language:literal, $($name:literal),+) => {

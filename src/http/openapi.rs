@@ -12,8 +12,8 @@ use utoipa_swagger_ui::SwaggerUi;
 pub mod shape;
 
 use super::{
-    account, admin, booking, delivery, expert, explain, inbox, live, operation, preference,
-    provider, rule, schedule,
+    account, admin, booking, delivery, device, expert, explain, inbox, live, operation, preference,
+    provider, rule, schedule, webhook,
 };
 
 #[derive(OpenApi)]
@@ -23,7 +23,7 @@ use super::{
         account::register, account::login, account::refresh, account::logout, account::forgot_password,
         account::reset_password, account::verify_email, account::profile::get_me, account::profile::update_me,
         account::profile::set_avatar, account::profile::delete_avatar, account::profile::get_avatar,
-        preference::get, preference::put,
+        preference::get, preference::put, device::register, device::list, device::forget, device::key,
         expert::list, expert::get, expert::update, expert::slots, expert::set_presence, expert::reviews,
         schedule::get, schedule::put, schedule::list_overrides, schedule::put_override,
         schedule::delete_override, schedule::list_time_off, schedule::create_time_off,
@@ -39,6 +39,8 @@ use super::{
         rule::list, rule::get, rule::versions, rule::create, rule::put, rule::reset, rule::rehearse,
         delivery::list, delivery::get, delivery::retry, delivery::retry_all, delivery::list_parked, delivery::replan,
         provider::list,
+        webhook::list, webhook::create, webhook::get, webhook::edit, webhook::remove, webhook::rotate,
+        webhook::log::test, webhook::log::deliveries, webhook::log::replay,
         operation::health, operation::ready, operation::figures,
     ),
     security(("bearer" = [])),

@@ -226,6 +226,8 @@
  * @property {{user: Ref | null, channel: string, rank: number, send_at: string, subject: string, text: string}[]} messages
  */
 
+/** @typedef {{id: string, kind: "fcm_token" | "fcm_fid" | "web_push", address: string, label: string, created_at: string, last_seen_at: string}} Device */
+
 /**
  * @template T
  * @typedef {{items: T[], next: string | null}} Page

@@ -44,6 +44,8 @@ mod outbox;
 mod planning;
 /// What people want to be told.
 mod preference;
+/// Push: devices, and what reaches them.
+mod push;
 /// Many at once for the same time: one has it, nobody is lied to.
 mod race;
 /// Reminders, missed bookings and vanishing notifications as people see them.
@@ -56,6 +58,8 @@ mod schedule;
 mod scheduler;
 /// A house with a planner, a bus that is written down, and a channel that does as it is told.
 mod spine;
+/// Providers on this machine.
+mod standin;
 /// The main story as both sides hear of it.
 mod story;
 /// Strangers: what the house takes from nobody.
@@ -66,5 +70,7 @@ mod stuck;
 mod tidy;
 /// A whole house behind its real door, and people who knock.
 mod town;
+/// Servers of others that hear of events.
+mod webhook;
 /// Bookings whose clock an update of the zone database moves.
 mod zone_data;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use belfry_domain::rule::RuleBook;
 use belfry_domain::template::Templates;
+use belfry_domain::webhook::Hook;
 use belfry_store::{Store, StoreError};
 
 /// What a batch is planned by, from its beginning to its end.
@@ -13,6 +14,8 @@ pub struct Book {
     versions: BTreeMap<String, i64>,
     pub rules: RuleBook,
     pub templates: Arc<Templates>,
+    /// Servers of others that hear of events.
+    pub hooks: Vec<Hook>,
 }
 
 impl Book {
@@ -22,6 +25,7 @@ impl Book {
             versions: self.versions.clone(),
             rules,
             templates: self.templates.clone(),
+            hooks: self.hooks.clone(),
         }
     }
 }
@@ -54,6 +58,7 @@ impl Books {
         // Read after the versions: what is edited meanwhile is read once more, never overlooked.
         let book = Arc::new(Book {
             rules: store.rule_book().await?,
+            hooks: store.hooks().await?,
             templates: self.templates.clone(),
             versions,
         });

@@ -9,6 +9,7 @@ import { Field, FormError, useForm } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
 import { NotificationChoices } from "../parts/notification_choices.js";
 import { signOut } from "../parts/person_menu.js";
+import { PushSwitch } from "../parts/push_switch.js";
 import { Failed, Skeleton, explain } from "../parts/states.js";
 import { ZoneField } from "../parts/zone.js";
 import { user } from "../session.js";
@@ -31,6 +32,7 @@ export default function Me() {
       </div>
       <div class="stack">
         <${Picture} person=${person} />
+        <${PushSwitch} />
         <${Account} person=${person} />
       </div>
     </div>`;

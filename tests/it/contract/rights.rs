@@ -52,6 +52,10 @@ const TABLE: &str = "
     uudyyyyyyy PUT /api/v1/me/avatar
     uudyyyyyyy GET /api/v1/me/preferences
     uudyyyyyyy PUT /api/v1/me/preferences
+    uudyyyyyyy GET /api/v1/me/devices
+    uudyyyyyyy POST /api/v1/me/devices
+    uudhhhhhhh DELETE /api/v1/me/devices/{id}
+    yyyyyyyyyy GET /api/v1/push/key
     yyyyyyyyyy GET /api/v1/experts
     yyyyyyyyyy GET /api/v1/experts/{id}
     uudffyfyfy PATCH /api/v1/experts/{id}
@@ -112,6 +116,15 @@ const TABLE: &str = "
     uudffffffy GET /api/v1/admin/providers
     uudffffffy GET /api/v1/admin/parked-events
     uudffffffy POST /api/v1/admin/parked-events/{id}/retry
+    uudffffffy GET /api/v1/admin/webhooks
+    uudffffffy POST /api/v1/admin/webhooks
+    uudffffffy GET /api/v1/admin/webhooks/{id}
+    uudffffffy PATCH /api/v1/admin/webhooks/{id}
+    uudffffffy DELETE /api/v1/admin/webhooks/{id}
+    uudffffffy GET /api/v1/admin/webhooks/{id}/deliveries
+    uudffffffy POST /api/v1/admin/webhooks/{id}/replay
+    uudffffffy POST /api/v1/admin/webhooks/{id}/rotate
+    uudffffffy POST /api/v1/admin/webhooks/{id}/test
     uudffffffy GET /api/v1/admin/users
     uudffffffy GET /api/v1/admin/users/{id}
     uudffffffy PATCH /api/v1/admin/users/{id}
