@@ -8,10 +8,20 @@ pub mod dkim;
 pub mod email;
 /// Text messages through eSMS.
 mod esms;
+/// What an exchange over HTTP came to.
+mod exchange;
+/// Push to apps.
+mod fcm;
+/// Addresses that people name, and where they must not lead.
+mod guard;
 /// Text messages through any gateway that takes an HTTP request.
 mod http_sms;
 /// Mail without a mail server: kept in the database.
 pub mod kept;
+/// The ways out beside mail.
+mod outbound;
+/// What a push shows.
+mod push;
 /// What mail servers say about mails afterwards.
 pub mod report;
 /// What text messages have in common.
@@ -25,6 +35,11 @@ pub mod telegram;
 /// Template messages to phone numbers by Zalo.
 mod zns;
 
+/// Push to browsers.
+mod web_push;
+/// Events to servers of others.
+mod webhook;
+
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -36,10 +51,15 @@ use crate::config;
 pub use dkim::Dkim;
 pub use email::Email;
 pub use esms::Esms;
+pub use fcm::Fcm;
+pub use guard::{Forbidden, Guard};
 pub use http_sms::HttpSms;
 pub use kept::Kept;
+pub use outbound::{Outbound, outbound};
 pub use smtp::Patience;
 pub use speedsms::SpeedSms;
+pub use web_push::{SubscriptionKeys, Vapid, WebPush};
+pub use webhook::{Webhooks, fresh_secret};
 pub use zns::Zns;
 
 /// The mail servers of these settings in their order, or the database if there are none.

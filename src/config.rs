@@ -33,6 +33,8 @@ pub struct Settings {
     pub scheduler: Scheduler,
     pub email: Email,
     pub couriers: Couriers,
+    pub push: Push,
+    pub outbound: Outbound,
     pub marketing: Marketing,
     pub digest: Digest,
     pub telegram: Telegram,
@@ -134,6 +136,34 @@ pub struct Couriers {
 pub struct Pace {
     pub workers: usize,
     pub lease_seconds: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Push {
+    pub fcm: Fcm,
+    pub web: WebPush,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fcm {
+    pub service_account: Secret,
+    pub base_url: String,
+    pub token_url: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebPush {
+    pub subject: String,
+    pub services: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outbound {
+    pub allow_loopback: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]

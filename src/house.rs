@@ -142,11 +142,15 @@ impl House {
         let mail = channel::email(email)?;
         let bot = bot(&settings)?;
         let telegram = bot.clone().map(|bot| channel::telegram(bot, &world.store));
-        let channels = vec![
+        let mut channels = vec![
             (Channel::Email, mail),
             (Channel::Telegram, telegram.into_iter().collect()),
             (Channel::Sms, channel::sms(&settings.sms, &world.store)?),
         ];
+        let (push, providers) = channel::outbound(&settings, &backstage.store).await?;
+        for provider in providers {
+            channels.push((provider.channel(), vec![provider]));
+        }
         let policy = policy(&settings);
         let couriers = start_couriers(&backstage, channels, &settings, &policy);
         let base = match settings.http.public_url.as_str() {
@@ -197,6 +201,7 @@ impl House {
             figures: Figures::new(world.clone()),
             templates,
             content_security_policy: pages::content_security_policy(),
+            push,
             world: world.clone(),
             experts: experts.clone(),
             couriers: couriers.clone(),

@@ -10,6 +10,7 @@ use belfry_actors::scheduler::Nudge;
 use belfry_actors::{Courier, Experts, Supervisor, World};
 use belfry_domain::template::Templates;
 
+use crate::channel::Outbound;
 use crate::config::Settings;
 use crate::http::auth::Gate;
 use crate::http::figures::Figures;
@@ -30,6 +31,8 @@ pub mod auth;
 pub mod booking;
 /// The outbox.
 pub mod delivery;
+/// The apps and browsers in which somebody is told by push.
+pub mod device;
 /// Versions of single resources.
 pub mod etag;
 /// Experts.
@@ -84,6 +87,8 @@ pub mod template;
 pub mod ticket;
 /// The link that stops mails of a kind.
 pub mod unsubscribe;
+/// Webhooks, for administrators.
+pub mod webhook;
 
 /// What every handler may use.
 pub struct App {
@@ -108,6 +113,8 @@ pub struct App {
     /// The built-in words, for pages that need no log-in.
     pub templates: Arc<Templates>,
     pub limiter: Limiter,
+    /// Pushes and webhooks.
+    pub push: Outbound,
     pub content_security_policy: String,
 }
 
@@ -189,6 +196,13 @@ fn api(config: &mut ServiceConfig) {
                 .post(telegram::create_code)
                 .delete(telegram::unlink),
         )
+        .service(
+            web::resource("/me/devices")
+                .get(device::list)
+                .post(device::register),
+        )
+        .service(web::resource("/me/devices/{id}").delete(device::forget))
+        .service(web::resource("/push/key").get(device::key))
         .service(web::resource("/users/{id}/avatar").get(account::profile::get_avatar));
     // Experts.
     config
@@ -308,6 +322,21 @@ fn api(config: &mut ServiceConfig) {
                 .post(template::preview),
         )
         .service(web::resource("/mail/bounces").post(suppression::bounce))
+        .service(
+            web::resource("/admin/webhooks")
+                .get(webhook::list)
+                .post(webhook::create),
+        )
+        .service(
+            web::resource("/admin/webhooks/{id}")
+                .get(webhook::get)
+                .patch(webhook::edit)
+                .delete(webhook::remove),
+        )
+        .service(web::resource("/admin/webhooks/{id}/rotate").post(webhook::rotate))
+        .service(web::resource("/admin/webhooks/{id}/test").post(webhook::log::test))
+        .service(web::resource("/admin/webhooks/{id}/deliveries").get(webhook::log::deliveries))
+        .service(web::resource("/admin/webhooks/{id}/replay").post(webhook::log::replay))
         .service(web::resource("/admin/parked-events").get(delivery::list_parked))
         .service(web::resource("/admin/parked-events/{id}/retry").post(delivery::replan));
 }

@@ -22,6 +22,7 @@ use belfry_domain::notification::{
 };
 use belfry_domain::rule::{Rule, RuleBook};
 use belfry_domain::topic::Topic;
+use belfry_domain::webhook::{self, Hook};
 use belfry_store::planning::{Claimed, Finished, Onlookers, Outcome, Turn};
 use belfry_store::{StoreError, crash};
 use metrics::counter;
@@ -230,11 +231,13 @@ impl Desk {
         } else {
             let experts: Vec<UserId> = watched.iter().filter_map(|r| r.expert()).collect();
             let subjects: Vec<Uuid> = watched.iter().filter_map(|r| r.subject()).collect();
-            store.onlookers(turn, &experts, &subjects).await?
+            let house = watched.iter().any(|reading| reading.is_of_the_house());
+            store.onlookers(turn, &experts, &subjects, house).await?
         };
         let mut people: BTreeSet<UserId> = readings.iter().flat_map(Reading::people).collect();
         people.extend(onlookers.managers.values().flatten());
         people.extend(onlookers.followers.values().flatten());
+        people.extend(&onlookers.administrators);
         let people: Vec<UserId> = people.into_iter().collect();
         Ok((store.recipients(turn, &people).await?, onlookers))
     }
@@ -252,7 +255,7 @@ impl Desk {
         let written = tokio::task::spawn_blocking(move || {
             let outcomes = readings.iter().map(|reading| {
                 let sides = reading.sides(&onlookers);
-                reading.plan(&Planning {
+                let planning = Planning {
                     rules: &book.rules,
                     people: &people,
                     sides: &sides,
@@ -260,7 +263,8 @@ impl Desk {
                     links: &*links,
                     policy: &policy,
                     now,
-                })
+                };
+                reading.plan(&planning, &book.hooks)
             });
             let outcomes = outcomes.collect();
             (readings, outcomes)
@@ -283,7 +287,7 @@ impl Desk {
                     let topic = Topic::Booking(facts.booking_id);
                     self.supervisor.topic(topic, &event.to_cloud_event());
                 }
-                Ok((_, Facts::Account(_) | Facts::Digest(_))) => {}
+                Ok((_, Facts::Account(_) | Facts::Digest(_) | Facts::Webhook(_))) => {}
                 Err(fault) => {
                     error!(event = %reading.id, fault, "event {} was set aside", reading.id)
                 }
@@ -342,10 +346,17 @@ impl Reading {
 
     /// Whether a rule wants to tell those who are not named in the event.
     fn is_watched(&self, book: &Book) -> bool {
-        let afar =
-            |rule: &Rule| matches!(rule.draft.audience, Audience::Manager | Audience::Followers);
+        let afar = |rule: &Rule| {
+            use Audience::{Administrators, Followers, Manager};
+            matches!(rule.draft.audience, Manager | Followers | Administrators)
+        };
         let read = self.read.as_ref();
         read.is_ok_and(|(event, _)| book.rules.on(event.kind).any(afar))
+    }
+
+    /// Whether it is about the house itself, and concerns those who run it.
+    fn is_of_the_house(&self) -> bool {
+        matches!(self.read, Ok((_, Facts::Webhook(_))))
     }
 
     fn sides(&self, onlookers: &Onlookers) -> Sides {
@@ -354,14 +365,19 @@ impl Reading {
         Sides {
             managers: managers.cloned().unwrap_or_default(),
             followers: followers.cloned().unwrap_or_default(),
+            administrators: onlookers.administrators.clone(),
         }
     }
 
-    fn plan(&self, planning: &Planning<'_>) -> Outcome {
+    fn plan(&self, planning: &Planning<'_>, hooks: &[Hook]) -> Outcome {
         let plan = match &self.read {
-            Ok((event, facts)) => {
-                plan(event, facts, planning).map_err(|error: PlanError| error.to_string())
-            }
+            Ok((event, facts)) => plan(event, facts, planning)
+                .map(|mut plan| {
+                    let told = webhook::messages(event, hooks, planning.now);
+                    plan.messages.extend(told);
+                    plan
+                })
+                .map_err(|error: PlanError| error.to_string()),
             Err(fault) => Err(fault.clone()),
         };
         Outcome { id: self.id, plan }

@@ -51,6 +51,8 @@ pub struct TickReport {
     pub holds: u64,
     /// Bookings archived.
     pub archived: u64,
+    /// Devices that were not seen for too long.
+    pub devices: u64,
     /// Rows deleted for their age: notifications, events, deliveries, keys and tokens.
     pub pruned: u64,
     /// Steps that the database refused; the next sweep does them.
@@ -147,6 +149,18 @@ impl Sweep {
             })
             .await,
             "archive",
+            &mut report.failed,
+        );
+        report.devices = settle(
+            self.in_batches(now, async || {
+                let before = cuts.unseen_devices;
+                self.world
+                    .store
+                    .end_unseen_devices(before, BATCH, now)
+                    .await
+            })
+            .await,
+            "devices",
             &mut report.failed,
         );
         let read = self

@@ -209,6 +209,8 @@ pub enum SendError {
     Transient(String),
     /// The provider wants a pause until this instant, for every message.
     Limited { until: Instant, detail: String },
+    /// This address wants a pause until that instant, or failed for reasons of its own; others go on.
+    Postponed { until: Instant, detail: String },
     /// The credential or its set-up is at fault, not the message: another provider may take it.
     Unconfigured(String),
     /// The message may have been taken.

@@ -14,7 +14,7 @@ use crate::Instant;
 use crate::account::{Account, UnknownName};
 use crate::booking::{Actor, Booking, Mode, Status};
 use crate::channel::Way;
-use crate::id::{BookingId, EventId, UserId};
+use crate::id::{BookingId, EventId, UserId, WebhookId};
 
 macro_rules! event_types {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
@@ -67,6 +67,8 @@ event_types! {
     BookingReviewed = "booking.reviewed",
     /// A day's gathered messages are to leave. Data: [`DigestFacts`].
     DigestClosed = "digest.closed",
+    /// A webhook was switched off by itself. Data: [`WebhookFacts`].
+    WebhookDisabled = "webhook.disabled",
 }
 
 impl EventType {
@@ -74,7 +76,10 @@ impl EventType {
     pub fn is_of_account(self) -> bool {
         matches!(
             self,
-            Self::AccountRegistered | Self::AccountPasswordForgotten | Self::DigestClosed
+            Self::AccountRegistered
+                | Self::AccountPasswordForgotten
+                | Self::DigestClosed
+                | Self::WebhookDisabled
         )
     }
 }
@@ -157,6 +162,18 @@ impl Event {
             kind: EventType::DigestClosed,
             subject: format!("digest/{}", facts.window_id),
             subject_version: 1,
+            time: now,
+            data: to_value(facts),
+        }
+    }
+
+    /// The event that tells of a webhook that was switched off by itself; `version` is its version since.
+    pub fn of_webhook(facts: &WebhookFacts, version: i64, now: Instant) -> Self {
+        Self {
+            id: EventId::at(now),
+            kind: EventType::WebhookDisabled,
+            subject: format!("webhook/{}", facts.webhook_id),
+            subject_version: version,
             time: now,
             data: to_value(facts),
         }
@@ -294,6 +311,15 @@ pub struct DigestItem {
     pub body: String,
     pub url: Option<String>,
     pub at: Instant,
+}
+
+/// Data of `webhook.disabled`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WebhookFacts {
+    pub webhook_id: WebhookId,
+    pub url: String,
+    /// `gone` by its own word, `failing` for days.
+    pub cause: String,
 }
 
 /// Data of every `account.*` event.

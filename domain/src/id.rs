@@ -90,6 +90,8 @@ ids! {
     DeliveryId;
     /// A place where somebody can be reached, such as a chat or a browser.
     AddressId;
+    /// A server of somebody else's that hears of events.
+    WebhookId;
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::when;
 /// What the texts are given.
 mod scene;
 
-use scene::{AccountScene, BookingScene, DigestScene, Scene};
+use scene::{AccountScene, BookingScene, DigestScene, Scene, WebhookScene};
 
 /// The texts for those who only look on.
 pub(crate) const OF_OTHERS: &str = "booking.of_others";
@@ -100,7 +100,7 @@ impl Letter<'_> {
         let page = self.page(draft.page);
         let (templates, locale) = (self.planning.templates, &self.reader.locale);
         let (rows, file) = match self.facts {
-            Facts::Account(_) => (Vec::new(), None),
+            Facts::Account(_) | Facts::Webhook(_) => (Vec::new(), None),
             Facts::Digest(facts) => (Self::gathered(facts), None),
             Facts::Booking(facts) => {
                 let file = draft.calendar;
@@ -176,6 +176,11 @@ impl Letter<'_> {
                 me: Cow::Borrowed(&self.reader.name),
                 count: facts.items.len(),
                 items: &facts.items,
+            }),
+            Facts::Webhook(facts) => Scene::Webhook(WebhookScene {
+                me: Cow::Borrowed(&self.reader.name),
+                url: Cow::Borrowed(&facts.url),
+                cause: &facts.cause,
             }),
             Facts::Booking(facts) => {
                 let mut scene = self.booking_scene(facts);
@@ -324,7 +329,9 @@ impl Letter<'_> {
     /// The address of a page, for this reader.
     pub(crate) fn page(&self, page: Page) -> String {
         match (self.facts, page) {
-            (_, Page::Inbox) | (Facts::Digest(_), _) => self.planning.links.inbox(),
+            (_, Page::Inbox) | (Facts::Digest(_) | Facts::Webhook(_), _) => {
+                self.planning.links.inbox()
+            }
             (Facts::Booking(facts), Page::AnotherTime) if self.audience == Audience::Client => {
                 self.planning.links.expert(facts.expert.id)
             }

@@ -61,6 +61,8 @@ pub mod text;
 pub mod topic;
 /// Between the clock on the wall of a zone and instants.
 pub mod wall;
+/// Servers of others that hear of events.
+pub mod webhook;
 /// Instants and lengths as people read them, in their language and zone.
 pub mod when;
 /// Texts that Zalo has approved, and what fills their gaps.

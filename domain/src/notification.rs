@@ -18,7 +18,9 @@ use crate::Instant;
 use crate::account::UnknownName;
 use crate::channel::{Channel, Way};
 use crate::delivery::{Content, DeliveryStatus};
-use crate::event::{AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType};
+use crate::event::{
+    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, WebhookFacts,
+};
 use crate::gate::{Check, Class, Reader};
 use crate::id::{BookingId, UserId};
 use crate::preference::Preferences;
@@ -40,6 +42,8 @@ pub enum Audience {
     Followers,
     /// Whose account it is.
     Holder,
+    /// Those who run the house.
+    Administrators,
 }
 
 impl Audience {
@@ -51,6 +55,7 @@ impl Audience {
             Self::Manager => "manager",
             Self::Followers => "followers",
             Self::Holder => "holder",
+            Self::Administrators => "administrators",
         }
     }
 }
@@ -174,6 +179,7 @@ pub trait Links: Send + Sync {
 pub struct Sides {
     pub managers: Vec<UserId>,
     pub followers: Vec<UserId>,
+    pub administrators: Vec<UserId>,
 }
 
 /// An inbox entry to be written.
@@ -292,6 +298,7 @@ pub enum Facts {
     Booking(Box<BookingFacts>),
     Account(AccountFacts),
     Digest(DigestFacts),
+    Webhook(WebhookFacts),
 }
 
 impl Facts {
@@ -306,6 +313,7 @@ impl Facts {
                 Self::Account(serde_json::from_value(data)?)
             }
             EventType::DigestClosed => Self::Digest(serde_json::from_value(data)?),
+            EventType::WebhookDisabled => Self::Webhook(serde_json::from_value(data)?),
             _ => Self::Booking(Box::new(serde_json::from_value(data)?)),
         })
     }
@@ -316,6 +324,7 @@ impl Facts {
             Self::Booking(facts) => vec![facts.client.id, facts.expert.id],
             Self::Account(facts) => vec![facts.user_id],
             Self::Digest(facts) => vec![facts.user_id],
+            Self::Webhook(_) => Vec::new(),
         }
     }
 
@@ -323,7 +332,7 @@ impl Facts {
     pub fn expert(&self) -> Option<UserId> {
         match self {
             Self::Booking(facts) => Some(facts.expert.id),
-            Self::Account(_) | Self::Digest(_) => None,
+            Self::Account(_) | Self::Digest(_) | Self::Webhook(_) => None,
         }
     }
 
@@ -341,6 +350,7 @@ impl Facts {
             (Self::Booking(_), Audience::Manager) => afar(&sides.managers, &[]),
             (Self::Booking(_), Audience::Followers) => afar(&sides.followers, &sides.managers),
             (Self::Account(_) | Self::Digest(_), Audience::Holder) => named,
+            (Self::Webhook(_), Audience::Administrators) => sides.administrators.clone(),
             _ => Vec::new(),
         }
     }
@@ -348,7 +358,7 @@ impl Facts {
     fn actor(&self) -> Option<UserId> {
         match self {
             Self::Booking(facts) => facts.actor_id,
-            Self::Account(_) | Self::Digest(_) => None,
+            Self::Account(_) | Self::Digest(_) | Self::Webhook(_) => None,
         }
     }
 
@@ -356,7 +366,7 @@ impl Facts {
     fn only_way(&self) -> Option<Way> {
         match self {
             Self::Digest(facts) => Some(facts.way),
-            Self::Booking(_) | Self::Account(_) => None,
+            Self::Booking(_) | Self::Account(_) | Self::Webhook(_) => None,
         }
     }
 
@@ -364,6 +374,7 @@ impl Facts {
     pub fn data(&self) -> Value {
         match self {
             Self::Account(facts) => json!({ "user_id": facts.user_id }),
+            Self::Webhook(facts) => json!(facts),
             Self::Digest(facts) => {
                 json!({ "window_id": facts.window_id, "count": facts.items.len() })
             }

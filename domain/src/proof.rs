@@ -395,6 +395,7 @@ fn each(
 
 fn audiences(on: EventType, looks_on: bool) -> &'static [Audience] {
     match (on.is_of_account(), looks_on) {
+        _ if on == EventType::WebhookDisabled => &[Audience::Administrators],
         (true, _) => &[Audience::Holder],
         (false, true) => &[Audience::Manager],
         (false, false) => &[Audience::Client, Audience::Expert],
@@ -413,6 +414,7 @@ fn letter<'a>(
         (Facts::Booking(_), _) => onlooker(),
         (Facts::Account(facts), _) => facts.user_id,
         (Facts::Digest(facts), _) => facts.user_id,
+        (Facts::Webhook(_), _) => onlooker(),
     };
     let reader = planning.people.get(&reader)?;
     Some(Letter {
@@ -438,7 +440,7 @@ fn told(letter: &Letter<'_>) -> String {
             format!("{side}, {}, by {by}", facts.status.as_str())
         }
         Facts::Digest(facts) => format!("{side}, {} gathered", facts.items.len()),
-        Facts::Account(_) => side.to_owned(),
+        Facts::Account(_) | Facts::Webhook(_) => side.to_owned(),
     }
 }
 

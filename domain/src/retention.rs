@@ -8,6 +8,9 @@ use crate::Instant;
 /// contract, hence no setting.
 const IDEMPOTENCY_HOURS: i64 = 24;
 
+/// Days after which a device that was not seen counts as gone. Google forgets one after as many.
+pub const UNSEEN_DEVICES_DAYS: i64 = 270;
+
 /// How long things are kept, in days. 0 keeps nothing beyond the next sweep.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Retention {
@@ -26,6 +29,8 @@ pub struct Cuts {
     pub read_notifications: Instant,
     pub logs: Instant,
     pub idempotency_keys: Instant,
+    /// Devices that were last seen before are gone.
+    pub unseen_devices: Instant,
 }
 
 impl Retention {
@@ -38,6 +43,7 @@ impl Retention {
             read_notifications: days(self.read_notifications_days),
             logs: days(self.logs_days),
             idempotency_keys: now - TimeDelta::hours(IDEMPOTENCY_HOURS),
+            unseen_devices: now - TimeDelta::days(UNSEEN_DEVICES_DAYS),
         }
     }
 }

@@ -7,7 +7,9 @@ use uuid::Uuid;
 use crate::Instant;
 use crate::booking::{Mode, Status};
 use crate::channel::Way;
-use crate::event::{AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, Person};
+use crate::event::{
+    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, Person, WebhookFacts,
+};
 use crate::id::{BookingId, EventId, UserId};
 use crate::notification::Facts;
 
@@ -21,6 +23,7 @@ pub fn events(kind: EventType, now: Instant) -> Vec<(Event, Facts)> {
             })]
         }
         EventType::DigestClosed => vec![digest(1, now), digest(5, now)],
+        EventType::WebhookDisabled => vec![webhook("gone"), webhook("failing")],
         _ => bookings(kind, now),
     };
     facts
@@ -34,6 +37,7 @@ fn event(kind: EventType, facts: &Facts, now: Instant) -> Event {
         Facts::Booking(facts) => serde_json::to_value(facts),
         Facts::Account(facts) => serde_json::to_value(facts),
         Facts::Digest(facts) => serde_json::to_value(facts),
+        Facts::Webhook(facts) => serde_json::to_value(facts),
     };
     Event {
         id: EventId::at(now),
@@ -44,6 +48,14 @@ fn event(kind: EventType, facts: &Facts, now: Instant) -> Event {
         // Facts are plain structs with string keys: they always have a JSON form.
         data: data.unwrap_or_default(),
     }
+}
+
+fn webhook(cause: &str) -> Facts {
+    Facts::Webhook(WebhookFacts {
+        webhook_id: Uuid::from_u128(7).into(),
+        url: "https://example.com/belfry".to_owned(),
+        cause: cause.to_owned(),
+    })
 }
 
 fn person(number: u128) -> UserId {

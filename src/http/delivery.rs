@@ -182,6 +182,7 @@ fn filter(wanted: Wanted<'_>) -> Result<Filter, Problem> {
         query: faults.take_some(wanted.query, |typed| {
             text::checked("/query", typed, 0, 100, false)
         }),
+        ..Filter::default()
     };
     faults.check()?;
     Ok(filter)

@@ -12,8 +12,8 @@ use utoipa_swagger_ui::SwaggerUi;
 pub mod shape;
 
 use super::{
-    account, admin, booking, delivery, expert, explain, inbox, live, operation, preference,
-    provider, rule, schedule, suppression, telegram, template,
+    account, admin, booking, delivery, device, expert, explain, inbox, live, operation, preference,
+    provider, rule, schedule, suppression, telegram, template, webhook,
 };
 
 #[derive(OpenApi)]
@@ -25,6 +25,7 @@ use super::{
         account::profile::set_avatar, account::profile::delete_avatar, account::profile::get_avatar,
         preference::get, preference::put,
         telegram::get, telegram::create_code, telegram::unlink,
+        device::register, device::list, device::forget, device::key,
         expert::list, expert::get, expert::update, expert::slots, expert::set_presence, expert::reviews,
         schedule::get, schedule::put, schedule::list_overrides, schedule::put_override,
         schedule::delete_override, schedule::list_time_off, schedule::create_time_off,
@@ -41,6 +42,8 @@ use super::{
         delivery::list, delivery::get, delivery::retry, delivery::retry_all, delivery::list_parked, delivery::replan,
         provider::list, suppression::list, suppression::lift, suppression::bounce,
         template::list, template::get, template::put, template::delete, template::preview,
+        webhook::list, webhook::create, webhook::get, webhook::edit, webhook::remove, webhook::rotate,
+        webhook::log::test, webhook::log::deliveries, webhook::log::replay,
         operation::health, operation::ready, operation::figures,
     ),
     security(("bearer" = [])),

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use belfry_domain::Instant;
 use belfry_domain::field::FieldError;
-use belfry_domain::id::{BookingId, BranchId, DeliveryId, EventId, TimeOffId, UserId};
+use belfry_domain::id::{BookingId, BranchId, DeliveryId, EventId, TimeOffId, UserId, WebhookId};
 use chrono::{Datelike, NaiveDate};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -51,6 +51,7 @@ impl Key for BranchId {}
 impl Key for DeliveryId {}
 impl Key for EventId {}
 impl Key for TimeOffId {}
+impl Key for WebhookId {}
 
 impl Key for Instant {
     fn is_within_calendars(&self) -> bool {

@@ -35,6 +35,9 @@ const PAGES: [&str; 15] = [
     "verify",
 ];
 
+/// What shows pushes while no page is open.
+const SERVICE_WORKER: &str = "sw.js";
+
 /// What pages may load and run: nothing but this server's own files, and the one import map by its hash.
 pub fn content_security_policy() -> String {
     let import_map = Files::get("index.html")
@@ -76,7 +79,12 @@ pub async fn file(request: HttpRequest, path: Path<String>) -> Result<HttpRespon
             .insert_header((CACHE_CONTROL, cache))
             .finish());
     }
-    Ok(HttpResponse::Ok()
+    let mut answer = HttpResponse::Ok();
+    if *path == SERVICE_WORKER {
+        // It lies below /static/ and leads to pages beside it.
+        answer.insert_header(("service-worker-allowed", "/"));
+    }
+    Ok(answer
         .content_type(file.metadata.mimetype())
         .insert_header((ETAG, tag))
         .insert_header((CACHE_CONTROL, cache))

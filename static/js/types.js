@@ -137,16 +137,29 @@
  * @property {string | null} sent_at
  * @property {string | null} last_error
  * @property {Ref | null} user
- * @property {string} [event_id]
- * @property {number} [rank] 0 at once, n the n-th way after those before failed
- * @property {string | null} [provider] who took it
- * @property {string | null} [reason] why it is skipped or held
+ * @property {string} event_id
+ * @property {number} rank 0 at once, n the n-th way after those before failed
+ * @property {string | null} provider who took it
+ * @property {string | null} reason why it is skipped or held
  * @property {string} [text]
  * @property {string | null} [html]
  * @property {{name: string, content_type: string, text: string}[]} [attachments]
- * @property {{number: number, started_at: string, finished_at: string | null, outcome: string | null, provider?: string | null, provider_id: string | null, error: string | null}[]} [attempts]
+ * @property {{number: number, started_at: string, finished_at: string | null, outcome: string | null, provider: string | null, provider_id: string | null, error: string | null}[]} [attempts]
  */
 
+/**
+ * @typedef {object} Provider
+ * @property {string} channel
+ * @property {string} provider
+ * @property {"ready" | "paused" | "broken" | "probing"} state
+ * @property {string | null} until
+ * @property {string | null} pause
+ * @property {number | null} tokens
+ * @property {number} under_way
+ * @property {string | null} last_error
+ * @property {string | null} last_error_at
+ * @property {Record<string, number>} counts
+ */
 /** @typedef {{gate: string, passed: boolean, reason?: string, until?: string}} Check */
 /** @typedef {{way: string, channel: string | null, rank: number, outcome: "planned" | "held" | "standby" | "gathered" | "closed", checks: Check[]}} WayTrace */
 /**
@@ -214,6 +227,8 @@
  * @property {{user: Ref, title: string, body: string}[]} entries
  * @property {{user: Ref | null, channel: string, rank: number, send_at: string, subject: string, text: string}[]} messages
  */
+
+/** @typedef {{id: string, kind: "fcm_token" | "fcm_fid" | "web_push", address: string, label: string, created_at: string, last_seen_at: string}} Device */
 
 /**
  * @template T

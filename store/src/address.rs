@@ -117,6 +117,60 @@ impl Store {
         });
         row.map(Known::try_from).transpose()
     }
+
+    /// Ends at most `limit` devices that were not seen since `before`. Answers how many they were.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_unseen_devices(
+        &self,
+        before: Instant,
+        limit: i64,
+        now: Instant,
+    ) -> Result<u64, StoreError> {
+        let ended = on_write!(self, |pool| {
+            sqlx::query::<DB>(
+                "UPDATE addresses SET ended_at = $3, ended_cause = 'unseen'
+                 WHERE id IN (SELECT id FROM addresses
+                   WHERE channel IN ('fcm', 'web_push') AND ended_at IS NULL AND last_seen_at < $1
+                   ORDER BY last_seen_at LIMIT $2)",
+            )
+            .bind(before)
+            .bind(limit)
+            .bind(now)
+            .execute(pool)
+            .await?
+            .rows_affected()
+        });
+        Ok(ended)
+    }
+}
+
+/// Ends a person's devices beyond the `most` that were seen last.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_devices_beyond(
+    tx: &mut Tx,
+    user: UserId,
+    most: i64,
+    now: Instant,
+) -> Result<(), StoreError> {
+    on_tx!(tx, |c| {
+        sqlx::query::<DB>(
+            "UPDATE addresses SET ended_at = $3, ended_cause = 'replaced'
+             WHERE user_id = $1 AND channel IN ('fcm', 'web_push') AND ended_at IS NULL
+               AND id NOT IN (SELECT id FROM addresses
+                 WHERE user_id = $1 AND channel IN ('fcm', 'web_push') AND ended_at IS NULL
+                 ORDER BY last_seen_at DESC, id DESC LIMIT $2)",
+        )
+        .bind(user.uuid())
+        .bind(most)
+        .bind(now)
+        .execute(&mut *c)
+        .await?;
+    });
+    Ok(())
 }
 
 /// Keeps an address, or refreshes it: one that is known already becomes the new owner's and takes messages again,

@@ -71,5 +71,8 @@ pub mod template;
 /// What the right to listen to a topic is decided on.
 pub mod topic;
 
+/// Webhooks: where they lead, what they want, how they do.
+pub mod webhook;
+
 pub use db::{Bounds, PoolUse, Store, Tx};
 pub use error::StoreError;

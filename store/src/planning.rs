@@ -113,6 +113,8 @@ pub struct Onlookers {
     pub managers: BTreeMap<UserId, Vec<UserId>>,
     /// By what they follow.
     pub followers: BTreeMap<Uuid, Vec<UserId>>,
+    /// Asked for only where they are told something.
+    pub administrators: Vec<UserId>,
 }
 
 /// Runs a query on the turn's own connection, or where it has none on one of the pool's.
@@ -204,6 +206,7 @@ impl Store {
         turn: &mut Turn,
         experts: &[UserId],
         subjects: &[Uuid],
+        administrators: bool,
     ) -> Result<Onlookers, StoreError> {
         let experts = || IdList(experts.iter().map(|id| id.uuid()).collect());
         let subjects = || IdList(subjects.to_vec());
@@ -227,6 +230,16 @@ impl Store {
             .bind(subjects())
         );
         let mut found = Onlookers::default();
+        if administrators {
+            let ids: Vec<(Uuid,)> = fetch_in_turn!(
+                self,
+                turn,
+                sqlx::query_as::<DB, _>(
+                    "SELECT id FROM users WHERE role = 'admin' AND NOT disabled ORDER BY id"
+                )
+            );
+            found.administrators = ids.into_iter().map(|(id,)| id.into()).collect();
+        }
         for (expert, manager) in managers {
             let managers = found.managers.entry(expert.into()).or_default();
             managers.push(manager.into());

@@ -348,6 +348,7 @@ async fn the_list_finds_by_status_text_and_place(fresh: &Fresh) {
         user_id: None,
         event_id: None,
         query: query.map(str::to_owned),
+        ..Filter::default()
     };
     assert_eq!(find(Filter::default()).await, 7);
     assert_eq!(

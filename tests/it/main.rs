@@ -44,6 +44,8 @@ mod outbox;
 mod planning;
 /// What people want to be told.
 mod preference;
+/// Push: devices, and what reaches them.
+mod push;
 /// Many at once for the same time: one has it, nobody is lied to.
 mod race;
 /// Reminders, missed bookings and vanishing notifications as people see them.
@@ -78,5 +80,7 @@ mod tidy;
 mod town;
 /// The link that stops mails of a kind.
 mod unsubscribe;
+/// Servers of others that hear of events.
+mod webhook;
 /// Bookings whose clock an update of the zone database moves.
 mod zone_data;

@@ -2,12 +2,16 @@
 
 /// Text messages by eSMS.
 pub mod esms;
+/// Firebase Cloud Messaging.
+pub mod fcm;
 /// Text messages by whoever takes an HTTP request.
 pub mod http_sms;
 /// Text messages by SpeedSMS.
 pub mod speedsms;
 /// The Bot API of Telegram, and the people who write to a bot.
 pub mod telegram;
+/// A push service of browsers.
+pub mod web_push;
 /// Template messages by Zalo.
 pub mod zns;
 
@@ -42,6 +46,11 @@ impl Asked {
     /// The body as JSON; `null` when it is none.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
@@ -134,6 +143,18 @@ impl StandIn {
     /// Everything it was asked so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.shared.asked.lock().unwrap().clone()
+    }
+
+    /// Waits until it was asked so often and answers everything.
+    pub async fn asked_times(&self, times: usize) -> Vec<Asked> {
+        for _ in 0..1000 {
+            let asked = self.asked();
+            if asked.len() >= times {
+                return asked;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("not asked {times} times: {:#?}", self.asked());
     }
 }
 

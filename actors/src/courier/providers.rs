@@ -216,7 +216,10 @@ impl Providers {
         let sign = match result {
             Ok(_)
             | Err(
-                SendError::DeadAddress { .. } | SendError::Refused(_) | SendError::Limited { .. },
+                SendError::DeadAddress { .. }
+                | SendError::Refused(_)
+                | SendError::Limited { .. }
+                | SendError::Postponed { .. },
             ) => Sign::Well,
             Err(SendError::Transient(_) | SendError::Ambiguous(_)) => Sign::Ill,
             Err(SendError::Unconfigured(_)) => Sign::Hopeless,

@@ -7,6 +7,7 @@ use arc_swap::ArcSwapOption;
 use belfry_domain::proof;
 use belfry_domain::rule::RuleBook;
 use belfry_domain::template::{Override, Templates};
+use belfry_domain::webhook::Hook;
 use belfry_store::template::Version;
 use belfry_store::{Store, StoreError};
 use tracing::error;
@@ -19,6 +20,8 @@ pub struct Book {
     versions: BTreeMap<String, i64>,
     pub rules: RuleBook,
     pub templates: Arc<Templates>,
+    /// Servers of others that hear of events.
+    pub hooks: Vec<Hook>,
 }
 
 impl Book {
@@ -28,6 +31,7 @@ impl Book {
             versions: self.versions.clone(),
             rules,
             templates: self.templates.clone(),
+            hooks: self.hooks.clone(),
         }
     }
 }
@@ -65,6 +69,7 @@ impl Books {
         };
         let book = Arc::new(Book {
             rules: store.rule_book().await?,
+            hooks: store.hooks().await?,
             templates,
             versions,
         });

@@ -113,11 +113,26 @@ impl Verdict {
             Err(SendError::Refused(error)) => failed(GiveUp, "refused", error),
             Err(SendError::Transient(error)) => Self::onward("retry", error, tried),
             Err(SendError::Limited { detail, .. }) => Self::onward("limited", detail, tried),
+            Err(SendError::Postponed { until, detail }) => Self::postponed(until, detail, &tried),
             Err(SendError::Unconfigured(error)) => Self::onward("unconfigured", error, tried),
             Err(SendError::Ambiguous(error)) => match tried.repeat.clone() {
                 Some(provider) => Self::repeat("ambiguous", error, provider, &tried),
                 None => failed(Doubt, "ambiguous", error),
             },
+        }
+    }
+
+    /// Again at the very instant that the address, or its own table, asks for; not for ever.
+    fn postponed(until: Instant, error: String, tried: &Try) -> Self {
+        let over = tried.rounds + 1 >= MOST_ROUNDS;
+        Self {
+            next_at: (!over).then_some(until),
+            error: Some(error),
+            ends_round: true,
+            ..match over {
+                true => Self::plain(DeliveryStep::GiveUp, "exhausted"),
+                false => Self::plain(DeliveryStep::Fail, "retry"),
+            }
         }
     }
 
@@ -279,6 +294,21 @@ mod tests {
         let verdict = Verdict::of(Err(limited), tried);
         assert_eq!(verdict.next_at, Some(until));
         assert!(verdict.ends_round);
+    }
+
+    #[test]
+    fn what_an_address_asked_for_is_kept_to_the_letter_and_has_an_end() {
+        let until = now() + TimeDelta::seconds(5);
+        let postponed = |rounds| {
+            let detail = "500".to_owned();
+            Verdict::of(Err(SendError::Postponed { until, detail }), at_next(rounds))
+        };
+        let verdict = postponed(0);
+        assert_eq!(verdict.next_at, Some(until));
+        assert_eq!(verdict.status(), DeliveryStatus::Retrying);
+        assert_eq!(verdict.next_provider, None, "it is no other one's matter");
+        assert!(verdict.ends_round);
+        assert_eq!(postponed(MOST_ROUNDS - 1).status(), DeliveryStatus::Dead);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use crate::template::shortened;
 /// Longest name, and longest piece of typed text, where there is little room.
 const SHORT_NAME: usize = 20;
 const SHORT_QUOTE: usize = 40;
+/// Longest web address where there is little room.
+const SHORT_ADDRESS: usize = 60;
 
 /// What the texts of an event may name.
 #[derive(Serialize)]
@@ -17,6 +19,7 @@ const SHORT_QUOTE: usize = 40;
 pub(crate) enum Scene<'a> {
     Account(AccountScene<'a>),
     Digest(DigestScene<'a>),
+    Webhook(WebhookScene<'a>),
     Booking(Box<BookingScene<'a>>),
 }
 
@@ -32,6 +35,14 @@ pub(crate) struct DigestScene<'a> {
     pub me: Cow<'a, str>,
     pub count: usize,
     pub items: &'a [DigestItem],
+}
+
+/// What the texts about a webhook may name.
+#[derive(Serialize)]
+pub(crate) struct WebhookScene<'a> {
+    pub me: Cow<'a, str>,
+    pub url: Cow<'a, str>,
+    pub cause: &'a str,
 }
 
 /// What the texts about a booking may name.
@@ -79,6 +90,10 @@ impl Scene<'_> {
         match &mut self {
             Self::Account(scene) => cut(&mut scene.me),
             Self::Digest(scene) => cut(&mut scene.me),
+            Self::Webhook(scene) => {
+                cut(&mut scene.me);
+                scene.url = Cow::Owned(shortened(&scene.url, SHORT_ADDRESS));
+            }
             Self::Booking(scene) => {
                 scene.names().into_iter().for_each(cut);
                 quote(&mut scene.note);
@@ -94,6 +109,10 @@ impl Scene<'_> {
         match &mut self {
             Self::Account(scene) => scene.me = widest,
             Self::Digest(scene) => scene.me = widest,
+            Self::Webhook(scene) => {
+                scene.me = widest;
+                scene.url = Cow::Owned("w".repeat(SHORT_ADDRESS));
+            }
             Self::Booking(scene) => {
                 let names = scene.names().into_iter();
                 names.for_each(|name| name.clone_from(&widest));

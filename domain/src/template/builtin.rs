@@ -30,7 +30,8 @@ macro_rules! texts {
             "booking.review_asked",
             "booking.reviewed",
             "booking.of_others",
-            "digest.closed"
+            "digest.closed",
+            "webhook.disabled"
         )
     };
     ($language:literal, $($name:literal),+) => {

@@ -201,6 +201,7 @@ mod tests {
             SendError::Limited { .. } => "limited",
             SendError::Unconfigured(_) => "unconfigured",
             SendError::Ambiguous(_) => "ambiguous",
+            SendError::Postponed { .. } => "postponed",
         };
         for (code, words, expected) in [
             (403, "Forbidden: bot was blocked by the user", "blocked"),

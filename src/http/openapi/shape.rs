@@ -78,6 +78,7 @@ pub enum AudienceShape {
     Manager,
     Followers,
     Holder,
+    Administrators,
 }
 
 #[derive(Deserialize, ToSchema)]

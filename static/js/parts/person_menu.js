@@ -2,6 +2,7 @@
 import { api } from "../api.js";
 import { html } from "../html.js";
 import { LOCALES, locale, setLocale, t } from "../i18n.js";
+import { turnOff } from "../push.js";
 import { go } from "../router.js";
 import { end, refreshToken, user } from "../session.js";
 import { chooseTheme, say, theme } from "../store.js";
@@ -14,6 +15,8 @@ export async function signOut({ everywhere = false } = {}) {
     go("/");
     await new Promise(requestAnimationFrame);
   }
+  // Whoever uses this browser next is not told what concerns this person.
+  if (user.value) await turnOff().catch(() => "on");
   try {
     await api.post("/auth/logout", everywhere ? { everywhere: true } : { refresh_token: refreshToken() });
   } catch (error) {

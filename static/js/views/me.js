@@ -9,6 +9,7 @@ import { Field, FormError, useForm } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
 import { NotificationChoices } from "../parts/notification_choices.js";
 import { signOut } from "../parts/person_menu.js";
+import { PushSwitch } from "../parts/push_switch.js";
 import { Failed, Skeleton, explain } from "../parts/states.js";
 import { TelegramCard } from "../parts/telegram_card.js";
 import { ZoneField } from "../parts/zone.js";
@@ -35,6 +36,7 @@ export default function Me() {
       <div class="stack">
         <${Picture} person=${person} />
         <${TelegramCard} onChange=${() => setChats(chats + 1)} />
+        <${PushSwitch} />
         <${Account} person=${person} />
       </div>
     </div>`;

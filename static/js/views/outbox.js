@@ -8,6 +8,7 @@ import { Dialog } from "../parts/dialog.js";
 import { Field } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
 import { MailBody } from "../parts/mail_body.js";
+import { Providers } from "../parts/providers.js";
 import { Empty, Failed, More, Skeleton, explain } from "../parts/states.js";
 import { DeliveryStatus } from "../parts/status.js";
 import { Ago, When } from "../parts/time.js";
@@ -36,6 +37,7 @@ export default function Outbox({ query }) {
   }, [typed]);
   return html`
     <header class="page-head"><h1>${t("outbox.title")}</h1><p class="soft">${t("outbox.lead")}</p></header>
+    <${Providers} />
     <form class="filters" role="search" aria-label=${t("outbox.filters")} onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
       <${Field} label=${t("outbox.text")} type="search" value=${typed} onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} />
       <${Field} as="select" label=${t("bookings.status")} value=${status} onChange=${(/** @type {any} */ event) => setQuery({ status: event.target.value })}>
@@ -48,6 +50,7 @@ export default function Outbox({ query }) {
     ${pages.loading && html`<${Skeleton} rows=${6} />`}
     ${pages.error && !pages.items.length && html`<${Failed} error=${pages.error} retry=${pages.retry} />`}
     ${!pages.loading && !pages.error && !pages.items.length && html`<${Empty} icon="mail" title=${t("outbox.none")} text=${t("outbox.none_text")} />`}
+    ${(status === "dead" || status === "ambiguous") && pages.items.length > 0 && html`<${RetryAll} wanted=${{ status, channel, query: text }} onDone=${pages.refresh} />`}
     ${pages.items.length > 0 && html`<ul class="table">
       ${pages.items.map((one) => html`<${Row} key=${one.id} delivery=${one} />`)}
     </ul><${More} pages=${pages} />`}
@@ -101,4 +104,32 @@ function Opened({ id, onChange }) {
         <${Attempts} delivery=${one} />
       </section>`}
   <//>`;
+}
+
+/**
+ * Everything that was given up and fits the filters, once more.
+ * @param {{wanted: {status: string, channel: string, query: string}, onDone: () => void}} props
+ */
+function RetryAll({ wanted, onDone }) {
+  const [asking, setAsking] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const retry = async () => {
+    setBusy(true);
+    try {
+      const filled = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value));
+      const { count } = await api.post("/admin/deliveries/retry", filled);
+      say(t("outbox.all_retried", { n: count }), { tone: "good" });
+      setAsking(false);
+      onDone();
+    } catch (error) {
+      say(explain(error), { tone: "bad" });
+    } finally {
+      setBusy(false);
+    }
+  };
+  return html`<div class="actions retry-all"><button class="button" type="button" onClick=${() => setAsking(true)}><${Icon} name="retry" size=${18} />${t("outbox.retry_all")}</button></div>
+    ${asking && html`<${Dialog} title=${t("outbox.retry_all")} onClose=${() => setAsking(false)}>
+      <p>${t(wanted.status === "ambiguous" ? "outbox.retry_all_twice" : "outbox.retry_all_ask")}</p>
+      <div class="actions"><button class="button primary" type="button" disabled=${busy} onClick=${retry}>${t("people.do")}</button><button class="button" type="button" onClick=${() => setAsking(false)}>${t("action.back")}</button></div>
+    <//>`}`;
 }

@@ -68,6 +68,8 @@ pub struct Filter {
     pub channel: Option<String>,
     pub user_id: Option<UserId>,
     pub event_id: Option<EventId>,
+    /// The rule they were planned by, such as that of a webhook.
+    pub rule_id: Option<String>,
     /// Text somewhere in address or subject.
     pub query: Option<String>,
 }
@@ -159,6 +161,7 @@ impl Store {
                    AND ($3 IS NULL OR d.address {finds} $3 OR d.subject {finds} $3)
                    AND ($4 IS NULL OR (d.created_at, d.id) < ($4, $5))
                    AND ($7 IS NULL OR d.user_id = $7) AND ($8 IS NULL OR d.event_id = $8)
+                   AND ($9 IS NULL OR d.rule_id = $9)
                  ORDER BY d.created_at DESC, d.id DESC LIMIT $6",
                 finds = <DB as Dialect>::FINDS
             ))
@@ -170,6 +173,7 @@ impl Store {
             .bind(limit)
             .bind(filter.user_id.map(UserId::uuid))
             .bind(filter.event_id.map(EventId::uuid))
+            .bind(filter.rule_id.as_deref())
             .fetch_all(pool)
             .await?
             .into_iter()
@@ -265,6 +269,7 @@ pub async fn resend_some(tx: &mut Tx, filter: &Filter, since: Instant) -> Result
                WHERE d.status = $1 AND d.updated_at < $2 AND ($3 IS NULL OR d.channel = $3)
                  AND ($4 IS NULL OR d.address {finds} $4 OR d.subject {finds} $4)
                  AND ($5 IS NULL OR d.user_id = $5) AND ($6 IS NULL OR d.event_id = $6)
+                 AND ($8 IS NULL OR d.rule_id = $8)
                ORDER BY d.id LIMIT {LOT} {skip})
              UPDATE deliveries SET status = $7, next_at = $2, updated_at = $2 WHERE id {in_due}",
             finds = <DB as Dialect>::FINDS,
@@ -278,6 +283,7 @@ pub async fn resend_some(tx: &mut Tx, filter: &Filter, since: Instant) -> Result
         .bind(filter.user_id.map(UserId::uuid))
         .bind(filter.event_id.map(EventId::uuid))
         .bind(after.as_str())
+        .bind(filter.rule_id.as_deref())
         .execute(&mut *c)
         .await?
         .rows_affected()

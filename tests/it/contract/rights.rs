@@ -55,6 +55,10 @@ const TABLE: &str = "
     uudyyyyyyy DELETE /api/v1/me/telegram
     uudyyyyyyy GET /api/v1/me/telegram
     uudyyyyyyy POST /api/v1/me/telegram
+    uudyyyyyyy GET /api/v1/me/devices
+    uudyyyyyyy POST /api/v1/me/devices
+    uudhhhhhhh DELETE /api/v1/me/devices/{id}
+    yyyyyyyyyy GET /api/v1/push/key
     yyyyyyyyyy GET /api/v1/experts
     yyyyyyyyyy GET /api/v1/experts/{id}
     uudffyfyfy PATCH /api/v1/experts/{id}
@@ -123,6 +127,15 @@ const TABLE: &str = "
     uuuuuuuuuu POST /api/v1/mail/bounces
     uudffffffy GET /api/v1/admin/parked-events
     uudffffffy POST /api/v1/admin/parked-events/{id}/retry
+    uudffffffy GET /api/v1/admin/webhooks
+    uudffffffy POST /api/v1/admin/webhooks
+    uudffffffy GET /api/v1/admin/webhooks/{id}
+    uudffffffy PATCH /api/v1/admin/webhooks/{id}
+    uudffffffy DELETE /api/v1/admin/webhooks/{id}
+    uudffffffy GET /api/v1/admin/webhooks/{id}/deliveries
+    uudffffffy POST /api/v1/admin/webhooks/{id}/replay
+    uudffffffy POST /api/v1/admin/webhooks/{id}/rotate
+    uudffffffy POST /api/v1/admin/webhooks/{id}/test
     uudffffffy GET /api/v1/admin/users
     uudffffffy GET /api/v1/admin/users/{id}
     uudffffffy PATCH /api/v1/admin/users/{id}

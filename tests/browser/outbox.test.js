@@ -1,0 +1,44 @@
+// The outbox: who carries messages, why one was sent, and everything that was given up once more.
+import assert from "node:assert/strict";
+import test, { after } from "node:test";
+import { call, close, nothingWrong, open, person, settled, signIn } from "./support/browser.js";
+
+after(close);
+
+const ADMIN = "admin@belfry.test";
+
+test("providers stand above the messages, and a message leads to its explanation", async () => {
+  const { access_token: token } = await signIn(ADMIN);
+  const { items } = (await call("GET", "/admin/providers", { token })).body;
+  const desk = await person(ADMIN);
+  const page = await desk.tab("/admin/outbox?channel=email&status=kept");
+  assert.ok(items.length > 0);
+  assert.equal(await page.locator(".provider-list li").count(), items.length);
+  await page.locator(".provider-list li", { hasText: items[0].provider }).getByText("Ready").waitFor();
+  await page.locator(".row-title").first().click();
+  await page.getByRole("link", { name: /^Why this was sent to / }).click();
+  await settled(page);
+  await page.locator(".decision .sent").first().waitFor();
+  await page.getByRole("link", { name: "Open the message" }).first().click();
+  await page.locator("dialog .mail-body").waitFor();
+  nothingWrong(desk.complaints);
+  await desk.end();
+});
+
+test("all that was given up and fits the filters goes back into the queue", async () => {
+  const { access_token: token } = await signIn(ADMIN);
+  const [kept] = (await call("GET", "/admin/deliveries?limit=1", { token })).body.items;
+  const desk = await person(ADMIN);
+  const page = await desk.tab();
+  // Nothing is ever given up by the demo's post box, so one message is shown as if it had been.
+  await page.route(/\/api\/v1\/admin\/deliveries\?.*status=dead/, (route) => route.fulfill({ json: { items: [{ ...kept, status: "dead", last_error: "The box is full." }], next: null } }));
+  await open(page, "/admin/outbox?status=dead&channel=email");
+  await page.getByText("The box is full.").waitFor();
+  await page.getByRole("button", { name: "Send all of these again" }).click();
+  const asked = page.waitForRequest((request) => request.method() === "POST" && request.url().endsWith("/admin/deliveries/retry"));
+  await page.getByRole("button", { name: "Yes, do it" }).click();
+  assert.deepEqual((await asked).postDataJSON(), { status: "dead", channel: "email" });
+  await page.getByText("0 messages are back in the queue").waitFor();
+  nothingWrong(desk.complaints);
+  await desk.end();
+});
