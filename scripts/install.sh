@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the named tools where they are missing: cc, postgres, redis, chromium with apt, and those of
+# Installs the named tools where they are missing: cc, postgres, redis, chromium, dkim with apt, and those of
 # scripts/tools.txt and scripts/fuzz.txt from PyPI into target/tools and target/fuzz.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,6 +12,7 @@ for tool in "$@"; do
     postgres) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql) ;;
     redis) command -v redis-server >/dev/null || packages+=(redis-server) ;;
     chromium) [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || packages+=(chromium) ;;
+    dkim) /usr/bin/python3 -c 'import dkim, nacl' 2>/dev/null || packages+=(python3-dkim python3-nacl) ;;
     tools | fuzz)
       # What stands there is what the list names.
       cmp -s "scripts/$tool.txt" "target/$tool/installed.txt" && continue

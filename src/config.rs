@@ -100,7 +100,12 @@ pub struct Scheduler {
 #[serde(deny_unknown_fields)]
 pub struct Email {
     pub smtp_url: Secret,
+    pub smtp_urls: Vec<Secret>,
     pub from: String,
+    pub dkim_selector: String,
+    pub dkim_domain: String,
+    pub dkim_key: Secret,
+    pub bounce_secret: Secret,
     pub workers: usize,
     pub lease_seconds: u32,
 }
@@ -150,6 +155,15 @@ pub struct Retention {
     pub bookings_days: u32,
     pub read_notifications_days: u32,
     pub logs_days: u32,
+}
+
+impl Email {
+    /// The mail servers in the order in which they are tried.
+    pub fn servers(&self) -> Vec<&str> {
+        let first = std::iter::once(&self.smtp_url).chain(&self.smtp_urls);
+        let named = first.map(Secret::expose).filter(|url| !url.is_empty());
+        named.collect()
+    }
 }
 
 impl Settings {
@@ -247,6 +261,11 @@ impl Settings {
                 "[{section}] workers and lease_seconds must be at least 1"
             );
         }
+        let bounces = self.email.bounce_secret.expose();
+        anyhow::ensure!(
+            bounces.is_empty() || bounces.len() >= 16,
+            "[email] bounce_secret must have at least 16 characters"
+        );
         if let Some(fault) = self.booking.rules.validate().into_iter().next() {
             anyhow::bail!("[booking.rules] {}: {}", fault.pointer, fault.detail);
         }

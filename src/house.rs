@@ -137,17 +137,17 @@ impl House {
         let supervisor = Supervisor::start(world.clone(), heartbeat);
 
         let email = &settings.email;
-        let mail = channel::email(email.smtp_url.expose(), &email.from, email.workers)?;
-        let channels = vec![(Channel::Email, vec![mail])];
+        let channels = vec![(Channel::Email, channel::email(email)?)];
         let policy = policy(&settings);
         let couriers = start_couriers(&backstage, channels, &settings, &policy);
         let base = match settings.http.public_url.as_str() {
             "" => format!("http://{address}"),
             url => url.to_owned(),
         };
+        let templates = Arc::new(Templates::builtin()?);
         let planner = Planner::start(Desk {
             world: backstage.clone(),
-            books: Books::new(Arc::new(Templates::builtin()?)),
+            books: Books::new(templates.clone()),
             policy,
             links: Arc::new(PublicLinks::new(&base, tokens.clone())),
             supervisor: supervisor.clone(),
@@ -181,6 +181,7 @@ impl House {
             limiter: Limiter::new(&settings.limits, tether),
             passwords: passwords.clone(),
             figures: Figures::new(world.clone()),
+            templates,
             content_security_policy: pages::content_security_policy(),
             world: world.clone(),
             experts: experts.clone(),

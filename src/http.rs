@@ -8,6 +8,7 @@ use belfry_actors::expert::Committed;
 use belfry_actors::planner::Planner;
 use belfry_actors::scheduler::Nudge;
 use belfry_actors::{Courier, Experts, Supervisor, World};
+use belfry_domain::template::Templates;
 
 use crate::config::Settings;
 use crate::http::auth::Gate;
@@ -72,8 +73,14 @@ pub mod rule;
 pub mod schedule;
 /// The listening server, with the sockets taken over after their upgrade.
 pub mod server;
+/// Addresses to which nothing is sent any more, and the reports that lead there.
+pub mod suppression;
+/// The texts people receive.
+pub mod template;
 /// Short-lived admission to a live connection.
 pub mod ticket;
+/// The link that stops mails of a kind.
+pub mod unsubscribe;
 
 /// What every handler may use.
 pub struct App {
@@ -93,8 +100,18 @@ pub struct App {
     pub tokens: Tokens,
     pub passwords: Passwords,
     pub figures: Figures,
+    /// The built-in words, for pages that need no log-in.
+    pub templates: Arc<Templates>,
     pub limiter: Limiter,
     pub content_security_policy: String,
+}
+
+impl App {
+    /// The domain of the sender, which stands in the Message-IDs of our mails.
+    pub fn mail_domain(&self) -> &str {
+        let from = self.settings.email.from.trim_end_matches(['>', ' ']);
+        from.rsplit('@').next().unwrap_or_default()
+    }
 }
 
 /// The address a request comes from, as rate limits know it.
@@ -126,6 +143,11 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/docs").get(openapi::docs))
         .service(openapi::viewer())
         .service(web::resource("/problems/{slug}").get(pages::problem))
+        .service(
+            web::resource("/unsubscribe/{token}")
+                .get(unsubscribe::get)
+                .post(unsubscribe::post),
+        )
         .service(web::resource("/static/{path:.*}").get(pages::file))
         .default_service(web::to(pages::app));
 }
@@ -260,6 +282,20 @@ fn api(config: &mut ServiceConfig) {
         )
         .service(web::resource("/admin/rules/{id}/versions").get(rule::versions))
         .service(web::resource("/admin/rules/{id}/reset").post(rule::reset))
+        .service(web::resource("/admin/suppressions").get(suppression::list))
+        .service(web::resource("/admin/suppressions/{channel}/{address}").delete(suppression::lift))
+        .service(web::resource("/admin/templates").get(template::list))
+        .service(
+            web::resource("/admin/templates/{kind}/{channel}/{language}")
+                .get(template::get)
+                .put(template::put)
+                .delete(template::delete),
+        )
+        .service(
+            web::resource("/admin/templates/{kind}/{channel}/{language}/preview")
+                .post(template::preview),
+        )
+        .service(web::resource("/mail/bounces").post(suppression::bounce))
         .service(web::resource("/admin/parked-events").get(delivery::list_parked))
         .service(web::resource("/admin/parked-events/{id}/retry").post(delivery::replan));
 }

@@ -2,7 +2,7 @@
 
 use belfry_domain::Instant;
 use belfry_domain::id::{BookingId, UserId};
-use belfry_domain::notification::Links;
+use belfry_domain::notification::{Category, Links};
 
 use crate::token::{Purpose, Tokens};
 
@@ -28,7 +28,7 @@ impl Links for PublicLinks {
     }
 
     fn inbox(&self) -> String {
-        format!("{}/inbox", self.base)
+        format!("{}/notifications", self.base)
     }
 
     fn expert(&self, expert: UserId) -> String {
@@ -47,5 +47,10 @@ impl Links for PublicLinks {
             .tokens
             .link(Purpose::Reset, user, None, Some(auth_epoch), now);
         format!("{}/reset?token={token}", self.base)
+    }
+
+    fn unsubscribe(&self, user: UserId, category: Category, now: Instant) -> String {
+        let token = self.tokens.unsubscribe(user, category, now);
+        format!("{}/unsubscribe/{token}", self.base)
     }
 }

@@ -3,6 +3,7 @@
 use belfry_domain::Instant;
 use belfry_domain::account::Account;
 use belfry_domain::id::UserId;
+use belfry_domain::notification::Category;
 use chrono::TimeDelta;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::de::DeserializeOwned;
@@ -48,6 +49,8 @@ pub enum Purpose {
     Verify,
     /// Sets a new password; good for an hour.
     Reset,
+    /// Stops mails of a category; good for a year.
+    Unsubscribe,
 }
 
 impl Purpose {
@@ -55,6 +58,7 @@ impl Purpose {
         match self {
             Self::Verify => "verify",
             Self::Reset => "reset",
+            Self::Unsubscribe => "unsubscribe",
         }
     }
 
@@ -62,8 +66,18 @@ impl Purpose {
         match self {
             Self::Verify => TimeDelta::days(7),
             Self::Reset => TimeDelta::hours(1),
+            Self::Unsubscribe => TimeDelta::days(365),
         }
     }
+}
+
+/// What an unsubscribe link says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Unsubscribe {
+    sub: UserId,
+    category: Category,
+    exp: i64,
+    aud: String,
 }
 
 const ACCESS: &str = "api";
@@ -122,6 +136,24 @@ impl Tokens {
     pub fn read_link(&self, purpose: Purpose, token: &str, now: Instant) -> Option<Link> {
         self.read::<Link>(token, purpose.audience())
             .filter(|link| link.exp > now.timestamp())
+    }
+
+    /// The token of a link that stops mails of a category.
+    pub fn unsubscribe(&self, user: UserId, category: Category, now: Instant) -> String {
+        let purpose = Purpose::Unsubscribe;
+        self.sign(&Unsubscribe {
+            sub: user,
+            category,
+            exp: (now + purpose.lifetime()).timestamp(),
+            aud: purpose.audience().to_owned(),
+        })
+    }
+
+    /// Checks signature, purpose and time of such a token: whose mails, and of which category.
+    pub fn read_unsubscribe(&self, token: &str, now: Instant) -> Option<(UserId, Category)> {
+        self.read::<Unsubscribe>(token, Purpose::Unsubscribe.audience())
+            .filter(|said| said.exp > now.timestamp())
+            .map(|said| (said.sub, said.category))
     }
 
     fn sign<T: Serialize>(&self, claims: &T) -> String {

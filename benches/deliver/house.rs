@@ -19,7 +19,7 @@ use belfry_domain::delivery::{Receipt, SendError};
 use belfry_domain::event::{AccountFacts, Event, EventType};
 use belfry_domain::gate::{Class, Policy};
 use belfry_domain::id::{BookingId, DeliveryId, EventId, UserId};
-use belfry_domain::notification::Links;
+use belfry_domain::notification::{Category, Links};
 use belfry_domain::template::Templates;
 use belfry_store::delivery::Filter;
 use belfry_store::{Store, account, event, flood};
@@ -92,6 +92,9 @@ impl Links for Pages {
     }
     fn reset(&self, _: UserId, epoch: i64, _: Moment) -> String {
         format!("https://belfry.test/reset?token={epoch}")
+    }
+    fn unsubscribe(&self, _: UserId, _: Category, _: Moment) -> String {
+        String::new()
     }
 }
 

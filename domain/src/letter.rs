@@ -1,22 +1,31 @@
 //! One reader's words about one event: what the texts are given, and what goes with a mail.
 
+use std::borrow::Cow;
+
 use chrono::NaiveDateTime;
 use chrono_tz::Tz;
-use serde::Serialize;
 
 use crate::Instant;
 use crate::account;
 use crate::booking::{Mode, Status};
 use crate::calendar::{self, CalendarUser, Method, Wording};
 use crate::channel::Channel;
-use crate::delivery::{Attachment, Content};
-use crate::event::{BookingFacts, DigestFacts, DigestItem, Event, EventType, Person};
+use crate::delivery::{Action, ActionStep, Attachment, Content};
+use crate::event::{BookingFacts, DigestFacts, Event, EventType, Person};
+use crate::gate::Class;
 use crate::id::UserId;
 use crate::notification::{Address, Audience, Facts, Page, PlanError, Planning, Recipient};
-use crate::rule::{Draft, Rule};
-use crate::template::{Mail, Note, Row};
+use crate::rule::Draft;
+use crate::template::{Envelope, Note, Row};
 use crate::when;
 
+/// What the texts are given.
+mod scene;
+
+use scene::{AccountScene, BookingScene, DigestScene, Scene};
+
+/// The texts for those who only look on.
+pub(crate) const OF_OTHERS: &str = "booking.of_others";
 /// Longest piece of typed text quoted in an inbox entry, in characters; mails quote in full.
 const QUOTE: usize = 160;
 
@@ -29,70 +38,12 @@ pub(crate) struct Letter<'a> {
     pub planning: &'a Planning<'a>,
 }
 
-/// What the texts about an account may name.
-#[derive(Serialize)]
-struct AccountScene<'a> {
-    me: &'a str,
-}
-
-/// What the texts about a day's gathered messages may name.
-#[derive(Serialize)]
-struct DigestScene<'a> {
-    me: &'a str,
-    count: usize,
-    items: &'a [DigestItem],
-}
-
-/// What the texts about a booking may name.
-#[derive(Serialize)]
-struct BookingScene<'a> {
-    me: &'a str,
-    /// The person on the other side.
-    other: &'a str,
-    /// Who did it, by name.
-    actor: &'a str,
-    /// Who did it, seen from the reader: `me`, `other`, `staff` or `system`.
-    by: &'static str,
-    side: &'static str,
-    pending: bool,
-    online: bool,
-    code: &'a str,
-    starts: String,
-    previous: Option<String>,
-    /// The zone of the booking, and what the clock there shows and was to show at the start.
-    zone: String,
-    shown: String,
-    promised: Option<String>,
-    span: String,
-    place: Option<&'a str>,
-    link: Option<&'a str>,
-    note: Option<String>,
-    reason: Option<String>,
-}
-
 impl Letter<'_> {
     /// The words of an inbox entry.
     pub(crate) fn note(&self, kind: &str) -> Result<Note, PlanError> {
-        let locale = &self.reader.locale;
-        Ok(match self.facts {
-            Facts::Booking(facts) => {
-                let (zone, language) = (self.reader.time_zone, self.language());
-                let other_zone = self.zone_of(self.other(facts).id, facts);
-                let scene = BookingScene {
-                    starts: when::beside(facts.starts_at, zone, other_zone, language),
-                    ..self.booking_scene(facts)
-                };
-                self.planning.templates.note(locale, kind, &scene)?
-            }
-            Facts::Account(_) => {
-                let scene = self.account_scene();
-                self.planning.templates.note(locale, kind, &scene)?
-            }
-            Facts::Digest(facts) => {
-                let scene = self.digest_scene(facts);
-                self.planning.templates.note(locale, kind, &scene)?
-            }
-        })
+        let scene = self.scene(true);
+        let (templates, locale) = (self.planning.templates, &self.reader.locale);
+        Ok(templates.note(locale, self.words_of(kind), &scene)?)
     }
 
     /// After this instant the message is not worth sending any more.
@@ -108,84 +59,133 @@ impl Letter<'_> {
     /// Title and content of a message to one address.
     pub(crate) fn message(
         &self,
-        rule: &Rule,
+        draft: &Draft,
         address: &Address,
     ) -> Result<(String, Content), PlanError> {
-        let draft = &rule.draft;
         let content = Content {
             to_name: self.reader.name.clone(),
             not_after: self.not_after(),
             language: self.reader.locale.clone(),
             url: Some(self.page(draft.page)),
             data: self.facts.data(),
+            actions: self.actions(),
             details: address.details.clone(),
+            marketing_label: (draft.class == Class::Marketing)
+                .then(|| self.planning.policy.marketing_label.clone()),
             ..Content::default()
         };
-        if address.channel != Channel::Email {
-            let note = self.note(&draft.kind)?;
-            let content = Content {
-                text: note.body,
-                ..content
-            };
-            return Ok((note.title, content));
-        }
-        let (mail, attachments) = self.mail(draft)?;
+        let (templates, locale) = (self.planning.templates, &self.reader.locale);
+        let kind = self.words_of(&draft.kind);
+        let note = match address.channel {
+            Channel::Email => return self.mail(draft, content),
+            Channel::Sms => Note {
+                title: self.word("house").to_owned(),
+                body: templates.sms(locale, kind, &self.scene(false).brief())?,
+            },
+            Channel::Telegram => templates.telegram(locale, kind, &self.scene(true))?,
+            Channel::Fcm | Channel::WebPush => {
+                templates.push(locale, kind, &self.scene(false).brief())?
+            }
+            Channel::Webhook => self.note(&draft.kind)?,
+        };
+        let content = Content {
+            text: note.body,
+            ..content
+        };
+        Ok((note.title, content))
+    }
+
+    /// A mail: its words, the files that go with it, and how its reader stops others of its kind.
+    fn mail(&self, draft: &Draft, content: Content) -> Result<(String, Content), PlanError> {
+        let page = self.page(draft.page);
+        let (templates, locale) = (self.planning.templates, &self.reader.locale);
+        let (rows, file) = match self.facts {
+            Facts::Account(_) => (Vec::new(), None),
+            Facts::Digest(facts) => (Self::gathered(facts), None),
+            Facts::Booking(facts) => {
+                let file = draft.calendar;
+                let file = file.and_then(|method| self.calendar_file(facts, method));
+                (self.rows(facts), file)
+            }
+        };
+        let unsubscribe = (draft.class != Class::Transactional).then(|| {
+            let (links, now) = (self.planning.links, self.planning.now);
+            links.unsubscribe(self.reader.id, draft.category, now)
+        });
+        let envelope = Envelope {
+            rows: &rows,
+            page: &page,
+            unsubscribe: unsubscribe.as_deref(),
+        };
+        let kind = self.words_of(&draft.kind);
+        let mail = templates.mail(locale, kind, &self.scene(false), envelope)?;
+        let subject = match &content.marketing_label {
+            Some(label) if !label.is_empty() => format!("{label} {}", mail.subject),
+            _ => mail.subject,
+        };
         let content = Content {
             text: mail.text,
             html: mail.html,
-            attachments,
+            attachments: file.into_iter().collect(),
+            unsubscribe,
             ..content
         };
-        Ok((mail.subject, content))
+        Ok((subject, content))
     }
 
-    /// The words of a mail, and the files that go with it.
-    fn mail(&self, draft: &Draft) -> Result<(Mail, Vec<Attachment>), PlanError> {
-        let page = self.page(draft.page);
-        let (templates, locale) = (self.planning.templates, &self.reader.locale);
-        Ok(match self.facts {
-            Facts::Account(_) => {
-                let scene = self.account_scene();
-                (
-                    templates.mail(locale, &draft.kind, &scene, &[], &page)?,
-                    Vec::new(),
-                )
-            }
-            Facts::Digest(facts) => {
-                let scene = self.digest_scene(facts);
-                let rows = facts.items.iter().map(|item| Row {
-                    label: item.title.clone(),
-                    value: item.body.clone(),
-                    href: item.url.clone().filter(|url| calendar::is_web_address(url)),
-                });
-                let rows: Vec<Row> = rows.collect();
-                (
-                    templates.mail(locale, &draft.kind, &scene, &rows, &page)?,
-                    Vec::new(),
-                )
-            }
-            Facts::Booking(facts) => {
-                let (scene, rows) = (self.booking_scene(facts), self.rows(facts));
-                let mail = templates.mail(locale, &draft.kind, &scene, &rows, &page)?;
-                let files = draft
-                    .calendar
-                    .and_then(|method| self.calendar_file(facts, method));
-                (mail, files.into_iter().collect())
-            }
-        })
+    /// What the reader can do right where they read it.
+    fn actions(&self) -> Vec<Action> {
+        let Facts::Booking(facts) = self.facts else {
+            return Vec::new();
+        };
+        let steps: &[ActionStep] = match (facts.status, self.audience) {
+            (Status::Pending, Audience::Expert) => &[ActionStep::Confirm, ActionStep::Reject],
+            (Status::Pending | Status::Confirmed, Audience::Client)
+            | (Status::Confirmed, Audience::Expert) => &[ActionStep::Cancel],
+            _ => &[],
+        };
+        let action = |step: &ActionStep| Action {
+            label: self
+                .word(match step {
+                    ActionStep::Confirm => "step.confirm",
+                    ActionStep::Reject => "step.reject",
+                    ActionStep::Cancel => "step.cancel",
+                })
+                .to_owned(),
+            step: *step,
+            booking_id: facts.booking_id,
+        };
+        steps.iter().map(action).collect()
     }
 
-    fn digest_scene<'f>(&'f self, facts: &'f DigestFacts) -> DigestScene<'f> {
-        DigestScene {
-            me: &self.reader.name,
-            count: facts.items.len(),
-            items: &facts.items,
+    /// The texts for this reader: those who only look on are told so, whatever happened.
+    fn words_of<'k>(&self, kind: &'k str) -> &'k str {
+        match (self.facts, self.audience) {
+            (Facts::Booking(_), Audience::Manager | Audience::Followers) => OF_OTHERS,
+            _ => kind,
         }
     }
 
-    fn account_scene(&self) -> AccountScene<'_> {
-        AccountScene {
-            me: &self.reader.name,
+    /// What the texts may name; where there is room, with the other side's clock beside the reader's own.
+    pub(crate) fn scene(&self, beside: bool) -> Scene<'_> {
+        match self.facts {
+            Facts::Account(_) => Scene::Account(AccountScene {
+                me: Cow::Borrowed(&self.reader.name),
+            }),
+            Facts::Digest(facts) => Scene::Digest(DigestScene {
+                me: Cow::Borrowed(&self.reader.name),
+                count: facts.items.len(),
+                items: &facts.items,
+            }),
+            Facts::Booking(facts) => {
+                let mut scene = self.booking_scene(facts);
+                if beside {
+                    let (zone, language) = (self.reader.time_zone, self.language());
+                    let other_zone = self.zone_of(self.other(facts).id, facts);
+                    scene.starts = when::beside(facts.starts_at, zone, other_zone, language);
+                }
+                Scene::Booking(Box::new(scene))
+            }
         }
     }
 
@@ -193,12 +193,16 @@ impl Letter<'_> {
         let (zone, language) = (self.reader.time_zone, self.language());
         let minutes_left =
             ((facts.starts_at - self.planning.now).num_seconds() + 30).div_euclid(60);
+        let did = format!("did.{}", self.event.kind.as_str());
         BookingScene {
-            me: &self.reader.name,
-            other: &self.other(facts).name,
-            actor: &facts.actor_name,
+            me: Cow::Borrowed(&self.reader.name),
+            other: Cow::Borrowed(&self.other(facts).name),
+            client: Cow::Borrowed(&facts.client.name),
+            expert: Cow::Borrowed(&facts.expert.name),
+            actor: Cow::Borrowed(&facts.actor_name),
             by: self.by(facts),
             side: self.audience.as_str(),
+            did: Cow::Owned(self.word(&did).to_owned()),
             pending: facts.status == Status::Pending,
             online: facts.mode == Mode::Online,
             code: &facts.code,
@@ -215,6 +219,16 @@ impl Letter<'_> {
             note: facts.note.as_deref().map(quote),
             reason: facts.reason.as_deref().map(quote),
         }
+    }
+
+    /// The lines of a mail about a day's gathered messages.
+    fn gathered(facts: &DigestFacts) -> Vec<Row> {
+        let items = facts.items.iter().map(|item| Row {
+            label: item.title.clone(),
+            value: item.body.clone(),
+            href: item.url.clone().filter(|url| calendar::is_web_address(url)),
+        });
+        items.collect()
     }
 
     /// The labelled lines of a mail about a booking.

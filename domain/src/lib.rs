@@ -37,6 +37,8 @@ pub mod notification;
 mod offsets;
 /// What a person wants to be told on which channel.
 pub mod preference;
+/// Own texts, tried before they are kept.
+pub mod proof;
 /// When people are told that their booking is near.
 pub mod reminder;
 /// How long things are kept.
@@ -49,6 +51,8 @@ pub mod sample;
 pub mod schedule;
 /// Which times of an expert are free.
 pub mod slot;
+/// Text messages: their alphabet and their length.
+pub mod sms;
 /// The texts people receive, per language.
 pub mod template;
 /// Text that people type, made safe to keep and show.

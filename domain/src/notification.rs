@@ -165,6 +165,8 @@ pub trait Links: Send + Sync {
     fn verify(&self, user: UserId, email: &str, now: Instant) -> String;
     /// Lets whoever follows it choose a new password, while the account's epoch is `auth_epoch`.
     fn reset(&self, user: UserId, auth_epoch: i64, now: Instant) -> String;
+    /// Lets whoever follows it stop mails of a category to this person.
+    fn unsubscribe(&self, user: UserId, category: Category, now: Instant) -> String;
 }
 
 /// Those on the sides of an event who are not named in it.

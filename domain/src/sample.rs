@@ -68,8 +68,14 @@ fn bookings(kind: EventType, now: Instant) -> Vec<Facts> {
     let mut found = Vec::new();
     for status in statuses {
         for actor in [Some(client), Some(expert), Some(person(3)), None] {
-            for full in [false, true] {
-                found.push(Facts::Booking(Box::new(booking(status, actor, full, now))));
+            for (full, mode) in [
+                (false, Mode::Online),
+                (false, Mode::Offline),
+                (true, Mode::Online),
+                (true, Mode::Offline),
+            ] {
+                let facts = booking(status, actor, full, now);
+                found.push(Facts::Booking(Box::new(BookingFacts { mode, ..facts })));
             }
         }
     }

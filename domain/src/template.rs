@@ -1,28 +1,46 @@
-//! The texts people receive: built-in templates per language, strict about what they are given.
+//! The texts people receive: built-in ones per language, an administrator's own over them, strict about
+//! what they are given.
 //!
-//! A file of texts has sections (`[title]`, `[body]`, …), each a template of its own that yields plain
-//! text. Mails wrap these plain texts in one layout, and the HTML layout escapes every value, so
-//! nothing that a person typed can become markup.
+//! A kind's texts come in sections per channel, each a template of its own that yields plain text. Mails
+//! wrap these plain texts in one layout, and the HTML layout escapes every value, so nothing that a person
+//! typed can become markup.
 
 use std::collections::BTreeMap;
 
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::account;
+use crate::{account, sms};
+
+/// What is compiled in.
+mod builtin;
+/// The channels that have words of their own.
+mod medium;
+
+pub use medium::{Medium, PUSH_BODY, PUSH_TITLE, Section};
+
+/// Longest template of a section, in characters.
+pub const MOST_CHARACTERS: usize = 4000;
+/// Steps that one section may take: a hundred times what the longest built-in one does.
+const FUEL: u64 = 20_000;
 
 /// A text that could not be made.
 #[derive(Debug, Error)]
 pub enum TemplateError {
     #[error("template {name} is broken: {detail}")]
-    Broken { name: String, detail: String },
+    Broken {
+        name: String,
+        /// Where in the section, from 1.
+        line: Option<usize>,
+        detail: String,
+    },
     #[error("there is no template for {0} in any language")]
     Missing(String),
 }
 
-/// An inbox entry's words.
+/// A title with what stands below it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Note {
     pub title: String,
@@ -46,51 +64,33 @@ pub struct Row {
     pub href: Option<String>,
 }
 
+/// What a mail has around its words.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope<'a> {
+    pub rows: &'a [Row],
+    /// Where its button leads.
+    pub page: &'a str,
+    /// Where one switches off mails of its kind.
+    pub unsubscribe: Option<&'a str>,
+}
+
+/// An administrator's own words in place of the built-in ones.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Override {
+    pub kind: String,
+    pub medium: Medium,
+    /// A language tag, such as `vi` or `vi-VN`.
+    pub language: String,
+    pub sections: BTreeMap<String, String>,
+}
+
 /// Every text of the house, parsed once.
 pub struct Templates {
     environment: Environment<'static>,
     words: BTreeMap<&'static str, BTreeMap<&'static str, &'static str>>,
+    /// By section, the languages in which there is one and the template's name. Overrides come first.
+    places: BTreeMap<String, Vec<(String, String)>>,
 }
-
-/// The languages with built-in texts, and each one's words and files.
-type Texts = &'static [(&'static str, &'static str)];
-
-macro_rules! texts {
-    ($language:literal) => {
-        texts!(
-            $language,
-            "words",
-            "account.registered",
-            "account.password_forgotten",
-            "booking.created",
-            "booking.confirmed",
-            "booking.rejected",
-            "booking.cancelled",
-            "booking.rescheduled",
-            "booking.edited",
-            "booking.clock_moved",
-            "booking.kept",
-            "booking.reminder",
-            "booking.missed",
-            "booking.completed",
-            "booking.review_asked",
-            "booking.reviewed",
-            "digest.closed"
-        )
-    };
-    ($language:literal, $($name:literal),+) => {
-        ($language, &[$((
-            $name,
-            include_str!(concat!("../templates/", $language, "/", $name, ".txt")),
-        )),+])
-    };
-}
-
-const TEXTS: [(&str, Texts); 3] = [texts!("en"), texts!("vi"), texts!("zh")];
-const LAYOUTS: [(&str, &str); 2] = [
-    ("layout.html", include_str!("../templates/layout.html")),
-    ("layout.txt", include_str!("../templates/layout.txt")),
-];
 
 impl Templates {
     /// Parses the built-in texts.
@@ -100,34 +100,118 @@ impl Templates {
     pub fn builtin() -> Result<Self, TemplateError> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        for (name, source) in LAYOUTS {
+        environment.set_fuel(Some(FUEL));
+        // What is not there for every reader must be asked for first, or "none" would be read.
+        environment.set_formatter(|out, state, value| {
+            if value.is_none() {
+                let detail = "a value that is not always there";
+                return Err(minijinja::Error::new(ErrorKind::UndefinedError, detail));
+            }
+            minijinja::escape_formatter(out, state, value)
+        });
+        for (name, source) in builtin::LAYOUTS {
             environment
                 .add_template(name, source)
                 .map_err(|error| broken(name, &error))?;
         }
-        let mut words = BTreeMap::new();
-        for (language, files) in TEXTS {
-            for (file, source) in files {
-                if *file == "words" {
-                    words.insert(language, dictionary(source));
-                    continue;
-                }
-                for (section, source) in sections(source) {
-                    let name = format!("{language}/{file}/{section}");
-                    environment
-                        .add_template_owned(name.clone(), source)
-                        .map_err(|error| broken(&name, &error))?;
+        let words = builtin::WORDS.into_iter();
+        let mut templates = Self {
+            environment,
+            words: words
+                .map(|(language, source)| (language, builtin::dictionary(source)))
+                .collect(),
+            places: BTreeMap::new(),
+        };
+        for (language, files) in builtin::TEXTS {
+            for (kind, source) in files {
+                for (section, source) in builtin::sections(source) {
+                    if let Some((medium, section)) = builtin::place(&section) {
+                        templates.add("", language, kind, medium, section, source)?;
+                    }
                 }
             }
         }
-        Ok(Self { environment, words })
+        Ok(templates)
     }
 
-    /// The kinds of notification there are texts for.
+    /// The built-in texts with these over them. What does not parse is answered with its fault, and the
+    /// built-in text stays.
+    ///
+    /// # Errors
+    /// When a built-in text is malformed.
+    pub fn with(
+        overrides: impl IntoIterator<Item = Override>,
+    ) -> Result<(Self, Vec<TemplateError>), TemplateError> {
+        let mut templates = Self::builtin()?;
+        let mut faults = Vec::new();
+        for own in overrides {
+            let Override {
+                kind,
+                medium,
+                language,
+                sections,
+            } = own;
+            for (section, source) in sections {
+                let added = templates.add("own:", &language, &kind, medium, &section, source);
+                faults.extend(added.err());
+            }
+        }
+        Ok((templates, faults))
+    }
+
+    /// Every kind of message there is.
     pub fn kinds() -> Vec<&'static str> {
-        let (_, files) = TEXTS[0];
-        let kinds = files.iter().map(|(file, _)| *file);
-        kinds.filter(|file| *file != "words").collect()
+        builtin::TEXTS[0].1.iter().map(|(kind, _)| *kind).collect()
+    }
+
+    /// The built-in sections of a kind on a channel in a language, empty where the inbox's words serve.
+    pub fn builtin_sections(
+        kind: &str,
+        medium: Medium,
+        language: &str,
+    ) -> BTreeMap<String, String> {
+        let texts = builtin::TEXTS.iter();
+        let files = texts.filter(|(known, _)| *known == language);
+        let files = files.flat_map(|(_, files)| files.iter());
+        files
+            .filter(|(known, _)| *known == kind)
+            .flat_map(|(_, source)| builtin::sections(source))
+            .filter_map(|(section, source)| {
+                let (place, section) = builtin::place(&section)?;
+                (place == medium).then(|| (section.to_owned(), source))
+            })
+            .collect()
+    }
+
+    /// What a template names that it does not make itself.
+    ///
+    /// # Errors
+    /// When it is not a template.
+    pub fn names(source: &str) -> Result<Vec<String>, TemplateError> {
+        let environment = Environment::new();
+        let template = environment
+            .template_from_str(source)
+            .map_err(|error| broken("", &error))?;
+        let globals: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
+        let mut names: Vec<String> = template.undeclared_variables(false).into_iter().collect();
+        names.retain(|name| !globals.contains(&name.as_str()));
+        names.sort();
+        Ok(names)
+    }
+
+    /// What one section makes of a scene.
+    ///
+    /// # Errors
+    /// As [`Templates::note`].
+    pub(crate) fn try_section(
+        &self,
+        locale: &str,
+        kind: &str,
+        medium: Medium,
+        section: &str,
+        scene: &impl Serialize,
+    ) -> Result<String, TemplateError> {
+        self.section(locale, kind, medium, section, &Value::from(Serde(scene)))
     }
 
     /// Writes an inbox entry of this kind in the reader's language.
@@ -142,12 +226,12 @@ impl Templates {
     ) -> Result<Note, TemplateError> {
         let scene = Value::from(Serde(scene));
         Ok(Note {
-            title: self.line(locale, kind, "title", &scene)?,
-            body: self.line(locale, kind, "body", &scene)?,
+            title: self.line(locale, kind, Medium::Inbox, "title", &scene)?,
+            body: self.line(locale, kind, Medium::Inbox, "body", &scene)?,
         })
     }
 
-    /// Writes a mail of this kind in the reader's language; `page` is where its button leads.
+    /// Writes a mail of this kind in the reader's language.
     ///
     /// # Errors
     /// As [`Templates::note`].
@@ -156,12 +240,12 @@ impl Templates {
         locale: &str,
         kind: &str,
         scene: &impl Serialize,
-        rows: &[Row],
-        page: &str,
+        envelope: Envelope<'_>,
     ) -> Result<Mail, TemplateError> {
+        const EMAIL: Medium = Medium::Email;
         let scene = Value::from(Serde(scene));
-        let subject = self.line(locale, kind, "subject", &scene)?;
-        let lead = self.section(locale, kind, "lead", &scene)?;
+        let subject = self.line(locale, kind, EMAIL, "subject", &scene)?;
+        let lead = self.section(locale, kind, EMAIL, "lead", &scene)?;
         let paragraphs: Vec<&str> = lead.split("\n\n").map(str::trim).collect();
         let frame = Value::from(Serde(Frame {
             language: account::language_of(locale),
@@ -170,13 +254,20 @@ impl Templates {
             footer: self.word(locale, "footer"),
             subject: &subject,
             preview: paragraphs.first().copied().unwrap_or_default(),
-            heading: self.line(locale, kind, "title", &scene)?,
+            heading: self.line(locale, kind, EMAIL, "title", &scene)?,
             paragraphs: &paragraphs,
-            rows,
+            rows: envelope.rows,
             action: Action {
-                label: self.line(locale, kind, "action", &scene)?,
-                url: page,
+                label: match self.place(locale, kind, EMAIL, "action") {
+                    Some(name) => one_line(&self.render(name, &scene)?),
+                    None => self.word(locale, "open").to_owned(),
+                },
+                url: envelope.page,
             },
+            unsubscribe: envelope.unsubscribe.map(|url| Action {
+                label: self.word(locale, "unsubscribe").to_owned(),
+                url,
+            }),
         }));
         let text = self.render("layout.txt", &frame)?;
         let html = self.render("layout.html", &frame)?;
@@ -187,7 +278,66 @@ impl Templates {
         })
     }
 
-    /// A word of the mail's frame in the reader's language; the key itself if nobody translated it.
+    /// Writes a text message of this kind in the reader's language, as it is sent: without accents where
+    /// that makes it fit the GSM alphabet, and no longer than [`sms::fits`].
+    ///
+    /// # Errors
+    /// As [`Templates::note`].
+    pub fn sms(
+        &self,
+        locale: &str,
+        kind: &str,
+        scene: &impl Serialize,
+    ) -> Result<String, TemplateError> {
+        let value = Value::from(Serde(scene));
+        let text = match self.place(locale, kind, Medium::Sms, "text") {
+            Some(name) => one_line(&self.render(name, &value)?),
+            None => {
+                let Note { title, body } = self.note(locale, kind, scene)?;
+                format!("{}: {title}. {body}", self.word(locale, "house"))
+            }
+        };
+        Ok(sms::cut(&sms::plain(&text)))
+    }
+
+    /// Writes a chat message of this kind in the reader's language.
+    ///
+    /// # Errors
+    /// As [`Templates::note`].
+    pub fn telegram(
+        &self,
+        locale: &str,
+        kind: &str,
+        scene: &impl Serialize,
+    ) -> Result<Note, TemplateError> {
+        let scene = Value::from(Serde(scene));
+        Ok(Note {
+            title: self.line(locale, kind, Medium::Telegram, "title", &scene)?,
+            body: self.section(locale, kind, Medium::Telegram, "text", &scene)?,
+        })
+    }
+
+    /// Writes a push of this kind in the reader's language, no longer than [`PUSH_TITLE`] and
+    /// [`PUSH_BODY`].
+    ///
+    /// # Errors
+    /// As [`Templates::note`].
+    pub fn push(
+        &self,
+        locale: &str,
+        kind: &str,
+        scene: &impl Serialize,
+    ) -> Result<Note, TemplateError> {
+        let scene = Value::from(Serde(scene));
+        let title = self.line(locale, kind, Medium::Push, "title", &scene)?;
+        let body = self.line(locale, kind, Medium::Push, "body", &scene)?;
+        Ok(Note {
+            title: shortened(&title, PUSH_TITLE),
+            body: shortened(&body, PUSH_BODY),
+        })
+    }
+
+    /// A word of the frame in the reader's language; the key itself if nobody translated it.
     pub fn word<'a>(&'a self, locale: &str, key: &'a str) -> &'a str {
         fallbacks(locale)
             .find_map(|language| self.words.get(language)?.get(key).copied())
@@ -204,24 +354,59 @@ impl Templates {
         &self,
         locale: &str,
         kind: &str,
+        medium: Medium,
         section: &str,
         scene: &Value,
     ) -> Result<String, TemplateError> {
-        Ok(one_line(&self.section(locale, kind, section, scene)?))
+        Ok(one_line(
+            &self.section(locale, kind, medium, section, scene)?,
+        ))
     }
 
     fn section(
         &self,
         locale: &str,
         kind: &str,
+        medium: Medium,
         section: &str,
         scene: &Value,
     ) -> Result<String, TemplateError> {
-        let name = fallbacks(locale)
-            .map(|language| format!("{language}/{kind}/{section}"))
-            .find(|name| self.environment.get_template(name).is_ok())
-            .ok_or_else(|| TemplateError::Missing(format!("{kind}/{section}")))?;
-        self.render(&name, scene)
+        let missing = || TemplateError::Missing(key(kind, medium, section));
+        let name = self.place(locale, kind, medium, section);
+        self.render(name.ok_or_else(missing)?, scene)
+    }
+
+    /// The template that serves: in the closest language first, there the channel's own before the
+    /// inbox's, and of either an administrator's before the built-in one.
+    fn place(&self, locale: &str, kind: &str, medium: Medium, section: &str) -> Option<&str> {
+        let own = self.places.get(&key(kind, medium, section));
+        let generic = medium.generic(section);
+        let generic =
+            generic.and_then(|section| self.places.get(&key(kind, Medium::Inbox, section)));
+        fallbacks(locale).find_map(|language| {
+            let mut places = [own, generic].into_iter().flatten().flatten();
+            let found = places.find(|(known, _)| known.eq_ignore_ascii_case(language))?;
+            Some(found.1.as_str())
+        })
+    }
+
+    fn add(
+        &mut self,
+        prefix: &str,
+        language: &str,
+        kind: &str,
+        medium: Medium,
+        section: &str,
+        source: String,
+    ) -> Result<(), TemplateError> {
+        let key = key(kind, medium, section);
+        let name = format!("{prefix}{language}/{key}");
+        self.environment
+            .add_template_owned(name.clone(), source)
+            .map_err(|error| broken(&name, &error))?;
+        let places = self.places.entry(key).or_default();
+        places.insert(0, (language.to_owned(), name));
+        Ok(())
     }
 
     fn render(&self, name: &str, scene: &Value) -> Result<String, TemplateError> {
@@ -245,12 +430,17 @@ struct Frame<'a> {
     paragraphs: &'a [&'a str],
     rows: &'a [Row],
     action: Action<'a>,
+    unsubscribe: Option<Action<'a>>,
 }
 
 #[derive(Serialize)]
 struct Action<'a> {
     label: String,
     url: &'a str,
+}
+
+fn key(kind: &str, medium: Medium, section: &str) -> String {
+    format!("{kind}/{}.{section}", medium.as_str())
 }
 
 /// The languages to look in for a reader: `vi-VN`, then `vi`, then English.
@@ -264,38 +454,23 @@ fn fallbacks(locale: &str) -> impl Iterator<Item = &str> {
     .chain(std::iter::once(account::LANGUAGES[0]))
 }
 
-/// Splits a file of texts at its `[section]` lines.
-fn sections(source: &str) -> Vec<(String, String)> {
-    let mut sections: Vec<(String, String)> = Vec::new();
-    for line in source.lines() {
-        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
-            sections.push((name.to_owned(), String::new()));
-        } else if let Some((_, text)) = sections.last_mut() {
-            text.push_str(line);
-            text.push('\n');
-        }
-    }
-    for (_, text) in &mut sections {
-        *text = text.trim().to_owned();
-    }
-    sections
-}
-
-/// Reads `key = words` lines.
-fn dictionary(source: &'static str) -> BTreeMap<&'static str, &'static str> {
-    source
-        .lines()
-        .filter_map(|line| line.split_once(" = "))
-        .collect()
-}
-
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// At most so many characters.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
 }
 
 fn broken(name: &str, error: &minijinja::Error) -> TemplateError {
     TemplateError::Broken {
         name: name.to_owned(),
+        line: error.line(),
         detail: format!("{error:#}"),
     }
 }
@@ -313,30 +488,62 @@ mod tests {
     }
 
     #[test]
-    fn every_language_has_the_same_texts() {
-        let shape = |files: Texts| {
-            files
-                .iter()
-                .flat_map(|(file, source)| {
-                    let keys: Vec<String> = if *file == "words" {
-                        dictionary(source).into_keys().map(str::to_owned).collect()
-                    } else {
-                        sections(source).into_iter().map(|(name, _)| name).collect()
-                    };
-                    keys.into_iter().map(move |key| format!("{file}/{key}"))
-                })
-                .collect::<Vec<_>>()
-        };
-        let [first, others @ ..] = TEXTS;
-        for (language, files) in others {
-            assert_eq!(shape(files), shape(first.1), "{language}");
-        }
-    }
-
-    #[test]
     fn a_missing_variable_is_an_error_and_not_a_gap() {
         let templates = Templates::builtin().unwrap();
         let refused = templates.note("en", "booking.created", &BTreeMap::<&str, &str>::new());
         assert!(matches!(refused, Err(TemplateError::Broken { .. })));
+    }
+
+    /// Own words for a kind that exists, each saying whose they are.
+    fn own(medium: Medium, language: &str, sections: &[&str]) -> Override {
+        Override {
+            kind: "booking.kept".to_owned(),
+            medium,
+            language: language.to_owned(),
+            sections: sections
+                .iter()
+                .map(|section| {
+                    let text = format!("{} {language} {section}", medium.as_str());
+                    ((*section).to_owned(), text)
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn the_closest_language_wins_then_the_channels_own_words_then_the_administrators() {
+        let inbox = |language| own(Medium::Inbox, language, &["title", "body"]);
+        let push = own(Medium::Push, "vi", &["title", "body"]);
+        let (templates, faults) = Templates::with([inbox("vi-VN"), push, inbox("en")]).unwrap();
+        assert!(faults.is_empty());
+        let scene = BTreeMap::from([("by", "me"), ("other", "Ann"), ("starts", "now")]);
+        let title = |locale| {
+            templates
+                .push(locale, "booking.kept", &scene)
+                .unwrap()
+                .title
+        };
+        assert_eq!(title("vi-VN"), "inbox vi-VN title");
+        assert_eq!(title("vi-VN-x"), "inbox vi-VN title");
+        assert_eq!(title("vi"), "push vi title");
+        assert_eq!(title("VI"), "push vi title");
+        assert_eq!(title("fr"), "inbox en title");
+        assert_eq!(title("zh"), "您保留了与Ann的预约时间");
+        let note = templates.telegram("en", "booking.kept", &scene).unwrap();
+        assert_eq!(note.body, "inbox en body");
+    }
+
+    #[test]
+    fn words_that_run_without_end_are_stopped() {
+        let mut endless = own(Medium::Inbox, "en", &["body"]);
+        let source =
+            "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
+        endless
+            .sections
+            .insert("title".to_owned(), source.to_owned());
+        let (templates, _) = Templates::with([endless]).unwrap();
+        let scene = BTreeMap::from([("by", "me")]);
+        let stopped = templates.note("en", "booking.kept", &scene);
+        assert!(matches!(stopped, Err(TemplateError::Broken { .. })));
     }
 }

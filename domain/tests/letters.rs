@@ -12,7 +12,7 @@ use belfry_domain::event::{
 use belfry_domain::gate::Policy;
 use belfry_domain::id::{BookingId, EventId, UserId};
 use belfry_domain::notification::{
-    Address, Facts, Links, People, Plan, Planning, Recipient, Sides, plan,
+    Address, Category, Facts, Links, People, Plan, Planning, Recipient, Sides, plan,
 };
 use belfry_domain::preference::Preferences;
 use belfry_domain::rule::RuleBook;
@@ -44,6 +44,12 @@ impl Links for Pages {
     }
     fn reset(&self, _: UserId, epoch: i64, _: Instant) -> String {
         format!("https://belfry.test/reset?token={epoch}")
+    }
+    fn unsubscribe(&self, user: UserId, category: Category, _: Instant) -> String {
+        format!(
+            "https://belfry.test/unsubscribe/{user}.{}",
+            category.as_str()
+        )
     }
 }
 

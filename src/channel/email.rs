@@ -1,5 +1,7 @@
 //! Mail by SMTP: composing what is sent.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use belfry_actors::{Capabilities, Outgoing, Provider};
@@ -9,6 +11,7 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment as File, Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
 
+use crate::channel::dkim::Dkim;
 use crate::channel::smtp::{Patience, Smtp, SmtpServer};
 
 /// The media type that mail programs read as an invitation when it stands beside the text.
@@ -16,8 +19,10 @@ const CALENDAR: &str = "text/calendar";
 
 /// Sends mail through one server.
 pub struct Email {
+    name: String,
     smtp: Smtp,
     from: Mailbox,
+    dkim: Option<Arc<Dkim>>,
 }
 
 impl Email {
@@ -43,9 +48,24 @@ impl Email {
         let from: Mailbox = from.parse().context("[email] from")?;
         let server = SmtpServer::parse(smtp_url).context("[email] smtp_url")?;
         Ok(Self {
+            name: "smtp".to_owned(),
             smtp: Smtp::new(server, connections, patience),
             from,
+            dkim: None,
         })
+    }
+
+    /// The same under another name, where there are several.
+    pub fn named(self, name: String) -> Self {
+        Self { name, ..self }
+    }
+
+    /// The same, with every mail signed.
+    pub fn signing(self, dkim: Arc<Dkim>) -> Self {
+        Self {
+            dkim: Some(dkim),
+            ..self
+        }
     }
 
     /// The mail as it goes over the wire. Its Message-ID is the delivery's, whatever the attempt.
@@ -76,7 +96,7 @@ impl Email {
             let kind = media_type(file).map_err(refused)?;
             parts = parts.singlepart(File::new(file.name.clone()).body(file.text.clone(), kind));
         }
-        Message::builder()
+        let mut mail = Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(name, address))
             .subject(one_line(&message.subject))
@@ -88,9 +108,20 @@ impl Email {
             )))
             // No answering machine should reply, nor mail us its absence (RFC 3834).
             .raw_header(raw("Auto-Submitted", "auto-generated"))
-            .raw_header(raw("X-Auto-Response-Suppress", "All"))
+            .raw_header(raw("X-Auto-Response-Suppress", "All"));
+        if let Some(link) = &content.unsubscribe {
+            // One click in the mail program (RFC 8058).
+            mail = mail
+                .raw_header(raw("List-Unsubscribe", &format!("<{link}>")))
+                .raw_header(raw("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
+        }
+        let mut mail = mail
             .multipart(parts)
-            .map_err(|error| refused(error.to_string()))
+            .map_err(|error| refused(error.to_string()))?;
+        if let Some(dkim) = &self.dkim {
+            dkim.sign(&mut mail);
+        }
+        Ok(mail)
     }
 }
 
@@ -101,7 +132,7 @@ impl Provider for Email {
     }
 
     fn name(&self) -> &str {
-        "smtp"
+        &self.name
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -13,7 +13,7 @@ pub mod shape;
 
 use super::{
     account, admin, booking, delivery, expert, explain, inbox, live, operation, preference,
-    provider, rule, schedule,
+    provider, rule, schedule, suppression, template,
 };
 
 #[derive(OpenApi)]
@@ -38,7 +38,8 @@ use super::{
         explain::list_events, explain::explain,
         rule::list, rule::get, rule::versions, rule::create, rule::put, rule::reset, rule::rehearse,
         delivery::list, delivery::get, delivery::retry, delivery::retry_all, delivery::list_parked, delivery::replan,
-        provider::list,
+        provider::list, suppression::list, suppression::lift, suppression::bounce,
+        template::list, template::get, template::put, template::delete, template::preview,
         operation::health, operation::ready, operation::figures,
     ),
     security(("bearer" = [])),

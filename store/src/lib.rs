@@ -62,6 +62,10 @@ pub mod schedule;
 pub mod session;
 /// Values that all nodes share and nobody configures.
 pub mod setting;
+/// Addresses to which nothing is sent any more.
+pub mod suppression;
+/// Administrators' own texts.
+pub mod template;
 /// What the right to listen to a topic is decided on.
 pub mod topic;
 

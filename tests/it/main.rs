@@ -62,9 +62,15 @@ mod story;
 mod stranger;
 /// What hangs is given up, what is full refuses at once.
 mod stuck;
+/// Mails that come back, and where nothing is sent any more.
+mod suppression;
+/// Administrators' own texts.
+mod template;
 /// The rules of the house that a test can hold.
 mod tidy;
 /// A whole house behind its real door, and people who knock.
 mod town;
+/// The link that stops mails of a kind.
+mod unsubscribe;
 /// Bookings whose clock an update of the zone database moves.
 mod zone_data;

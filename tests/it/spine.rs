@@ -19,7 +19,7 @@ use belfry_domain::delivery::{DeadCause, DeliveryStatus, Receipt, SendError};
 use belfry_domain::event::{AccountFacts, Event, EventType};
 use belfry_domain::gate::Policy;
 use belfry_domain::id::{BookingId, DeliveryId, EventId, UserId};
-use belfry_domain::notification::Links;
+use belfry_domain::notification::{Category, Links};
 use belfry_domain::template::Templates;
 use belfry_store::delivery::{self, Claimed, Fate, Filter, Item, Reader, Resent, Taking};
 use belfry_store::{Store, event};
@@ -77,6 +77,12 @@ impl Links for Pages {
     }
     fn reset(&self, _: UserId, epoch: i64, _: Instant) -> String {
         format!("https://belfry.test/reset?token={epoch}")
+    }
+    fn unsubscribe(&self, user: UserId, category: Category, _: Instant) -> String {
+        format!(
+            "https://belfry.test/unsubscribe/{user}.{}",
+            category.as_str()
+        )
     }
 }
 

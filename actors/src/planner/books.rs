@@ -4,9 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use belfry_domain::proof;
 use belfry_domain::rule::RuleBook;
-use belfry_domain::template::Templates;
+use belfry_domain::template::{Override, Templates};
+use belfry_store::template::Version;
 use belfry_store::{Store, StoreError};
+use tracing::error;
+
+/// The name under which edits of the texts are counted.
+const TEXTS: &str = "templates";
 
 /// What a batch is planned by, from its beginning to its end.
 pub struct Book {
@@ -48,16 +54,53 @@ impl Books {
     pub async fn open(&self, store: &Store) -> Result<Arc<Book>, StoreError> {
         let versions = store.versions().await?;
         let open = self.open.load_full();
-        if let Some(book) = open.filter(|book| book.versions == versions) {
-            return Ok(book);
+        if let Some(book) = open.as_ref().filter(|book| book.versions == versions) {
+            return Ok(book.clone());
         }
         // Read after the versions: what is edited meanwhile is read once more, never overlooked.
+        let same = |book: &Arc<Book>| book.versions.get(TEXTS) == versions.get(TEXTS);
+        let templates = match open.filter(same) {
+            Some(book) => book.templates.clone(),
+            None => self.texts(store).await?,
+        };
         let book = Arc::new(Book {
             rules: store.rule_book().await?,
-            templates: self.templates.clone(),
+            templates,
             versions,
         });
         self.open.store(Some(book.clone()));
         Ok(book)
+    }
+
+    /// The texts in force. An own one that no longer suits every reader, as after an update of the house, is left
+    /// out: the built-in one serves, which is better than none.
+    async fn texts(&self, store: &Store) -> Result<Arc<Templates>, StoreError> {
+        let own = store.templates().await?;
+        if own.is_empty() {
+            return Ok(self.templates.clone());
+        }
+        let made = tokio::task::spawn_blocking(move || {
+            let suits = |version: &Version| {
+                let key = &version.key;
+                let faults = proof::faults(&key.kind, key.medium, &key.language, &version.sections);
+                for fault in &faults {
+                    let place = format!("{}/{}/{}", key.kind, key.medium.as_str(), key.language);
+                    let (part, detail) = (&fault.pointer, &fault.detail);
+                    error!(place, part, detail, "an own text is left out: {place}");
+                }
+                faults.is_empty()
+            };
+            let own = own.into_iter().filter(suits).map(Override::from);
+            Templates::with(own)
+        });
+        let made = made
+            .await
+            .map_err(|panic| StoreError::Unreadable(panic.to_string()))?;
+        let (templates, faults) =
+            made.map_err(|fault| StoreError::Unreadable(fault.to_string()))?;
+        for fault in faults {
+            error!(%fault, "an own text is left out");
+        }
+        Ok(Arc::new(templates))
     }
 }

@@ -222,7 +222,7 @@ impl Telling<'_> {
                 Verdict::Hold(until) => until + gate::spread(reader.id.uuid()),
                 Verdict::Pass | Verdict::Drop => at,
             };
-            let (subject, content) = letter.message(self.rule, address)?;
+            let (subject, content) = letter.message(draft, address)?;
             plan.messages.push(Message {
                 rule_id: self.rule.id.clone(),
                 user_id: Some(reader.id),

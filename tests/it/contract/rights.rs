@@ -110,6 +110,14 @@ const TABLE: &str = "
     uudffffffy POST /api/v1/admin/deliveries/{id}/retry
     uudffffffy POST /api/v1/admin/deliveries/retry
     uudffffffy GET /api/v1/admin/providers
+    uudffffffy GET /api/v1/admin/suppressions
+    uudffffffy DELETE /api/v1/admin/suppressions/{channel}/{address}
+    uudffffffy GET /api/v1/admin/templates
+    uudffffffy GET /api/v1/admin/templates/{kind}/{channel}/{language}
+    uudffffffy PUT /api/v1/admin/templates/{kind}/{channel}/{language}
+    uudffffffy DELETE /api/v1/admin/templates/{kind}/{channel}/{language}
+    uudffffffy POST /api/v1/admin/templates/{kind}/{channel}/{language}/preview
+    uuuuuuuuuu POST /api/v1/mail/bounces
     uudffffffy GET /api/v1/admin/parked-events
     uudffffffy POST /api/v1/admin/parked-events/{id}/retry
     uudffffffy GET /api/v1/admin/users
@@ -121,13 +129,14 @@ const TABLE: &str = "
 ";
 
 /// Routes that are no operations of the API.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "/openapi.json",
     "/asyncapi.json",
     "/ws",
     "/docs",
     "/problems/{slug}",
     "/static/{path:.*}",
+    "/unsubscribe/{token}",
 ];
 
 fn rows() -> impl Iterator<Item = (&'static str, Method, &'static str)> {
@@ -217,6 +226,8 @@ impl Things {
         filled
             .replace("{time_off_id}", &self.time_off)
             .replace("{date}", "2027-03-02")
+            .replace("{kind}/{channel}/{language}", "booking.kept/inbox/en")
+            .replace("{channel}/{address}", "email/nobody@belfry.test")
             .replace("{id}", UNKNOWN)
     }
 }

@@ -44,6 +44,8 @@ pub struct Received {
     pub to: String,
     /// Everything after DATA, soft line breaks of quoted-printable undone.
     pub text: String,
+    /// Everything after DATA, as it came.
+    pub raw: String,
 }
 
 struct Shared {
@@ -189,9 +191,11 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) -> std::io::Result<()>
             if mood == Mood::NoSpam {
                 "554 5.7.1 looks like spam"
             } else {
-                let text = text.replace("=\r\n", "").replace("=0D=0A", "\r\n");
+                let raw = text;
+                let text = raw.replace("=\r\n", "").replace("=0D=0A", "\r\n");
                 let to = to.clone();
-                shared.received.lock().unwrap().push(Received { to, text });
+                let received = Received { to, text, raw };
+                shared.received.lock().unwrap().push(received);
                 shared.pass(Place::Text).await;
                 if mood == Mood::HangUpAfterText {
                     return Ok(());
