@@ -31,6 +31,8 @@ export const routes = [
   { path: "/admin/rules", view: () => import("./views/rules.js"), title: "rules.title", for: "admin" },
   { path: "/admin/rules/:id", view: () => import("./views/rule.js"), title: "rules.one", for: "admin" },
   { path: "/admin/new-rule", view: () => import("./views/rule.js"), title: "rules.add", for: "admin" },
+  { path: "/admin/texts", view: () => import("./views/texts.js"), title: "texts.title", for: "admin" },
+  { path: "/admin/texts/:kind/:channel/:language", view: () => import("./views/text.js"), title: "texts.one", for: "admin" },
   { path: "/admin/explain", view: () => import("./views/explain.js"), title: "explain.title", for: "admin" },
   { path: "/admin/people", view: () => import("./views/people.js"), title: "people.title", for: "admin" },
 ];

@@ -158,6 +158,17 @@
  * @property {string | null} last_error_at
  * @property {Record<string, number>} counts
  */
+/** @typedef {{kind: string, channel: string, language: string, source: "own" | "builtin" | "inbox" | "fallback", version: number, updated_at: string | null}} Text */
+/**
+ * @typedef {object} TextParts
+ * @property {Record<string, string>} sections
+ * @property {Record<string, string>} builtin
+ * @property {string[]} variables
+ * @property {{name: string, required: boolean, most: number}[]} parts
+ * @property {{version: number, current: boolean, sections: Record<string, string>, created_at: string, created_by: string | null}[]} history newest first
+ */
+/** @typedef {Text & TextParts} TextDetail */
+/** @typedef {{scene: string, title: string, text: string, html: string | null}} TextExample */
 /** @typedef {{gate: string, passed: boolean, reason?: string, until?: string}} Check */
 /** @typedef {{way: string, channel: string | null, rank: number, outcome: "planned" | "held" | "standby" | "gathered" | "closed", checks: Check[]}} WayTrace */
 /**

@@ -99,6 +99,8 @@ test("pages of an administrator", async () => {
   await inspect(page, "rules", "/admin/rules", found);
   await inspect(page, "rule", "/admin/rules/booking.created.client", found);
   await inspect(page, "rule-new", "/admin/new-rule", found);
+  await inspect(page, "texts", "/admin/texts", found);
+  await inspect(page, "text", "/admin/texts/booking.created/email/en", found);
   await inspect(page, "explain", "/admin/explain", found);
   const [event] = (await call("GET", "/admin/events?type=booking.confirmed&limit=1", { token: admin.session.access_token })).body.items;
   await inspect(page, "explained", `/admin/explain?event=${event.id}&user=${event.people[0]}`, found);

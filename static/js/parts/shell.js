@@ -35,6 +35,7 @@ function entries() {
         ? [
             { href: "/admin/outbox", icon: "mail", label: t("nav.outbox") },
             { href: "/admin/rules", icon: "rules", label: t("nav.rules") },
+            { href: "/admin/texts", icon: "edit", label: t("nav.texts") },
             { href: "/admin/explain", icon: "why", label: t("nav.explain") },
             { href: "/admin/people", icon: "people", label: t("nav.people") },
           ]
