@@ -66,6 +66,7 @@ fn named(result: &Result<Receipt, SendError>) -> String {
         Err(SendError::Limited { .. }) => "limited".to_owned(),
         Err(SendError::Unconfigured(_)) => "unconfigured".to_owned(),
         Err(SendError::Ambiguous(_)) => "ambiguous".to_owned(),
+        Err(SendError::Postponed { .. }) => "postponed".to_owned(),
     }
 }
 
