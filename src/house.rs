@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix::{Actor, Addr};
 use actix_server::ServerHandle;
+use actix_web::ResponseError;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::Data;
 use anyhow::{Context, Result};
@@ -37,7 +38,7 @@ use crate::config::Settings;
 use crate::http::auth::Gate;
 use crate::http::figures::Figures;
 use crate::http::limit::Limiter;
-use crate::http::live::Live;
+use crate::http::live::{Live, Unknown};
 use crate::http::ticket::Tickets;
 use crate::http::{App, layer, pages, routes, server};
 use crate::links::PublicLinks;
@@ -371,8 +372,12 @@ fn live(settings: &Settings, supervisor: &Supervisor, tokens: &Tokens, gate: &Ga
     let check_token = Box::new(move |token: String| {
         let gate = gate.clone();
         let checked = async move {
-            let (account, ends) = gate.admit(&token).await.ok()?;
-            Some((account.id, ends))
+            match gate.admit(&token).await {
+                Ok((account, ends)) => Ok(Some((account.id, ends))),
+                // The token may be as good as ever; it is the house that cannot tell.
+                Err(problem) if problem.status_code().is_server_error() => Err(Unknown),
+                Err(_) => Ok(None),
+            }
         };
         Box::pin(checked) as futures::future::LocalBoxFuture<'static, _>
     });

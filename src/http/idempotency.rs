@@ -1,8 +1,11 @@
 //! `Idempotency-Key` on creating calls (draft-ietf-httpapi-idempotency-key-header).
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use belfry_domain::Instant;
 use belfry_domain::field::FieldError;
 use belfry_store::crash;
 use belfry_store::idempotency::{IdempotencyKey, NextAction};
@@ -17,6 +20,8 @@ use crate::http::problem::Problem;
 
 /// Longer than any request may take; afterwards a repetition may start over.
 const LOCKED: TimeDelta = TimeDelta::seconds(60);
+/// Before a key is given back again that the database did not take.
+const RETRY: Duration = Duration::from_millis(500);
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// `Idempotency-Key` in the document.
@@ -85,10 +90,13 @@ where
     hasher.update(request.path());
     hasher.update(body.bytes()?);
     let hash = hasher.finalize();
-    match store
-        .begin_idempotent(&key, &hash, now + LOCKED, now)
-        .await?
-    {
+    let claim = Claim {
+        key: key.clone(),
+        until: now + LOCKED,
+    };
+    let begun = store.begin_idempotent(&key, &hash, claim.until, now).await;
+    // One that failed may have claimed the key before nobody heard of it.
+    match begun.inspect_err(|_| claim.give_back(app))? {
         NextAction::Start => crash::point("idempotency.begun"),
         NextAction::Running => return Err(Problem::wait("idempotency-key-running", 1)),
         NextAction::OtherRequest => return Err(Problem::new("idempotency-key-reused")),
@@ -116,17 +124,41 @@ where
         Err(problem) => {
             // A refusal is the answer to this key; a failure is none, and may be tried again.
             let status = problem.status_code();
-            if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-                store.release_idempotent(&key).await?;
+            let kept = if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+                store.release_idempotent(&key, claim.until).await
             } else {
                 let language = crate::http::problem::language(request);
                 let body = problem.body(language, &crate::http::layer::request_id(request));
                 store
                     .finish_idempotent(&key, status.as_u16(), &body.to_string())
-                    .await?;
+                    .await
+            };
+            if kept.is_err() {
+                claim.give_back(app);
             }
             Err(problem)
         }
+    }
+}
+
+/// A key that this request claimed.
+struct Claim {
+    key: IdempotencyKey,
+    until: Instant,
+}
+
+impl Claim {
+    /// Frees the key as soon as the database can be reached: whoever was told 503 may come back with it at once,
+    /// and must not be told for a minute that their request is still under way.
+    fn give_back(&self, app: &App) {
+        let (store, clock) = (app.world.store.patient(), app.world.clock.clone());
+        let (key, until) = (self.key.clone(), self.until);
+        actix_web::rt::spawn(async move {
+            // Later than that anybody may take it.
+            while clock.now() < until && store.release_idempotent(&key, until).await.is_err() {
+                tokio::time::sleep(RETRY).await;
+            }
+        });
     }
 }
 

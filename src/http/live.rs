@@ -53,9 +53,14 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a client's command may take.
 const WORK: Duration = Duration::from_secs(5);
 
-/// Checks an access token: whose it is and when it runs out.
-pub type CheckToken =
-    dyn Fn(String) -> LocalBoxFuture<'static, Option<(UserId, Instant)>> + Send + Sync;
+/// Checks an access token: whose it is and when it runs out, `None` for one that is not valid.
+pub type CheckToken = dyn Fn(String) -> LocalBoxFuture<'static, Result<Option<(UserId, Instant)>, Unknown>>
+    + Send
+    + Sync;
+
+/// Whether a token is valid cannot be found out at the moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unknown;
 
 /// What live connections need. Cloning shares it.
 #[derive(Clone)]
@@ -106,11 +111,11 @@ impl Live {
                     .await?
                     .then_some(Done::Read)
                     .ok_or(Refusal::NotFound)),
-                Work::Authenticate(token) => Ok((self.0.check_token)(token)
-                    .await
-                    .filter(|(owner, _)| *owner == user)
-                    .map(|(_, ends)| Done::Authenticated(ends))
-                    .ok_or(Refusal::BadToken)),
+                Work::Authenticate(token) => Ok(match (self.0.check_token)(token).await {
+                    Ok(Some((owner, ends))) if owner == user => Ok(Done::Authenticated(ends)),
+                    Ok(_) => Err(Refusal::BadToken),
+                    Err(Unknown) => Err(Refusal::Unavailable),
+                }),
             }
         };
         match timeout(WORK, done).await {

@@ -106,18 +106,24 @@ impl Store {
         Ok(())
     }
 
-    /// Frees a key whose request came to nothing, so that it can be tried again.
+    /// Frees a key that was claimed until `locked_until` and whose request came to nothing, so that it can be tried
+    /// again. A key that somebody else has claimed since is left alone.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn release_idempotent(&self, key: &IdempotencyKey) -> Result<(), StoreError> {
+    pub async fn release_idempotent(
+        &self,
+        key: &IdempotencyKey,
+        locked_until: Instant,
+    ) -> Result<(), StoreError> {
         on_write!(self, |pool| {
             sqlx::query::<DB>(
-                "DELETE FROM idempotency_keys WHERE caller = $1 AND key = $2 \
+                "DELETE FROM idempotency_keys WHERE caller = $1 AND key = $2 AND locked_until = $3 \
                    AND resource_id IS NULL AND status IS NULL",
             )
             .bind(&key.caller)
             .bind(&key.key)
+            .bind(locked_until)
             .execute(pool)
             .await?;
         });

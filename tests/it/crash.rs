@@ -238,7 +238,14 @@ impl<'a> Stage<'a> {
         let (mut promised, mut locked) = (Vec::new(), Vec::new());
         let (mut unanswered, mut made_unheard) = (0, 0);
         for wish in wishes {
-            let (status, body) = load.send(&wish).await.expect("the server is back");
+            let (mut status, mut body) = load.send(&wish).await.expect("the server is back");
+            for _ in 0..20 {
+                if status != 503 {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                (status, body) = load.send(&wish).await.expect("the server is there");
+            }
             if let Some(acknowledged) = &wish.acknowledged {
                 assert_eq!(status, 201, "{body}");
                 assert_eq!(

@@ -229,7 +229,8 @@ async fn what_nobody_waits_for_any_more_is_not_made(fresh: &Fresh) {
     let (expert, client) = (town.expert().await, town.client().await);
     let key = claimed(&town, &client, "given-up", "/bookings", &wish(&expert)).await;
     // The caller was told to come back, and its key is free again, while the wish still stood in line.
-    town.store.release_idempotent(&key).await.unwrap();
+    let until = town.now() + TimeDelta::seconds(60);
+    town.store.release_idempotent(&key, until).await.unwrap();
     let late = town.nodes[0]
         .experts
         .book(expert.id.parse().unwrap(), request(&client, key))

@@ -14,6 +14,8 @@ use proxy::Proxy;
 
 /// Lines that are full.
 mod full;
+/// A request that an outage cut off, and its key.
+mod key;
 /// Requests that take too long, and callers who do not wait.
 mod late;
 /// A network that can stop.

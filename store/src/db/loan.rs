@@ -85,6 +85,8 @@ pub(crate) struct Lender<DB: Database> {
     /// tears down, one after the other, every connection that is being made.
     turns: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    /// Those of the waiting who are not patient: the house's own workers leave the crowd its places.
+    crowd: Arc<AtomicUsize>,
     reach: Reach,
 }
 
@@ -96,6 +98,7 @@ impl<DB: Engine> Lender<DB> {
             pool,
             turns: Arc::new(Semaphore::new(most)),
             waiting: Arc::default(),
+            crowd: Arc::default(),
             reach,
         }
     }
@@ -148,8 +151,16 @@ impl<DB: Engine> Lender<DB> {
     }
 }
 
-/// A place in the line before a pool, given up when dropped.
+/// A place in a line, given up when dropped.
 struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    /// A place behind so many others.
+    fn in_line(line: &Arc<AtomicUsize>) -> (Self, usize) {
+        let before = line.fetch_add(1, Ordering::Relaxed);
+        (Self(line.clone()), before)
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
@@ -170,17 +181,26 @@ impl<DB: Engine> Lending<'_, DB> {
     /// # Errors
     /// When too many wait already.
     fn enter(&self) -> Result<Waiting<DB>, Error> {
-        let Lender { waiting, turns, .. } = self.lender;
-        let before = waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Place(waiting.clone());
-        // Those who are just about to have a free connection do not really wait.
-        if before >= self.bounds.waiting && !self.patient && turns.available_permits() == 0 {
-            return Err(self.lender.refused("full"));
+        let Lender {
+            waiting,
+            crowd,
+            turns,
+            ..
+        } = self.lender;
+        let (place, _) = Place::in_line(waiting);
+        let mut among = None;
+        if !self.patient {
+            let (its, before) = Place::in_line(crowd);
+            // Those who are just about to have a free connection do not really wait.
+            if before >= self.bounds.waiting && turns.available_permits() == 0 {
+                return Err(self.lender.refused("full"));
+            }
+            among = Some(its);
         }
         Ok(Waiting {
             lender: self.lender.clone(),
             bounds: self.bounds,
-            place,
+            places: (place, among),
         })
     }
 
@@ -240,8 +260,8 @@ async fn on_threads_of<DB: Engine, T: Send + 'static>(
 struct Waiting<DB: Database> {
     lender: Lender<DB>,
     bounds: Bounds,
-    /// Given up with the wait.
-    place: Place,
+    /// In the line, and among the crowd; given up with the wait.
+    places: (Place, Option<Place>),
 }
 
 impl<DB: Engine> Waiting<DB> {
@@ -253,7 +273,7 @@ impl<DB: Engine> Waiting<DB> {
         let Self {
             lender,
             bounds,
-            place: _place,
+            places: _places,
         } = self;
         let late = |_| lender.refused("late");
         let turn = lender.turns.clone().acquire_owned();
@@ -425,6 +445,7 @@ impl<DB: Database> Clone for Lender<DB> {
             pool: self.pool.clone(),
             turns: self.turns.clone(),
             waiting: self.waiting.clone(),
+            crowd: self.crowd.clone(),
             reach: self.reach.clone(),
         }
     }

@@ -93,7 +93,10 @@ impl Load<'_> {
                 tokio::time::sleep(BREATH * 4).await;
             }
         });
-        let member = async { while self.refreshes && self.is_there(self.refresh().await) {} };
+        let member = async {
+            let sure = || self.refreshes && !self.member.borrow().unsure;
+            while sure() && self.is_there(self.refresh().await) {}
+        };
         join(join_all(clients), join(join_all(hosts), member)).await;
     }
 
@@ -180,6 +183,10 @@ impl Load<'_> {
         let body = json!({ "refresh_token": token });
         let request = self.http.post(self.url("/auth/refresh")).json(&body);
         let (status, body) = answer(request).await?;
+        if status == 503 {
+            // Whether it is spent is not known: it is not shown again until somebody looks.
+            return Ok(());
+        }
         assert_eq!(status, 200, "{body}");
         {
             let mut member = self.member.borrow_mut();
@@ -209,9 +216,14 @@ impl Load<'_> {
             self.wishes.borrow_mut().push(wish);
             return Err(());
         };
-        assert!(matches!(status, 201 | 409 | 422 | 429), "{status} {body}");
-        // A refusal promises nothing.
-        if status == 201 {
+        assert!(
+            matches!(status, 201 | 409 | 422 | 429 | 503),
+            "{status} {body}"
+        );
+        // A refusal promises nothing; on a machine too busy for the wish, nobody knows what became of it.
+        if status == 503 {
+            self.wishes.borrow_mut().push(wish);
+        } else if status == 201 {
             wish.acknowledged = Some(id(&body));
             self.wishes.borrow_mut().push(wish);
             self.learn(&body);
@@ -238,7 +250,10 @@ impl Load<'_> {
     async fn change(&self, token: &str, id: &str, step: &str, body: Value) -> Result<u16, ()> {
         let request = self.http.post(self.url(&format!("/bookings/{id}/{step}")));
         let (status, body) = answer(request.bearer_auth(token).json(&body)).await?;
-        assert!(matches!(status, 200 | 409 | 422), "{step}: {status} {body}");
+        assert!(
+            matches!(status, 200 | 409 | 422 | 503),
+            "{step}: {status} {body}"
+        );
         if status == 200 {
             self.learn(&body);
         }

@@ -93,9 +93,12 @@ impl<'a> House<'a> {
         let check = move |token: String| {
             let now = clock.now();
             async move {
-                let (user, seconds) = token.split_once(' ')?;
-                let ends = now + TimeDelta::seconds(seconds.parse().ok()?);
-                Some((user.parse().ok()?, ends))
+                let read = |token: &str| {
+                    let (user, seconds) = token.split_once(' ')?;
+                    let ends = now + TimeDelta::seconds(seconds.parse().ok()?);
+                    Some((user.parse().ok()?, ends))
+                };
+                Ok(read(&token))
             }
             .boxed_local()
         };

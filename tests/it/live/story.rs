@@ -11,6 +11,7 @@ on_both_engines!(
     a_booking_is_followed_by_those_whom_it_concerns,
     a_lost_seat_is_seen_on_the_open_page,
     a_disabled_person_is_let_go_at_once,
+    a_token_that_cannot_be_checked_is_not_called_bad,
 );
 
 const TEN: &str = "2027-03-02T10:00:00Z";
@@ -187,5 +188,24 @@ async fn a_disabled_person_is_let_go_at_once(fresh: &Fresh) {
         .await
         .expect(200);
     assert_eq!(tab.closed().await, 4403);
+    town.close().await;
+}
+
+async fn a_token_that_cannot_be_checked_is_not_called_bad(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let client = town.client().await;
+    let (mut tab, _) = open(&town, &client, 0, None).await;
+    let token = client.token.clone().unwrap();
+    let say = json!({"type": "authenticate", "token": token, "ref": 1});
+    tab.say(say.clone()).await;
+    tab.next_of("ok").await;
+    // What is remembered of the account is no longer believed, and the database is away.
+    town.clock.advance(chrono::TimeDelta::seconds(6));
+    town.store.close().await;
+    tab.say(say).await;
+    assert_eq!(tab.next_of("error").await["code"], "unavailable");
+    tab.say(json!({"type": "authenticate", "token": "none", "ref": 2}))
+        .await;
+    assert_eq!(tab.next_of("error").await["code"], "bad_token");
     town.close().await;
 }

@@ -2,10 +2,12 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::house::House;
+use super::house::{House, PATIENCE};
 use super::tab::{Hand, Tab, frame};
 use crate::engine::Fresh;
 
@@ -109,6 +111,46 @@ async fn a_reader_that_stops_is_dropped_and_hinders_nobody() {
 }
 
 #[actix_rt::test]
+async fn a_reader_of_events_that_stops_is_dropped_and_hinders_nobody() {
+    let fresh = Fresh::sqlite().await;
+    let house = House::new(&fresh);
+    let (node, user) = (house.node(), house.user().await);
+    let mut stalled = BufReader::new(TcpStream::connect(node.address).await.unwrap());
+    let request = format!(
+        "GET /api/v1/live/events?ticket={} HTTP/1.1\r\nHost: belfry\r\n\r\n",
+        node.ticket(user)
+    );
+    stalled.write_all(request.as_bytes()).await.unwrap();
+    let mut line = String::new();
+    while !line.contains("welcome") {
+        line.clear();
+        assert_ne!(stalled.read_line(&mut line).await.unwrap(), 0);
+    }
+    // From now on it reads nothing.
+    let (mut tab, _) = Tab::open(&node, user, None).await;
+    node.connected(2).await;
+    let payload = json!({"filling": "x".repeat(60_000)}).to_string();
+    for _ in 0..200 {
+        node.publish(user, &payload);
+        assert_eq!(tab.next().await["topic"], "user");
+    }
+    assert_eq!(tab.settled().await, Vec::<Value>::new());
+    node.connected(1).await;
+    // When it reads again it learns why, after what was on its way, of which only so much is kept.
+    let rest = async {
+        let mut read = 0;
+        while !line.contains("4409") {
+            line.clear();
+            read += stalled.read_line(&mut line).await.unwrap();
+        }
+        read
+    };
+    let read = timeout(PATIENCE, rest).await.expect("a word of the end");
+    assert!(read < 200 * payload.len());
+    assert!(tab.settled().await.is_empty());
+}
+
+#[actix_rt::test]
 async fn only_a_good_ticket_opens_a_socket() {
     let fresh = Fresh::sqlite().await;
     let house = House::new(&fresh);
@@ -137,12 +179,16 @@ async fn only_a_good_ticket_opens_a_socket() {
         assert_eq!(problem["status"], status);
         assert!(problem["request_id"].is_string());
     }
-    let plain = reqwest::get(format!("http://{}/ws", node.address))
+    let plain = crate::engine::http()
+        .get(format!("http://{}/ws", node.address))
+        .send()
         .await
         .unwrap();
     assert_eq!(plain.status(), 426);
     // Ordinary requests go on beside the sockets.
-    let other = reqwest::get(format!("http://{}/nowhere", node.address))
+    let other = crate::engine::http()
+        .get(format!("http://{}/nowhere", node.address))
+        .send()
         .await
         .unwrap();
     assert_eq!(other.status(), 404);
