@@ -16,13 +16,14 @@ import { go } from "../router.js";
 import { PARTS, differing, draftOf, emptyDraft } from "../rule.js";
 import { say } from "../store.js";
 
-/** @import { Rule, RuleDraft } from "../types.js" */
+/** @import { Rule, RuleDraft, Text } from "../types.js" */
 /** @typedef {{rule: Rule | null, etag: string | null, versions: Rule[], kinds: string[]}} Read */
 
 /** @param {string | undefined} id @returns {Promise<Read>} */
 async function read(id) {
-  const all = /** @type {Rule[]} */ ((await api.get("/admin/rules")).items);
-  const kinds = [...new Set(all.map((rule) => rule.kind))].sort();
+  // Every kind has words for the inbox in every language, so one list names them all.
+  const texts = /** @type {Text[]} */ ((await api.get("/admin/templates", { channel: "inbox", language: "en" })).items);
+  const kinds = texts.map((text) => text.kind).sort();
   if (!id) return { rule: null, etag: null, versions: [], kinds };
   const [one, versions] = await Promise.all([api.read(`/admin/rules/${id}`), api.get(`/admin/rules/${id}/versions`)]);
   return { rule: one.data, etag: one.etag, versions: versions.items, kinds };
