@@ -152,7 +152,7 @@ impl House {
         for provider in providers {
             channels.push((provider.channel(), vec![provider]));
         }
-        let policy = policy(&settings);
+        let policy = policy(&settings, &channels);
         let couriers = start_couriers(&backstage, channels, &settings, &policy);
         let base = match settings.http.public_url.as_str() {
             "" => format!("http://{address}"),
@@ -336,13 +336,17 @@ fn start_couriers(
     couriers
 }
 
-fn policy(settings: &Settings) -> Policy {
+fn policy(settings: &Settings, channels: &[(Channel, Vec<Arc<dyn Provider>>)]) -> Policy {
     let (marketing, digest) = (&settings.marketing, &settings.digest);
+    let set_up = channels
+        .iter()
+        .filter(|(_, providers)| !providers.is_empty());
     Policy {
         marketing_from: marketing.from,
         marketing_until: marketing.until,
         marketing_label: marketing.label.clone(),
         digest_at: digest.at,
+        channels: set_up.map(|(channel, _)| *channel).collect(),
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Instant;
-use crate::channel::Way;
+use crate::channel::{Channel, Way};
 use crate::notification::Category;
 use crate::preference::{Preferences, QuietHours};
 use crate::wall::{self, Edge, WallTime};
@@ -58,6 +58,8 @@ pub struct Policy {
     pub marketing_label: String,
     /// When a day's gathered messages leave, on the reader's clock.
     pub digest_at: WallTime,
+    /// The channels that have a provider; nothing is planned for the others, where it would wait for ever.
+    pub channels: Vec<Channel>,
 }
 
 impl Default for Policy {
@@ -68,6 +70,7 @@ impl Default for Policy {
             marketing_until: at(22),
             marketing_label: "[QC]".to_owned(),
             digest_at: at(8),
+            channels: Channel::ALL.to_vec(),
         }
     }
 }

@@ -395,10 +395,10 @@ impl CourierActor {
             return;
         }
         self.settling = true;
-        let (route, ended) = (
-            self.route.clone(),
-            Arc::new(std::mem::take(&mut self.ended)),
-        );
+        let mut ended = std::mem::take(&mut self.ended);
+        // In the order in which leases are extended: two writers of the same rows must not wait for each other.
+        ended.sort_by_key(|settlement| settlement.id);
+        let (route, ended) = (self.route.clone(), Arc::new(ended));
         let writing = ended.clone();
         let settle = apart(async move {
             let now = route.world.clock.now();

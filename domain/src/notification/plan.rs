@@ -178,6 +178,18 @@ impl Telling<'_> {
             );
             return Ok(false);
         }
+        let set_up = &self.planning.policy.channels;
+        let mut addresses = addresses
+            .filter(|address| set_up.contains(&address.channel))
+            .peekable();
+        if addresses.peek().is_none() {
+            note(
+                None,
+                WayOutcome::Closed,
+                vec![Check::shut(Gate::Address, "not_set_up")],
+            );
+            return Ok(false);
+        }
         let (mut gone, mut gathered) = (false, false);
         for address in addresses {
             let letter = self.letter();

@@ -21,6 +21,7 @@ on_both_engines!(
     of_two_ways_at_once_the_last_to_fail_wakes_the_next,
     a_dead_address_is_written_to_no_more,
     an_address_that_was_registered_again_meanwhile_is_kept,
+    nothing_is_planned_for_a_channel_that_is_not_set_up,
 );
 
 /// Couriers of mail, text messages and web push that know each other.
@@ -233,4 +234,26 @@ async fn an_address_that_was_registered_again_meanwhile_is_kept(fresh: &Fresh) {
     spine.all_become(&[id], DeliveryStatus::Dead).await;
     let known = spine.store().addresses_of(client.id, None).await.unwrap();
     assert_eq!(known.len(), 1);
+}
+
+async fn nothing_is_planned_for_a_channel_that_is_not_set_up(fresh: &Fresh) {
+    let spine = Spine::new(fresh).await;
+    let mut of_each = Vec::new();
+    for (channels, begins_in) in [(Channel::ALL.to_vec(), 600), (vec![Channel::Email], 720)] {
+        let booking = spine.booking(begins_in).await;
+        wants_everything(&spine, &booking.client).await;
+        subscribed(&spine, &booking.client).await;
+        let mut desk = spine.desk(Vec::new());
+        desk.policy.channels = channels;
+        desk.run().await.unwrap();
+        let listed = spine.listed().await.into_iter();
+        let mine = listed.filter(|item| {
+            let owner = item.user.as_ref();
+            owner.is_some_and(|owner| owner.0 == booking.client.id)
+        });
+        let mut channels: Vec<String> = mine.map(|item| item.channel).collect();
+        channels.sort();
+        of_each.push(channels);
+    }
+    assert_eq!(of_each, [vec!["email", "web_push"], vec!["email"]]);
 }
