@@ -100,8 +100,9 @@ impl Letter<'_> {
         let page = self.page(draft.page);
         let (templates, locale) = (self.planning.templates, &self.reader.locale);
         let (rows, file) = match self.facts {
-            Facts::Account(_) | Facts::Webhook(_) => (Vec::new(), None),
+            Facts::Account(_) => (Vec::new(), None),
             Facts::Digest(facts) => (Self::gathered(facts), None),
+            Facts::Webhook(_) => (Vec::new(), None),
             Facts::Booking(facts) => {
                 let file = draft.calendar;
                 let file = file.and_then(|method| self.calendar_file(facts, method));
@@ -179,7 +180,7 @@ impl Letter<'_> {
             }),
             Facts::Webhook(facts) => Scene::Webhook(WebhookScene {
                 me: Cow::Borrowed(&self.reader.name),
-                url: Cow::Borrowed(&facts.url),
+                url: &facts.url,
                 cause: &facts.cause,
             }),
             Facts::Booking(facts) => {

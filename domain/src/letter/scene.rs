@@ -10,8 +10,6 @@ use crate::template::shortened;
 /// Longest name, and longest piece of typed text, where there is little room.
 const SHORT_NAME: usize = 20;
 const SHORT_QUOTE: usize = 40;
-/// Longest web address where there is little room.
-const SHORT_ADDRESS: usize = 60;
 
 /// What the texts of an event may name.
 #[derive(Serialize)]
@@ -41,7 +39,7 @@ pub(crate) struct DigestScene<'a> {
 #[derive(Serialize)]
 pub(crate) struct WebhookScene<'a> {
     pub me: Cow<'a, str>,
-    pub url: Cow<'a, str>,
+    pub url: &'a str,
     pub cause: &'a str,
 }
 
@@ -90,10 +88,7 @@ impl Scene<'_> {
         match &mut self {
             Self::Account(scene) => cut(&mut scene.me),
             Self::Digest(scene) => cut(&mut scene.me),
-            Self::Webhook(scene) => {
-                cut(&mut scene.me);
-                scene.url = Cow::Owned(shortened(&scene.url, SHORT_ADDRESS));
-            }
+            Self::Webhook(scene) => cut(&mut scene.me),
             Self::Booking(scene) => {
                 scene.names().into_iter().for_each(cut);
                 quote(&mut scene.note);
@@ -109,10 +104,7 @@ impl Scene<'_> {
         match &mut self {
             Self::Account(scene) => scene.me = widest,
             Self::Digest(scene) => scene.me = widest,
-            Self::Webhook(scene) => {
-                scene.me = widest;
-                scene.url = Cow::Owned("w".repeat(SHORT_ADDRESS));
-            }
+            Self::Webhook(scene) => scene.me = widest,
             Self::Booking(scene) => {
                 let names = scene.names().into_iter();
                 names.for_each(|name| name.clone_from(&widest));
