@@ -284,12 +284,13 @@ fn judge(step: Step, fault: Fault) -> SendError {
         Fault::Link(text) if step == Step::Text => SendError::Ambiguous(text),
         Fault::Link(text) => SendError::Transient(text),
         Fault::Reply { code, text } if code < 500 => SendError::Transient(text),
-        // A wrong password or a server that turns us away is the house's fault, not the mail's.
-        Fault::Reply { text, .. } if step == Step::Connect => SendError::Transient(text),
+        // A wrong password is the house's fault, not the mail's, and another server may take it.
         Fault::Reply {
             code: 530 | 534 | 535 | 538,
             text,
-        } => SendError::Transient(text),
+        } => SendError::Unconfigured(text),
+        // So is a server that turns us away.
+        Fault::Reply { text, .. } if step == Step::Connect => SendError::Transient(text),
         Fault::Reply { code, text } if step == Step::Recipient && names_nobody(code, &text) => {
             SendError::DeadAddress {
                 cause: DeadCause::Bounced,
@@ -345,7 +346,10 @@ mod tests {
             assert!(matches!(judge(step, busy), Transient(_)), "{step:?}");
         }
         let wrong_password = reply(535, "5.7.8 bad credentials");
-        assert!(matches!(judge(Step::Connect, wrong_password), Transient(_)));
+        assert!(matches!(
+            judge(Step::Connect, wrong_password),
+            Unconfigured(_)
+        ));
         let nobody = || reply(550, "5.1.1 no such user");
         assert!(matches!(
             judge(Step::Recipient, nobody()),

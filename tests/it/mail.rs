@@ -24,6 +24,7 @@ on_both_engines!(
     a_passing_refusal_is_retried_and_a_lasting_one_is_not,
     a_connection_lost_after_the_text_leaves_doubt,
     without_a_server_mail_is_kept_to_be_read,
+    a_second_server_takes_what_the_first_one_does_not,
 );
 
 fn channel(server: &MailServer) -> Arc<Email> {
@@ -167,4 +168,35 @@ async fn without_a_server_mail_is_kept_to_be_read(fresh: &Fresh) {
     let kept = spine.store().delivery(ids[0]).await.unwrap().unwrap();
     assert!(kept.content.html.contains("<h1"));
     assert_eq!(kept.attempts[0].outcome.as_deref(), Some("kept"));
+}
+
+async fn a_second_server_takes_what_the_first_one_does_not(fresh: &Fresh) {
+    let spine = Spine::new(fresh).await;
+    let (first, second) = (MailServer::start().await, MailServer::start().await);
+    let address = |server: &MailServer| {
+        let address = format!("smtp://127.0.0.1:{}", server.port());
+        belfry::secret::Secret::new(address)
+    };
+    let mut settings = belfry::config::Settings::defaults().unwrap().email;
+    settings.smtp_url = address(&first);
+    settings.smtp_urls = vec![address(&second)];
+    let courier = spine.courier_of(belfry::channel::email(&settings).unwrap());
+    first.set(Mood::Busy).await;
+    let id = spine.mails(1).await[0];
+    courier.nudge();
+    spine.all_become(&[id], DeliveryStatus::Sent).await;
+    assert_eq!(second.mails(1).await.len(), 1);
+    let found = spine.store().delivery(id).await.unwrap().unwrap();
+    let by: Vec<_> = found
+        .attempts
+        .iter()
+        .map(|attempt| (attempt.provider.as_deref(), attempt.outcome.as_deref()))
+        .collect();
+    assert_eq!(
+        by,
+        [
+            (Some("smtp"), Some("retry")),
+            (Some("smtp-2"), Some("sent"))
+        ]
+    );
 }
