@@ -440,7 +440,8 @@ fn told(letter: &Letter<'_>) -> String {
             format!("{side}, {}, by {by}", facts.status.as_str())
         }
         Facts::Digest(facts) => format!("{side}, {} gathered", facts.items.len()),
-        Facts::Account(_) | Facts::Webhook(_) => side.to_owned(),
+        Facts::Webhook(facts) => format!("{side}, {}", facts.cause),
+        Facts::Account(_) => side.to_owned(),
     }
 }
 

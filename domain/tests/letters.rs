@@ -7,7 +7,7 @@ use belfry_domain::Instant;
 use belfry_domain::booking::{Mode, Status};
 use belfry_domain::channel::{Channel, Way};
 use belfry_domain::event::{
-    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, Person,
+    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, Person, WebhookFacts,
 };
 use belfry_domain::gate::Policy;
 use belfry_domain::id::{BookingId, EventId, UserId};
@@ -166,6 +166,14 @@ impl Case {
                 };
                 (serde_json::to_value(&facts).unwrap(), Facts::Digest(facts))
             }
+            EventType::WebhookDisabled => {
+                let facts = WebhookFacts {
+                    webhook_id: uuid::Uuid::nil().into(),
+                    url: format!("https://example.com/{HOSTILE}"),
+                    cause: "gone".to_owned(),
+                };
+                (serde_json::to_value(&facts).unwrap(), Facts::Webhook(facts))
+            }
             _ => (
                 serde_json::to_value(&self.facts).unwrap(),
                 Facts::Booking(Box::new(self.facts.clone())),
@@ -183,7 +191,10 @@ impl Case {
         let planning = Planning {
             rules: &RULES,
             people: &self.people,
-            sides: &Sides::default(),
+            sides: &Sides {
+                administrators: vec![self.facts.client.id],
+                ..Sides::default()
+            },
             templates: &TEXTS,
             links: &Pages,
             policy: &Policy::default(),
@@ -226,7 +237,11 @@ fn check_every_actor(case: &mut Case, kind: EventType) {
             assert!(!entry.title.is_empty() && !entry.body.is_empty());
             assert!(!entry.title.contains('\n'));
             assert!(!entry.title.contains("none"), "{}", entry.title);
-            for key in ["booking_id", "code", "starts_at"] {
+            let keys = match kind {
+                EventType::WebhookDisabled => ["webhook_id", "url", "cause"],
+                _ => ["booking_id", "code", "starts_at"],
+            };
+            for key in keys {
                 assert!(entry.data.get(key).is_some(), "{key}");
             }
         }
