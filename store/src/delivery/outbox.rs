@@ -9,7 +9,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::db::{Anywhere, Dialect};
-use crate::{Store, StoreError, Tx};
+use crate::{Store, StoreError, Tx, suppression};
 
 /// One delivery of a list.
 #[derive(Clone, PartialEq, Debug)]
@@ -218,7 +218,8 @@ impl Store {
     }
 }
 
-/// Makes a dead or doubtful delivery due again. Past its last regular attempt it is tried once more.
+/// Makes a dead or doubtful delivery due again. Past its last regular attempt it is tried once more. Whoever asks for
+/// this one message says that its address is good: what is held against that is lifted.
 ///
 /// # Errors
 /// When the database fails.
@@ -239,16 +240,20 @@ pub async fn resend(tx: &mut Tx, id: DeliveryId, now: Instant) -> Result<Resent,
     let Some(after) = before.after(DeliveryStep::Resend) else {
         return Ok(Resent::NotNow(before));
     };
-    on_tx!(tx, |c| {
-        sqlx::query::<DB>(
-            "UPDATE deliveries SET status = $2, next_at = $3, updated_at = $3 WHERE id = $1",
+    let (channel, address) = on_tx!(tx, |c| {
+        sqlx::query_as::<DB, (String, String)>(
+            "UPDATE deliveries SET status = $2, next_at = $3, updated_at = $3 WHERE id = $1
+             RETURNING channel, address",
         )
         .bind(id.uuid())
         .bind(after.as_str())
         .bind(now)
-        .execute(&mut *c)
-        .await?;
+        .fetch_one(&mut *c)
+        .await?
     });
+    if let Ok(channel) = channel.parse() {
+        suppression::lift(tx, channel, &address).await?;
+    }
     Ok(Resent::Due { before })
 }
 
