@@ -346,7 +346,7 @@ pub async fn retry_all(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     signed.admin()?;
-    let wanted: RetryIn = body.read_or_empty()?;
+    let wanted: RetryIn = body.read()?;
     let filter = filter(Wanted {
         status: wanted.status.as_deref(),
         channel: wanted.channel.as_deref(),

@@ -8,7 +8,7 @@ use actix_web::web::{Data, Path};
 use belfry_domain::field::FieldError;
 use belfry_domain::id::UserId;
 use belfry_domain::template::{Medium, Override, Templates};
-use belfry_domain::{account, proof};
+use belfry_domain::{account, proof, text};
 use belfry_store::audit::{self, AuditEntry};
 use belfry_store::template::{self, Key, Version, Withdrawn};
 use chrono::{DateTime, Utc};
@@ -19,7 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::etag::{IfMatch, versioned};
-use crate::http::input::{Body, Query, given};
+use crate::http::input::{Body, Faults, Query, given};
 use crate::http::problem::Problem;
 
 #[derive(Deserialize, IntoParams)]
@@ -161,6 +161,17 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     signed.admin()?;
     let query = query.0;
+    let mut faults = Faults::default();
+    for (pointer, asked, most) in [
+        ("/kind", &query.kind, 60),
+        ("/channel", &query.channel, 20),
+        ("/language", &query.language, 35),
+    ] {
+        faults.take_some(asked.as_deref(), |name| {
+            text::checked(pointer, name, 0, most, false)
+        });
+    }
+    faults.check()?;
     let own = app.world.store.templates().await?;
     let mut keys: Vec<Key> = Templates::kinds()
         .into_iter()
