@@ -16,13 +16,17 @@ export const EVENT_TYPES = [
   "account.registered",
   "account.password_forgotten",
   "digest.closed",
+  "webhook.disabled",
 ];
 
 /** Whether an event is about one account alone. @param {string} type */
 const ofAccount = (type) => !type.startsWith("booking.");
 
 /** Who can be told of an event. @param {string} type */
-export const audiences = (type) => (ofAccount(type) ? ["holder"] : ["client", "expert", "manager", "followers"]);
+export const audiences = (type) => {
+  if (type === "webhook.disabled") return ["administrators"];
+  return ofAccount(type) ? ["holder"] : ["client", "expert", "manager", "followers"];
+};
 
 /** Where the button of a message can lead. @param {string} type */
 export function pages(type) {
@@ -39,7 +43,7 @@ export const CLASSES = ["transactional", "service", "marketing"];
 
 const booking = ["status", "mode", "minutes_to_start", "offset_minutes", "starts_at", "ends_at", "previous_starts_at", "promised_start", "time_zone", "code", "booking_id", "sequence", "place", "link", "note", "reason", "client.name", "client.id", "expert.name", "expert.id", "actor_name", "actor_role", "actor_id", "event"];
 /** @type {Record<string, string[]>} */
-const others = { "digest.closed": ["way", "items", "user_id", "window_id", "event"] };
+const others = { "digest.closed": ["way", "items", "user_id", "window_id", "event"], "webhook.disabled": ["webhook_id", "url", "cause", "event"] };
 
 /** What a condition may name. @param {string} type */
 export const facts = (type) => (ofAccount(type) ? others[type] ?? ["user_id", "auth_epoch", "event"] : booking);
