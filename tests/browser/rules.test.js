@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
 import { call, close, nothingWrong, open, person, settled, signIn } from "./support/browser.js";
-import { EVENT_TYPES, emptyDraft, facts } from "../../static/js/rule.js";
+import { EVENT_TYPES, audiences, emptyDraft, facts } from "../../static/js/rule.js";
 
 after(close);
 
@@ -133,7 +133,7 @@ test("every fact that the page offers may be named, and every fact there is is o
   for (const type of EVENT_TYPES) {
     const event = (await happened(type)) ?? (await happened("booking.created"));
     const condition = facts(type).map((name) => `${name} == ${name}`).join(" and ");
-    const draft = { ...emptyDraft(), on: type, condition, audience: type.startsWith("booking.") ? "client" : "holder", page: "inbox" };
+    const draft = { ...emptyDraft(), on: type, condition, audience: audiences(type)[0], page: "inbox" };
     const { status, body } = await admin("POST", "/admin/rules/try", { event_id: event.id, rule: draft });
     assert.equal(status, 200, `${type}: ${JSON.stringify(body.errors)}`);
     if (event.type !== type) continue;
