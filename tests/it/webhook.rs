@@ -1,5 +1,8 @@
 //! Webhooks: what endpoints are told, how it is signed, and what becomes of those that fail (C6.3).
 
+/// Webhooks in a running house.
+mod house;
+
 use std::time::SystemTime;
 
 use belfry::channel::{Guard, Webhooks, fresh_secret};
