@@ -197,6 +197,7 @@ impl House {
         let passwords = Passwords::new(settings.auth.hashing, settings.auth.hashing_waiting)?;
         let app = Data::new(App {
             limiter: Limiter::new(&settings.limits, tether),
+            unsettled: Arc::default(),
             passwords: passwords.clone(),
             chats,
             figures: Figures::new(world.clone()),

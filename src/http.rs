@@ -9,6 +9,8 @@ use belfry_actors::planner::Planner;
 use belfry_actors::scheduler::Nudge;
 use belfry_actors::{Courier, Experts, Supervisor, World};
 use belfry_domain::template::Templates;
+use belfry_store::idempotency::IdempotencyKey;
+use dashmap::DashSet;
 
 use crate::channel::Outbound;
 use crate::config::Settings;
@@ -113,6 +115,8 @@ pub struct App {
     /// The built-in words, for pages that need no log-in.
     pub templates: Arc<Templates>,
     pub limiter: Limiter,
+    /// Keys of requests that have ended, which the database could not be told of yet.
+    pub unsettled: Arc<DashSet<IdempotencyKey>>,
     /// Pushes and webhooks.
     pub push: Outbound,
     pub content_security_policy: String,

@@ -7,8 +7,8 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use belfry_domain::Instant;
 use belfry_domain::field::FieldError;
-use belfry_store::crash;
 use belfry_store::idempotency::{IdempotencyKey, NextAction};
+use belfry_store::{Store, StoreError, crash};
 use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use crate::http::problem::Problem;
 
 /// Longer than any request may take; afterwards a repetition may start over.
 const LOCKED: TimeDelta = TimeDelta::seconds(60);
-/// Before a key is given back again that the database did not take.
+/// Before the database is asked again to write what became of a key.
 const RETRY: Duration = Duration::from_millis(500);
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -94,9 +94,18 @@ where
         key: key.clone(),
         until: now + LOCKED,
     };
-    let begun = store.begin_idempotent(&key, &hash, claim.until, now).await;
-    // One that failed may have claimed the key before nobody heard of it.
-    match begun.inspect_err(|_| claim.give_back(app))? {
+    if app.unsettled.contains(&key) {
+        return Err(Problem::wait("unavailable", 1));
+    }
+    let begun = match store.begin_idempotent(&key, &hash, claim.until, now).await {
+        Ok(begun) => begun,
+        Err(error) => {
+            // It may have claimed the key before nobody heard of it.
+            claim.settle_later(app, End::Failed);
+            return Err(error.into());
+        }
+    };
+    match begun {
         NextAction::Start => crash::point("idempotency.begun"),
         NextAction::Running => return Err(Problem::wait("idempotency-key-running", 1)),
         NextAction::OtherRequest => return Err(Problem::new("idempotency-key-reused")),
@@ -106,36 +115,32 @@ where
         }
         NextAction::Recover { resource_id } => {
             let made = recover(resource_id).await?;
-            store
-                .finish_idempotent(&key, made.status.as_u16(), &made.body.to_string())
-                .await?;
+            claim.settle(app, End::of(&made)).await;
             return Ok(replayed(made.respond()));
         }
     }
     match make(Some(key.clone())).await {
         Ok(made) => {
             crash::point("idempotency.made");
-            store
-                .finish_idempotent(&key, made.status.as_u16(), &made.body.to_string())
-                .await?;
+            // It is made, whether or not the answer can be kept at this moment.
+            claim.settle(app, End::of(&made)).await;
             crash::point("idempotency.finished");
             Ok(made.respond())
         }
         Err(problem) => {
             // A refusal is the answer to this key; a failure is none, and may be tried again.
             let status = problem.status_code();
-            let kept = if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-                store.release_idempotent(&key, claim.until).await
+            let end = if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+                End::Failed
             } else {
                 let language = crate::http::problem::language(request);
                 let body = problem.body(language, &crate::http::layer::request_id(request));
-                store
-                    .finish_idempotent(&key, status.as_u16(), &body.to_string())
-                    .await
+                End::Answered {
+                    status: status.as_u16(),
+                    body: body.to_string(),
+                }
             };
-            if kept.is_err() {
-                claim.give_back(app);
-            }
+            claim.settle(app, end).await;
             Err(problem)
         }
     }
@@ -147,18 +152,53 @@ struct Claim {
     until: Instant,
 }
 
+/// How a request ended, as far as its key goes.
+enum End {
+    /// This is the answer to the key from now on.
+    Answered { status: u16, body: String },
+    /// There is none; the key is free.
+    Failed,
+}
+
+impl End {
+    fn of(made: &Created) -> Self {
+        Self::Answered {
+            status: made.status.as_u16(),
+            body: made.body.to_string(),
+        }
+    }
+}
+
 impl Claim {
-    /// Frees the key as soon as the database can be reached: whoever was told 503 may come back with it at once,
-    /// and must not be told for a minute that their request is still under way.
-    fn give_back(&self, app: &App) {
+    /// Writes how the request ended, now or as soon as the database takes it.
+    async fn settle(self, app: &App, end: End) {
+        if self.write(&app.world.store, &end).await.is_err() {
+            self.settle_later(app, end);
+        }
+    }
+
+    /// Writes it as soon as the database takes it. Until then whoever comes back with the key is told that the
+    /// house is out of order, and not that their first request is still under way.
+    fn settle_later(self, app: &App, end: End) {
         let (store, clock) = (app.world.store.patient(), app.world.clock.clone());
-        let (key, until) = (self.key.clone(), self.until);
+        let unsettled = app.unsettled.clone();
+        unsettled.insert(self.key.clone());
         actix_web::rt::spawn(async move {
             // Later than that anybody may take it.
-            while clock.now() < until && store.release_idempotent(&key, until).await.is_err() {
+            while clock.now() < self.until && self.write(&store, &end).await.is_err() {
                 tokio::time::sleep(RETRY).await;
             }
+            unsettled.remove(&self.key);
         });
+    }
+
+    async fn write(&self, store: &Store, end: &End) -> Result<(), StoreError> {
+        match end {
+            End::Answered { status, body } => {
+                store.finish_idempotent(&self.key, *status, body).await
+            }
+            End::Failed => store.release_idempotent(&self.key, self.until).await,
+        }
     }
 }
 

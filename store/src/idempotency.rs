@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{Store, StoreError, Tx};
 
 /// Whose key it is.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct IdempotencyKey {
     /// The account, or the address of a stranger.
     pub caller: String,

@@ -130,7 +130,7 @@ async fn survived(fresh: &Fresh, shortage: &impl Shortage) {
     let (mut refused, mut made) = (Vec::new(), 0);
     let mut next = EACH;
     // There may be room left in what the files already had: for some, and not for many.
-    while refused.len() < EACH as usize && next < 10 * EACH {
+    while refused.len() < EACH as usize && next < 7 * EACH {
         let wish = wishes(next).remove(0);
         next += 1;
         let answer = ask(&client, &expert.id, &wish).await;
@@ -145,19 +145,16 @@ async fn survived(fresh: &Fresh, shortage: &impl Shortage) {
     }
     assert!(!refused.is_empty(), "the disk is full");
     // What is there is read as ever, and what was refused left nothing behind.
-    let there = fresh.store.ledger().await.unwrap().bookings.len();
-    // One whose answer found no room any more is there all the same, for whoever asks again with its key.
-    let unheard = there - booked.len();
-    assert!(unheard < refused.len(), "{unheard} of {}", refused.len());
-    client.get("/bookings?limit=100").await.expect(200);
+    let mine = client.get("/bookings?limit=100").await.expect(200);
+    assert_eq!(mine.body["items"].as_array().unwrap().len(), booked.len());
     client
         .get(&format!("/experts/{}", expert.id))
         .await
         .expect(200);
     let slots = client.slots(&expert, &half_hour(0)[..10], 4).await;
-    let free = refused.iter().map(|wish| half_hour(wish.place));
-    let free = free.filter(|at| slots.contains(at)).count();
-    assert_eq!(free + unheard, refused.len(), "{slots:?}");
+    for wish in &refused {
+        assert!(slots.contains(&half_hour(wish.place)), "{slots:?}");
+    }
     client.get("/readyz").await.expect(200);
     shortage.end(&server);
     for wish in refused.iter().chain(&wishes(next)) {
@@ -165,17 +162,9 @@ async fn survived(fresh: &Fresh, shortage: &impl Shortage) {
         until("what was refused is booked", async || {
             let answer = ask(&client, &expert.id, wish).await;
             // Only such an answer tells a caller to come back.
-            match answer.status {
-                201 => {}
-                // Its key is given back in a moment.
-                409 => {
-                    answer.problem(409, "idempotency-key-running");
-                    return false;
-                }
-                _ => {
-                    answer.problem(503, "unavailable");
-                    return false;
-                }
+            if answer.status != 201 {
+                answer.problem(503, "unavailable");
+                return false;
             }
             last = Some(answer.text("id"));
             true
