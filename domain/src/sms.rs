@@ -10,7 +10,7 @@ pub const MOST_UNICODE: usize = 134;
 const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡\
 ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 /// These take two places each.
-const EXTENDED: &str = "^{}\\[~]|€";
+const EXTENDED: &str = "^{}\\[~]|€\u{c}";
 
 /// The text as it is sent. One that would fit the GSM alphabet without accents goes without any: a
 /// Vietnamese text message is commonly written so, and costs less than half. Others stay as they are.
@@ -49,6 +49,40 @@ pub fn gsm_length(text: &str) -> Option<usize> {
             _ => None,
         })
         .sum()
+}
+
+/// How a text travels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Encoding {
+    /// Seven bits a character.
+    Gsm,
+    /// Sixteen bits a character; one such as `ế` is enough for the whole text to travel so.
+    Unicode,
+}
+
+impl Encoding {
+    /// The name used in figures.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gsm => "gsm",
+            Self::Unicode => "unicode",
+        }
+    }
+}
+
+/// How a text travels, and in how many parts, each of which is paid for.
+pub fn measure(text: &str) -> (Encoding, usize) {
+    // Several parts carry a heading each, which takes room.
+    let (encoding, length, alone, joined) = match gsm_length(text) {
+        Some(places) => (Encoding::Gsm, places, MOST_GSM, 153),
+        None => (Encoding::Unicode, text.encode_utf16().count(), 70, 67),
+    };
+    let parts = if length <= alone {
+        1
+    } else {
+        length.div_ceil(joined)
+    };
+    (encoding, parts)
 }
 
 /// Whether it is no longer than a message may be.
@@ -104,5 +138,32 @@ mod tests {
             );
         }
         assert_eq!(cut("short"), "short");
+    }
+
+    #[test]
+    fn a_text_takes_the_parts_that_its_letters_make_of_it() {
+        use Encoding::*;
+        let cases = [
+            (String::new(), (Gsm, 1)),
+            ("a".repeat(160), (Gsm, 1)),
+            ("a".repeat(161), (Gsm, 2)),
+            ("a".repeat(306), (Gsm, 2)),
+            ("a".repeat(307), (Gsm, 3)),
+            // Two places each.
+            ("€".repeat(80), (Gsm, 1)),
+            ("€".repeat(81), (Gsm, 2)),
+            ("ế".repeat(70), (Unicode, 1)),
+            ("ế".repeat(71), (Unicode, 2)),
+            ("ế".repeat(134), (Unicode, 2)),
+            ("ế".repeat(135), (Unicode, 3)),
+            // Two units of sixteen bits.
+            ("📅".repeat(35), (Unicode, 1)),
+            ("📅".repeat(36), (Unicode, 2)),
+            (format!("{}ế", "a".repeat(70)), (Unicode, 2)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(measure(&text), expected, "{text}");
+        }
+        assert_eq!(BASIC.chars().count(), 127, "all but the escape");
     }
 }

@@ -6,12 +6,13 @@ use belfry_actors::{Capabilities, Outgoing, Provider};
 use belfry_domain::Instant;
 use belfry_domain::channel::Channel;
 use belfry_domain::delivery::{DeadCause, Receipt, SendError};
+use belfry_domain::sms::{Encoding, measure};
 use reqwest::Client;
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::channel::call::{self, Answer, call};
-use crate::channel::sms::{self, Encoding, count, digits, text_of};
+use crate::channel::sms::{count, digits, text_of};
 use crate::config;
 
 /// Its name among the providers.
@@ -41,7 +42,7 @@ impl Esms {
     }
 
     fn body(&self, message: &Outgoing, text: &str) -> Value {
-        let unicode = match sms::measure(text).0 {
+        let unicode = match measure(text).0 {
             Encoding::Gsm => "0",
             Encoding::Unicode => "1",
         };

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
-use crate::channel::exchange::{body, failed, retry_after, shortened};
+use crate::channel::call::{self, body, failed, retry_after, shortened};
 use crate::channel::push::Push;
 use crate::config;
 use account::ServiceAccount;
@@ -56,8 +56,7 @@ impl Fcm {
     pub fn new(settings: &config::Fcm) -> Result<Self> {
         let account = ServiceAccount::read(settings.service_account.expose())
             .context("[push.fcm] service_account")?;
-        crate::tls::install();
-        let http = reqwest::Client::builder()
+        let http = call::builder()
             .connect_timeout(Duration::from_secs(10))
             .timeout(PATIENCE)
             .pool_idle_timeout(Duration::from_secs(300))

@@ -13,8 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect::Policy;
 use url::{Host, Url};
+
+use crate::channel::call;
 
 /// How long looking up a name may take.
 const LOOK_UP: Duration = Duration::from_secs(5);
@@ -121,15 +122,12 @@ impl Guard {
     /// # Errors
     /// When no client can be made on this machine.
     pub fn client(&self, answer: Duration) -> reqwest::Result<reqwest::Client> {
-        crate::tls::install();
-        reqwest::Client::builder()
+        call::builder()
             .dns_resolver(self.clone())
-            .redirect(Policy::none())
             .no_proxy()
             .connect_timeout(answer / 2)
             .timeout(answer)
             .pool_idle_timeout(Duration::from_secs(60))
-            .user_agent(concat!("Belfry/", env!("CARGO_PKG_VERSION")))
             .build()
     }
 

@@ -7,6 +7,7 @@ use belfry_actors::{Capabilities, Outgoing, Provider};
 use belfry_domain::Instant;
 use belfry_domain::channel::Channel;
 use belfry_domain::delivery::{Receipt, SendError};
+use belfry_domain::sms::{Encoding, measure};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
@@ -14,7 +15,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::channel::call::{self, Answer, call};
-use crate::channel::sms::{self, Encoding, count, digits, text_of};
+use crate::channel::sms::{count, digits, text_of};
 use crate::config;
 
 /// Its name among the providers.
@@ -202,7 +203,7 @@ impl Provider for HttpSms {
     async fn send(&self, message: &Outgoing) -> Result<Receipt, SendError> {
         let text = text_of(message);
         let (id, digits) = (message.id.to_string(), digits(&message.address));
-        let unicode = match sms::measure(&text).0 {
+        let unicode = match measure(&text).0 {
             Encoding::Gsm => "0",
             Encoding::Unicode => "1",
         };

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use crate::channel::exchange::{body, failed, retry_after, shortened};
+use crate::channel::call::{body, failed, retry_after, shortened};
 use crate::channel::guard::{Forbidden, Guard, forbidden};
 use crate::channel::push::Push;
 use crate::config;

@@ -24,7 +24,7 @@ use serde::Deserialize;
 use sha2::Sha256;
 use url::Url;
 
-use crate::channel::exchange::{body, retry_after, shortened, told};
+use crate::channel::call::{body, retry_after, shortened, told};
 use crate::channel::guard::{Guard, forbidden};
 
 /// How long an endpoint may take.

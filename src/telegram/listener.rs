@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use belfry_domain::Instant;
 use chrono::TimeDelta;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -171,7 +172,8 @@ async fn round(
                 .allowed_updates(WANTED)
                 .secret_token(secret.expose());
             let set = chats.bot.ask(&WebhookAsJson(payload)).await;
-            set.map(|_| Round::Settled).map_err(|fault| failed(&fault))
+            set.map(|_| Round::Settled)
+                .map_err(|fault| failed(&fault, chats.now()))
         }
     }
 }
@@ -209,9 +211,9 @@ async fn poll(
                 let freed = chats.bot.ask(&DeleteWebhook::new()).await;
                 return freed
                     .map(|_| Round::Heard(None))
-                    .map_err(|fault| failed(&fault));
+                    .map_err(|fault| failed(&fault, chats.now()));
             }
-            return Err(failed(&fault));
+            return Err(failed(&fault, chats.now()));
         }
     };
     let mut next = None;
@@ -231,13 +233,13 @@ async fn poll(
 }
 
 /// Says what went wrong and how long to wait, where Telegram says so.
-fn failed(fault: &Fault) -> Option<Duration> {
+fn failed(fault: &Fault, now: Instant) -> Option<Duration> {
     tracing::warn!(%fault, "Telegram was not heard");
     match fault {
         Fault::Refused(Refusal {
             retry_after: Some(wait),
             ..
-        }) => Some(*wait),
+        }) => (wait.until(now) - now).to_std().ok(),
         // A wrong token mends itself no sooner.
         Fault::Refused(Refusal {
             code: 401 | 404, ..

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::channel::exchange::shortened;
+use crate::channel::call::shortened;
 
 /// Shortest pause after a quota was used up.
 const PAUSE: TimeDelta = TimeDelta::seconds(60);

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use url::form_urlencoded;
 
 use super::ServiceAccount;
-use crate::channel::exchange::{body, shortened, told};
+use crate::channel::call::{body, shortened, told};
 
 /// What the token is for.
 const SCOPE: &str = "https://www.googleapis.com/auth/firebase.messaging";

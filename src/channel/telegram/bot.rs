@@ -16,7 +16,7 @@ use teloxide::ApiError;
 use teloxide::requests::Payload;
 use url::Url;
 
-use crate::channel::call::{self, Answer, call, pause};
+use crate::channel::call::{self, Answer, RetryAfter, call, pause};
 use crate::secret::Secret;
 
 /// One bot at one server of the Bot API.
@@ -45,7 +45,7 @@ pub struct Refusal {
     /// In Telegram's words.
     pub words: String,
     /// How long the whole bot must be silent.
-    pub retry_after: Option<Duration>,
+    pub retry_after: Option<RetryAfter>,
     /// Where the chat has moved.
     pub moved_to: Option<i64>,
 }
@@ -137,7 +137,7 @@ fn refused(answer: &Answer) -> Fault {
         words: words.to_owned(),
         retry_after: parameters["retry_after"]
             .as_u64()
-            .map(Duration::from_secs)
+            .map(|seconds| Duration::from_secs(seconds).into())
             .or(answer.retry_after),
         moved_to: parameters["migrate_to_chat_id"].as_i64(),
     })
