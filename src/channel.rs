@@ -1,6 +1,6 @@
 //! The ways out of the house.
 
-/// Calls to the web services of providers.
+/// Calls to the web services of others.
 pub mod call;
 /// Signatures on mails.
 pub mod dkim;
@@ -8,8 +8,6 @@ pub mod dkim;
 pub mod email;
 /// Text messages through eSMS.
 mod esms;
-/// What an exchange over HTTP came to.
-mod exchange;
 /// Push to apps.
 mod fcm;
 /// Addresses that people name, and where they must not lead.

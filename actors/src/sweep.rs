@@ -17,7 +17,6 @@ use belfry_store::retention::Stale;
 use belfry_store::{StoreError, crash};
 use chrono::TimeDelta;
 use metrics::counter;
-use serde_json::Value;
 
 use crate::{Experts, World};
 
@@ -399,17 +398,10 @@ fn unanswered(booking: &Booking, now: Instant) -> Result<Change, BookingError> {
         });
     }
     let status = booking.step(Step::Miss, Side::Staff, None, TimeDelta::zero(), now)?;
-    Ok(Change {
-        after: Booking {
-            status,
-            ..booking.clone()
-        },
-        event: EventType::BookingMissed,
-        told: Told::by(Actor::system()),
-        changes: Value::Null,
-        stretch: None,
-        holds: Vec::new(),
-        caps: Vec::new(),
-        reminder_offsets: Vec::new(),
-    })
+    let after = Booking {
+        status,
+        ..booking.clone()
+    };
+    let told = Told::by(Actor::system());
+    Ok(Change::of(after, EventType::BookingMissed, told))
 }

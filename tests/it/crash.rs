@@ -19,8 +19,9 @@ use futures::join;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::always;
 use crate::engine::{Fresh, on_both_engines};
 use crate::ledger::{self, Terms};
 use crate::mail::server::MailServer;
@@ -406,25 +407,8 @@ impl Stage<'_> {
 }
 
 async fn open_always(http: &reqwest::Client, base: &str, expert: &str, token: &str) {
-    let days = [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-    ];
-    let weekly: Vec<Value> = days
-        .iter()
-        .map(|day| json!({ "weekday": day, "from": "00:00", "until": "24:00" }))
-        .collect();
-    let schedule = json!({
-        "time_zone": "UTC", "weekly": weekly,
-        "booking_rules": { "minutes": [30], "interval_minutes": 30, "min_notice_minutes": 0 },
-    });
     let request = http.put(format!("{base}/api/v1/experts/{expert}/schedule"));
-    let (status, body) = answer(request.bearer_auth(token).json(&schedule))
+    let (status, body) = answer(request.bearer_auth(token).json(&always::open()))
         .await
         .unwrap();
     assert_eq!(status, 200, "{body}");

@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::always;
 use crate::engine::{Fresh, on_both_engines};
 use crate::ledger::{self, Terms};
 use crate::town::guests;
@@ -145,27 +146,10 @@ async fn open_expert(fresh: &Fresh, server: &Server, now: Instant) -> String {
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    let days = [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-    ];
-    let weekly: Vec<Value> = days
-        .iter()
-        .map(|day| json!({ "weekday": day, "from": "00:00", "until": "24:00" }))
-        .collect();
-    let schedule = json!({
-        "time_zone": "UTC", "weekly": weekly,
-        "booking_rules": { "minutes": [30], "interval_minutes": 30, "min_notice_minutes": 0 },
-    });
     let answer = crate::engine::http()
         .put(server.url(&format!("/api/v1/experts/{}/schedule", host.id)))
         .bearer_auth(token)
-        .json(&schedule)
+        .json(&always::open())
         .send()
         .await
         .unwrap();

@@ -4,6 +4,8 @@
 mod account;
 /// The alert rules, and the figures that they name.
 mod alerts;
+/// A week without an end.
+mod always;
 /// Bookings: the main story and its refusals.
 mod booking;
 /// Free slots where the expert's actor is not.

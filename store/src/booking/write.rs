@@ -45,6 +45,22 @@ pub struct Change {
     pub reminder_offsets: Vec<i64>,
 }
 
+impl Change {
+    /// A change that leaves the time as it is.
+    pub fn of(after: Booking, event: EventType, told: Told) -> Self {
+        Self {
+            after,
+            event,
+            told,
+            changes: Value::Null,
+            stretch: None,
+            holds: Vec::new(),
+            caps: Vec::new(),
+            reminder_offsets: Vec::new(),
+        }
+    }
+}
+
 impl Store {
     /// Reads a booking, lets `decide` judge it, and writes what it decided, all under the booking's lock.
     /// `expected` is the version the caller has seen, if it cares.

@@ -6,10 +6,10 @@ use belfry_actors::{Clock, SystemClock};
 use belfry_domain::account::{Account, Role};
 use belfry_domain::booking_rules::BookingRules;
 use belfry_store::Store;
-use serde_json::{Value, json};
 
 use super::servers::{free_port, signal, wait_for_port};
 use super::until_ready;
+use crate::always;
 use crate::town::{Person, guests};
 
 /// A server process; killed when dropped.
@@ -89,25 +89,8 @@ pub async fn people(store: &Store, clients: usize) -> Vec<(Account, String)> {
 
 /// Opens an expert's week at every hour.
 pub async fn open_always(expert: &Person) {
-    let days = [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-    ];
-    let weekly: Vec<Value> = days
-        .iter()
-        .map(|day| json!({ "weekday": day, "from": "00:00", "until": "24:00" }))
-        .collect();
-    let schedule = json!({
-        "time_zone": "UTC", "weekly": weekly,
-        "booking_rules": { "minutes": [30], "interval_minutes": 30, "min_notice_minutes": 0 },
-    });
     let path = format!("/experts/{}/schedule", expert.id);
-    expert.put(&path, schedule).await.expect(200);
+    expert.put(&path, always::open()).await.expect(200);
 }
 
 /// The start of the half hour `place`, counted from the second midnight from now: no reminder is due and no

@@ -104,17 +104,17 @@ async fn asking_for_a_new_password_says_nothing(fresh: &Fresh) {
     town.close().await;
 }
 
+/// A client with a booking, somebody else, the expert, and what the booking was answered.
+async fn strangers(town: &Town) -> (Person, Person, Person, Answer) {
+    let (client, other) = (town.client().await, town.client().await);
+    let expert = town.expert().await;
+    let booking = client.book(&expert, "2027-03-02T10:00:00Z").await;
+    (client, other, expert, booking.expect(201))
+}
+
 async fn a_code_with_a_wrong_address_is_like_no_code(fresh: &Fresh) {
     let town = Town::open(fresh).await;
-    let (client, other, expert) = (
-        town.client().await,
-        town.client().await,
-        town.expert().await,
-    );
-    let booking = client
-        .book(&expert, "2027-03-02T10:00:00Z")
-        .await
-        .expect(201);
+    let (client, other, expert, booking) = strangers(&town).await;
     let code = booking.text("code");
     let wrong = if code == "000000" { "000001" } else { "000000" };
     let mut faces = Vec::new();
@@ -146,16 +146,8 @@ async fn a_code_with_a_wrong_address_is_like_no_code(fresh: &Fresh) {
 
 async fn what_is_somebody_elses_is_like_nothing(fresh: &Fresh) {
     let town = Town::open(fresh).await;
-    let (client, other, expert) = (
-        town.client().await,
-        town.client().await,
-        town.expert().await,
-    );
-    let booking = client
-        .book(&expert, "2027-03-02T10:00:00Z")
-        .await
-        .expect(201)
-        .text("id");
+    let (client, other, expert, booking) = strangers(&town).await;
+    let booking = booking.text("id");
     let wish =
         json!({ "expert_id": expert.id, "starts_at": "2027-03-03T10:00:00Z", "minutes": 60 });
     let hold = client.post("/holds", wish).await.expect(201).text("id");

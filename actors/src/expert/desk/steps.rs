@@ -48,19 +48,11 @@ impl Experts {
                 Status::Rejected | Status::Cancelled => after.sequence += 1,
                 _ => {}
             }
-            Ok(Change {
-                after,
-                event: event_of(step),
-                told: Told {
-                    reason: reason.clone(),
-                    ..Told::by(doer.clone())
-                },
-                changes: Value::Null,
-                stretch: None,
-                holds: Vec::new(),
-                caps: Vec::new(),
-                reminder_offsets: Vec::new(),
-            })
+            let told = Told {
+                reason: reason.clone(),
+                ..Told::by(doer.clone())
+            };
+            Ok(Change::of(after, event_of(step), told))
         };
         let after = self
             .world
@@ -114,14 +106,8 @@ impl Experts {
             // Calendars hear of a new place or link with the next invitation.
             after.sequence += 1;
             Ok(Change {
-                after,
-                event: EventType::BookingEdited,
-                told: Told::by(doer.clone()),
                 changes: Value::Object(changes),
-                stretch: None,
-                holds: Vec::new(),
-                caps: Vec::new(),
-                reminder_offsets: Vec::new(),
+                ..Change::of(after, EventType::BookingEdited, Told::by(doer.clone()))
             })
         };
         let after = self
@@ -148,18 +134,13 @@ impl Experts {
             before.keep(now)?;
             let promised = before.promised_start.map(wall::written);
             let shown = wall::written(before.wall_start());
+            let after = Booking {
+                promised_start: None,
+                ..before.clone()
+            };
             Ok(Change {
-                after: Booking {
-                    promised_start: None,
-                    ..before.clone()
-                },
-                event: EventType::BookingKept,
-                told: Told::by(doer.clone()),
                 changes: json!({ "wall_start": { "from": promised, "to": shown } }),
-                stretch: None,
-                holds: Vec::new(),
-                caps: Vec::new(),
-                reminder_offsets: Vec::new(),
+                ..Change::of(after, EventType::BookingKept, Told::by(doer.clone()))
             })
         };
         let after = self
