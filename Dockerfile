@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
 
-# The pages, migrations and zone data are inside the binary: the second stage needs nothing but it.
+# The pages, migrations and zone data are inside the binary: beside it the second stage needs only the certificates by
+# which providers are trusted.
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /belfry
 COPY . .

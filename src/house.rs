@@ -28,7 +28,6 @@ use belfry_domain::template::Templates;
 use belfry_store::{Bounds, Store};
 use chrono::TimeDelta;
 use futures::future::join_all;
-use rand::RngCore;
 use tokio::task::JoinHandle;
 
 use crate::bus::{InProcessBus, RedisBus};
@@ -43,7 +42,7 @@ use crate::http::ticket::Tickets;
 use crate::http::{App, layer, pages, routes, server};
 use crate::links::PublicLinks;
 use crate::password::Passwords;
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 use crate::telegram::{Chats, Inlet, Listener};
 use crate::telemetry;
 use crate::tether::Tether;
@@ -119,7 +118,7 @@ impl House {
         let listener = TcpListener::bind(options.listen)
             .with_context(|| format!("listening on {}", options.listen))?;
         let address = listener.local_addr()?;
-        let tokens = Tokens::new(secret(&settings, &store).await?);
+        let tokens = Tokens::new(shared_secret(&settings, &store).await?);
         let redis = options.redis_url.as_ref().map(Secret::expose);
         let bus: Arc<dyn Bus> = match redis {
             Some(url) => Arc::new(RedisBus::start(url)?),
@@ -142,11 +141,13 @@ impl House {
         let email = &settings.email;
         let mail = channel::email(email)?;
         let bot = bot(&settings)?;
-        let telegram = bot.clone().map(|bot| channel::telegram(bot, &world.store));
+        let telegram = bot
+            .clone()
+            .map(|bot| channel::telegram(bot, &backstage.store));
         let mut channels = vec![
             (Channel::Email, mail),
             (Channel::Telegram, telegram.into_iter().collect()),
-            (Channel::Sms, channel::sms(&settings.sms, &world.store)?),
+            (Channel::Sms, channel::sms(&settings.sms, &backstage.store)?),
         ];
         let (push, providers) = channel::outbound(&settings, &backstage.store).await?;
         for provider in providers {
@@ -287,13 +288,11 @@ fn bot(settings: &Settings) -> Result<Option<Bot>> {
 }
 
 /// The configured secret, or the one that all nodes share through the database.
-async fn secret(settings: &Settings, store: &Store) -> Result<Secret> {
+async fn shared_secret(settings: &Settings, store: &Store) -> Result<Secret> {
     if !settings.auth.secret.expose().is_empty() {
         return Ok(settings.auth.secret.clone());
     }
-    let mut bytes = [0u8; 32];
-    rand::rng().fill_bytes(&mut bytes);
-    let fresh = STANDARD_NO_PAD.encode(bytes);
+    let fresh = STANDARD_NO_PAD.encode(secret::fresh::<32>());
     Ok(Secret::new(
         store.setting_or_insert("auth.secret", &fresh).await?,
     ))

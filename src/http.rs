@@ -65,6 +65,8 @@ pub mod operation;
 pub mod page;
 /// The web app.
 pub mod pages;
+/// Events that could not be planned.
+pub mod parked;
 /// Connections that nobody may hold up.
 pub mod patient;
 /// What a person wants to be told.
@@ -341,6 +343,6 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/admin/webhooks/{id}/test").post(webhook::log::test))
         .service(web::resource("/admin/webhooks/{id}/deliveries").get(webhook::log::deliveries))
         .service(web::resource("/admin/webhooks/{id}/replay").post(webhook::log::replay))
-        .service(web::resource("/admin/parked-events").get(delivery::list_parked))
-        .service(web::resource("/admin/parked-events/{id}/retry").post(delivery::replan));
+        .service(web::resource("/admin/parked-events").get(parked::list))
+        .service(web::resource("/admin/parked-events/{id}/retry").post(parked::replan));
 }

@@ -1,8 +1,10 @@
-//! Text that must never reach a log.
+//! Text that must never reach a log: kept, compared, made, and hashed.
 
 use std::fmt;
 
+use rand::RngCore;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 /// A secret; its `Debug` form shows nothing of it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -19,6 +21,24 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is what somebody showed. Digests are compared, so that how long it takes says nothing about how
+    /// much of it was right.
+    pub fn is(&self, shown: &[u8]) -> bool {
+        Sha256::digest(shown) == Sha256::digest(self.0.as_bytes())
+    }
+}
+
+/// Random bytes that nobody can guess.
+pub fn fresh<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes
+}
+
+/// What is kept of a token or a code instead of it.
+pub fn hash(token: &str) -> Vec<u8> {
+    Sha256::digest(token.as_bytes()).to_vec()
 }
 
 impl fmt::Debug for Secret {

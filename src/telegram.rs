@@ -20,7 +20,6 @@ use belfry_domain::id::UserId;
 use belfry_store::StoreError;
 use belfry_store::telegram::Taken;
 use chrono::TimeDelta;
-use sha2::{Digest, Sha256};
 use teloxide::payloads::{GetMe, SendMessage, SendMessageSetters};
 use teloxide::types::{ChatId, Message, ReplyMarkup, Update, UpdateKind, User};
 use tokio::sync::OnceCell;
@@ -31,6 +30,7 @@ pub use words::{addressed, word};
 
 use crate::channel::telegram::{Bot, Fault, no_preview};
 use crate::http::problem::Problem;
+use crate::secret;
 
 /// How long an update is left to whoever took it.
 const HANDLING: TimeDelta = TimeDelta::seconds(60);
@@ -68,11 +68,6 @@ impl Speaker {
         let body = problem.body(belfry_domain::account::language_of(&self.locale), "");
         body["detail"].as_str().unwrap_or_default().to_owned()
     }
-}
-
-/// The hash under which a code is kept.
-pub fn code_hash(code: &str) -> Vec<u8> {
-    Sha256::digest(code.as_bytes()).to_vec()
 }
 
 impl Chats {
@@ -213,7 +208,7 @@ impl Chats {
         let label = from.map(|from| from.mention().unwrap_or_else(|| from.full_name()));
         let label: String = label.unwrap_or_default().chars().take(LABEL).collect();
         let (chat, now) = (speaker.chat.0.to_string(), self.now());
-        let hash = code_hash(code);
+        let hash = secret::hash(code);
         let owner = self
             .world
             .store
@@ -238,7 +233,7 @@ impl Chats {
     pub async fn make_code(&self, user: UserId, code: &str) -> Result<Instant, StoreError> {
         let now = self.now();
         let expires_at = now + TimeDelta::minutes(CODE_MINUTES);
-        let hash = code_hash(code);
+        let hash = secret::hash(code);
         self.world
             .store
             .put_chat_code(user, &hash, expires_at, now)

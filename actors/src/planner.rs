@@ -6,6 +6,8 @@
 
 /// The rules and the texts in force.
 mod books;
+/// One event of a batch.
+mod reading;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,12 +19,9 @@ use belfry_domain::Instant;
 use belfry_domain::event::Event;
 use belfry_domain::gate::Policy;
 use belfry_domain::id::{EventId, UserId};
-use belfry_domain::notification::{
-    Audience, Facts, Links, People, Plan, PlanError, Planning, Sides, plan,
-};
+use belfry_domain::notification::{Audience, Facts, Links, People, Plan, Planning};
 use belfry_domain::rule::{Rule, RuleBook};
 use belfry_domain::topic::Topic;
-use belfry_domain::webhook::{self, Hook};
 use belfry_store::planning::{Claimed, Finished, Onlookers, Outcome, Turn};
 use belfry_store::{StoreError, crash};
 use metrics::counter;
@@ -32,6 +31,8 @@ use uuid::Uuid;
 use crate::courier::Courier;
 use crate::supervisor::Supervisor;
 use crate::world::World;
+
+use reading::Reading;
 
 pub use books::{Book, Books};
 
@@ -224,14 +225,20 @@ impl Desk {
         readings: &[Reading],
     ) -> Result<(People, Onlookers), StoreError> {
         let store = &self.world.store;
-        let watched = readings.iter().filter(|reading| reading.is_watched(book));
-        let watched: Vec<&Reading> = watched.collect();
-        let onlookers = if watched.is_empty() {
+        let wanted = |audience| {
+            let wanted = readings
+                .iter()
+                .filter(move |reading| reading.tells(audience, book));
+            wanted.collect::<Vec<&Reading>>()
+        };
+        let managed = wanted(Audience::Manager);
+        let followed = wanted(Audience::Followers);
+        let house = !wanted(Audience::Administrators).is_empty();
+        let onlookers = if managed.is_empty() && followed.is_empty() && !house {
             Onlookers::default()
         } else {
-            let experts: Vec<UserId> = watched.iter().filter_map(|r| r.expert()).collect();
-            let subjects: Vec<Uuid> = watched.iter().filter_map(|r| r.subject()).collect();
-            let house = watched.iter().any(|reading| reading.is_of_the_house());
+            let experts: Vec<UserId> = managed.iter().filter_map(|r| r.expert()).collect();
+            let subjects: Vec<Uuid> = followed.iter().filter_map(|r| r.subject()).collect();
             store.onlookers(turn, &experts, &subjects, house).await?
         };
         let mut people: BTreeSet<UserId> = readings.iter().flat_map(Reading::people).collect();
@@ -306,81 +313,6 @@ impl Desk {
         counter!("belfry_events_parked_total").increment(1);
         let now = self.world.clock.now();
         self.world.store.park_event(event, fault, now).await
-    }
-}
-
-/// A claimed event, read as far as it can be read.
-struct Reading {
-    id: EventId,
-    read: Result<(Event, Facts), String>,
-}
-
-impl Reading {
-    fn of(claimed: Claimed) -> Self {
-        let read = claimed.event.and_then(|event| {
-            let facts = Facts::of(&event).map_err(|error| error.to_string())?;
-            Ok((event, facts))
-        });
-        Self {
-            id: claimed.id,
-            read,
-        }
-    }
-
-    fn people(&self) -> Vec<UserId> {
-        match &self.read {
-            Ok((_, facts)) => facts.people(),
-            Err(_) => Vec::new(),
-        }
-    }
-
-    fn expert(&self) -> Option<UserId> {
-        self.read.as_ref().ok()?.1.expert()
-    }
-
-    /// The id of what the event is about.
-    fn subject(&self) -> Option<Uuid> {
-        let (event, _) = self.read.as_ref().ok()?;
-        event.subject.rsplit('/').next()?.parse().ok()
-    }
-
-    /// Whether a rule wants to tell those who are not named in the event.
-    fn is_watched(&self, book: &Book) -> bool {
-        let afar = |rule: &Rule| {
-            use Audience::{Administrators, Followers, Manager};
-            matches!(rule.draft.audience, Manager | Followers | Administrators)
-        };
-        let read = self.read.as_ref();
-        read.is_ok_and(|(event, _)| book.rules.on(event.kind).any(afar))
-    }
-
-    /// Whether it is about the house itself, and concerns those who run it.
-    fn is_of_the_house(&self) -> bool {
-        matches!(self.read, Ok((_, Facts::Webhook(_))))
-    }
-
-    fn sides(&self, onlookers: &Onlookers) -> Sides {
-        let managers = self.expert().and_then(|id| onlookers.managers.get(&id));
-        let followers = self.subject().and_then(|id| onlookers.followers.get(&id));
-        Sides {
-            managers: managers.cloned().unwrap_or_default(),
-            followers: followers.cloned().unwrap_or_default(),
-            administrators: onlookers.administrators.clone(),
-        }
-    }
-
-    fn plan(&self, planning: &Planning<'_>, hooks: &[Hook]) -> Outcome {
-        let plan = match &self.read {
-            Ok((event, facts)) => plan(event, facts, planning)
-                .map(|mut plan| {
-                    let told = webhook::messages(event, hooks, planning.now);
-                    plan.messages.extend(told);
-                    plan
-                })
-                .map_err(|error: PlanError| error.to_string()),
-            Err(fault) => Err(fault.clone()),
-        };
-        Outcome { id: self.id, plan }
     }
 }
 

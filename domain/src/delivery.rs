@@ -158,9 +158,6 @@ pub struct Content {
     /// What is known of the address besides itself, such as the keys of a browser.
     #[serde(default)]
     pub details: Value,
-    /// What the law wants first in an advertisement.
-    #[serde(default)]
-    pub marketing_label: Option<String>,
 }
 
 /// A step on a booking, offered as a button.
@@ -209,8 +206,12 @@ pub enum SendError {
     Transient(String),
     /// The provider wants a pause until this instant, for every message.
     Limited { until: Instant, detail: String },
-    /// This address wants a pause until that instant, or failed for reasons of its own; others go on.
-    Postponed { until: Instant, detail: String },
+    /// This address failed for reasons of its own, and others go on. It is tried again at this instant, where it or
+    /// its table names one.
+    Postponed {
+        until: Option<Instant>,
+        detail: String,
+    },
     /// The credential or its set-up is at fault, not the message: another provider may take it.
     Unconfigured(String),
     /// The message may have been taken.

@@ -72,9 +72,9 @@ event_types! {
 }
 
 impl EventType {
-    /// Whether it is about one account alone, and not about something that several people share.
-    pub fn is_of_account(self) -> bool {
-        matches!(
+    /// Whether it is about a booking, which several people share.
+    pub fn is_of_booking(self) -> bool {
+        !matches!(
             self,
             Self::AccountRegistered
                 | Self::AccountPasswordForgotten

@@ -14,7 +14,9 @@ use crate::delivery::{Action, ActionStep, Attachment, Content};
 use crate::event::{BookingFacts, DigestFacts, Event, EventType, Person};
 use crate::gate::Class;
 use crate::id::UserId;
-use crate::notification::{Address, Audience, Facts, Page, PlanError, Planning, Recipient};
+use crate::notification::{
+    Address, Audience, Category, Facts, Page, PlanError, Planning, Recipient,
+};
 use crate::rule::Draft;
 use crate::template::{Envelope, Note, Row};
 use crate::when;
@@ -70,21 +72,24 @@ impl Letter<'_> {
             data: self.facts.data(),
             actions: self.actions(),
             details: address.details.clone(),
-            marketing_label: (draft.class == Class::Marketing)
-                .then(|| self.planning.policy.marketing_label.clone()),
             ..Content::default()
         };
         let (templates, locale) = (self.planning.templates, &self.reader.locale);
         let kind = self.words_of(&draft.kind);
+        let label = self.label(draft);
+        let titled = |note: Note| Note {
+            title: format!("{label}{}", note.title),
+            ..note
+        };
         let note = match address.channel {
             Channel::Email => return self.mail(draft, content),
             Channel::Sms => Note {
                 title: self.word("house").to_owned(),
-                body: templates.sms(locale, kind, &self.scene(false).brief())?,
+                body: templates.sms(locale, kind, &label, &self.scene(false).brief())?,
             },
-            Channel::Telegram => templates.telegram(locale, kind, &self.scene(true))?,
+            Channel::Telegram => titled(templates.telegram(locale, kind, &self.scene(true))?),
             Channel::Fcm | Channel::WebPush => {
-                templates.push(locale, kind, &self.scene(false).brief())?
+                titled(templates.push(locale, kind, &self.scene(false).brief())?)
             }
             Channel::Webhook => self.note(&draft.kind)?,
         };
@@ -109,7 +114,8 @@ impl Letter<'_> {
                 (self.rows(facts), file)
             }
         };
-        let unsubscribe = (draft.class != Class::Transactional).then(|| {
+        let stoppable = draft.class != Class::Transactional && draft.category != Category::Account;
+        let unsubscribe = stoppable.then(|| {
             let (links, now) = (self.planning.links, self.planning.now);
             links.unsubscribe(self.reader.id, draft.category, now)
         });
@@ -120,10 +126,6 @@ impl Letter<'_> {
         };
         let kind = self.words_of(&draft.kind);
         let mail = templates.mail(locale, kind, &self.scene(false), envelope)?;
-        let subject = match &content.marketing_label {
-            Some(label) if !label.is_empty() => format!("{label} {}", mail.subject),
-            _ => mail.subject,
-        };
         let content = Content {
             text: mail.text,
             html: mail.html,
@@ -131,7 +133,15 @@ impl Letter<'_> {
             unsubscribe,
             ..content
         };
-        Ok((subject, content))
+        Ok((format!("{}{}", self.label(draft), mail.subject), content))
+    }
+
+    /// What stands first in an advertisement, by law; nothing in anything else.
+    fn label(&self, draft: &Draft) -> String {
+        match &self.planning.policy.marketing_label {
+            label if draft.class == Class::Marketing && !label.is_empty() => format!("{label} "),
+            _ => String::new(),
+        }
     }
 
     /// What the reader can do right where they read it.

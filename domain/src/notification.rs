@@ -58,6 +58,15 @@ impl Audience {
             Self::Administrators => "administrators",
         }
     }
+
+    /// Whether an event of this type has such readers.
+    pub fn fits(self, on: EventType) -> bool {
+        match self {
+            Self::Client | Self::Expert | Self::Manager | Self::Followers => on.is_of_booking(),
+            Self::Administrators => on == EventType::WebhookDisabled,
+            Self::Holder => !on.is_of_booking() && !Self::Administrators.fits(on),
+        }
+    }
 }
 
 /// What a notification is about, as far as a reader's preferences go.
@@ -82,6 +91,14 @@ impl Category {
             Self::Review => "review",
             Self::Digest => "digest",
         }
+    }
+}
+
+impl Category {
+    /// Whether its messages wait for the day's others, for those who want one message a day. What has its minute
+    /// does not.
+    pub fn is_gathered(self) -> bool {
+        matches!(self, Self::Booking | Self::Review)
     }
 }
 
@@ -121,7 +138,7 @@ impl Page {
     /// Whether an event of this type says enough to lead there.
     pub fn fits(self, on: EventType) -> bool {
         match self {
-            Self::Booking | Self::AnotherTime => !on.is_of_account(),
+            Self::Booking | Self::AnotherTime => on.is_of_booking(),
             Self::Verify => on == EventType::AccountRegistered,
             Self::Reset => on == EventType::AccountPasswordForgotten,
             Self::Inbox => true,

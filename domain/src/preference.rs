@@ -34,6 +34,16 @@ impl Channels {
             Way::Push => self.push,
         }
     }
+
+    /// Switches a way on or off.
+    pub fn set(&mut self, way: Way, on: bool) {
+        *match way {
+            Way::Email => &mut self.email,
+            Way::Telegram => &mut self.telegram,
+            Way::Sms => &mut self.sms,
+            Way::Push => &mut self.push,
+        } = on;
+    }
 }
 
 /// Switches per category. What is about the account itself is not among them: a link that was asked for is sent.
@@ -52,6 +62,34 @@ impl Categories {
             Category::Booking => Some(&self.booking),
             Category::Reminder => Some(&self.reminder),
             Category::Review => Some(&self.review),
+        }
+    }
+}
+
+impl Preferences {
+    /// Whether mails of a category are stopped: they, or those that a day's message gathers, are switched off.
+    pub fn has_stopped_mail(&self, category: Category) -> bool {
+        let mut changed = *self;
+        changed.stop_mail(category);
+        !self.channels.email || changed == *self
+    }
+
+    /// Stops mails of a category. What is about the account cannot be stopped.
+    pub fn stop_mail(&mut self, category: Category) {
+        let Categories {
+            booking,
+            reminder,
+            review,
+        } = &mut self.categories;
+        let switches = [
+            (Category::Booking, booking),
+            (Category::Reminder, reminder),
+            (Category::Review, review),
+        ];
+        for (of, ways) in switches {
+            if of == category || (category == Category::Digest && of.is_gathered()) {
+                ways.email = false;
+            }
         }
     }
 }

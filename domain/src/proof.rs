@@ -345,7 +345,7 @@ fn each(
     };
     let looks_on = kind == OF_OTHERS;
     let mut drafts: Vec<Draft> = rules.all().iter().map(|rule| rule.draft.clone()).collect();
-    drafts.retain(|draft| draft.kind == kind || (looks_on && !draft.on.is_of_account()));
+    drafts.retain(|draft| draft.kind == kind || (looks_on && draft.on.is_of_booking()));
     drafts.sort_by_key(|draft| draft.on.as_str());
     drafts.dedup_by_key(|draft| draft.on);
     let people = people(language);
@@ -371,14 +371,14 @@ fn each(
         for (event, facts) in sample::events(draft.on, now) {
             for audience in audiences(draft.on, looks_on) {
                 let draft = Draft {
-                    audience: *audience,
+                    audience,
                     ..draft.clone()
                 };
                 if left == 0 {
                     return;
                 }
                 left -= 1;
-                let Some(letter) = letter(&event, &facts, *audience, &planning) else {
+                let Some(letter) = letter(&event, &facts, audience, &planning) else {
                     continue;
                 };
                 let scene = told(&letter);
@@ -393,13 +393,16 @@ fn each(
     }
 }
 
-fn audiences(on: EventType, looks_on: bool) -> &'static [Audience] {
-    match (on.is_of_account(), looks_on) {
-        _ if on == EventType::WebhookDisabled => &[Audience::Administrators],
-        (true, _) => &[Audience::Holder],
-        (false, true) => &[Audience::Manager],
-        (false, false) => &[Audience::Client, Audience::Expert],
-    }
+/// Those who read of an event: those who look on, or those who are named in it or run the house.
+fn audiences(on: EventType, looks_on: bool) -> impl Iterator<Item = Audience> {
+    use Audience::{Administrators, Client, Expert, Holder, Manager};
+    let readers: &[Audience] = if looks_on {
+        &[Manager]
+    } else {
+        &[Client, Expert, Holder, Administrators]
+    };
+    let readers = readers.iter().copied();
+    readers.filter(move |audience| audience.fits(on))
 }
 
 fn letter<'a>(

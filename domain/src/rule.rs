@@ -238,19 +238,13 @@ impl Draft {
         if !self.fallback.is_empty() && self.channels.is_empty() {
             fault("/fallback", "A second way needs a first one.".to_owned());
         }
-        let of_webhook = self.on == EventType::WebhookDisabled;
-        let exists = match self.audience {
-            Audience::Administrators => of_webhook,
-            Audience::Holder => self.on.is_of_account() && !of_webhook,
-            _ => !self.on.is_of_account(),
-        };
-        if !exists {
+        if !self.audience.fits(self.on) {
             fault(
                 "/audience",
                 "This audience does not exist for this event.".to_owned(),
             );
         }
-        if self.calendar.is_some() && self.on.is_of_account() {
+        if self.calendar.is_some() && !self.on.is_of_booking() {
             fault(
                 "/calendar",
                 "Only bookings have a calendar file.".to_owned(),

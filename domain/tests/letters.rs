@@ -9,13 +9,14 @@ use belfry_domain::channel::{Channel, Way};
 use belfry_domain::event::{
     AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, Person, WebhookFacts,
 };
-use belfry_domain::gate::Policy;
+use belfry_domain::gate::{Class, Policy};
 use belfry_domain::id::{BookingId, EventId, UserId};
 use belfry_domain::notification::{
-    Address, Category, Facts, Links, People, Plan, Planning, Recipient, Sides, plan,
+    Address, Category, Facts, Links, Message, People, Plan, Planning, Recipient, Sides, plan,
 };
-use belfry_domain::preference::Preferences;
-use belfry_domain::rule::RuleBook;
+use belfry_domain::preference::{Channels, Preferences};
+use belfry_domain::rule::{Rule, RuleBook};
+use belfry_domain::sms;
 use belfry_domain::template::Templates;
 
 const HOSTILE: &str = "<script>alert(1)</script>\"'&{{ 7*7 }}{% raw %}";
@@ -143,6 +144,10 @@ impl Case {
     }
 
     fn plan(&self, kind: EventType) -> Plan {
+        self.plan_by(kind, &RULES)
+    }
+
+    fn plan_by(&self, kind: EventType, rules: &RuleBook) -> Plan {
         let (data, facts) = match kind {
             EventType::AccountRegistered | EventType::AccountPasswordForgotten => {
                 let facts = AccountFacts {
@@ -189,7 +194,7 @@ impl Case {
         };
         assert_eq!(Facts::of(&event).unwrap(), facts, "facts survive the row");
         let planning = Planning {
-            rules: &RULES,
+            rules,
             people: &self.people,
             sides: &Sides {
                 administrators: vec![self.facts.client.id],
@@ -401,4 +406,48 @@ fn nobody_writes_to_a_disabled_account_or_to_one_that_is_gone() {
     let plan = case.plan(EventType::BookingConfirmed);
     assert_eq!(plan.entries.len(), 1);
     assert!(plan.messages[0].content.attachments.is_empty());
+}
+
+#[test]
+fn an_advertisement_begins_with_its_label_on_every_channel_and_still_fits() {
+    let label = Policy::default().marketing_label;
+    let mut case = Case::hostile("vi");
+    let reader = case.people.get_mut(&case.facts.client.id).unwrap();
+    for channel in [
+        Channel::Telegram,
+        Channel::Sms,
+        Channel::Fcm,
+        Channel::WebPush,
+    ] {
+        reader.addresses.push(address(channel, "somewhere"));
+    }
+    reader.preferences.channels = Channels::ALL;
+    case.facts.actor_id = None;
+    let rules = RULES.all().iter().map(|rule| {
+        let mut draft = rule.draft.clone();
+        draft.class = Class::Marketing;
+        draft.channels.append(&mut draft.fallback);
+        Rule::new(rule.id.clone(), 1, draft)
+    });
+    let plan = case.plan_by(EventType::BookingCreated, &RuleBook::new(rules.collect()));
+    let advertised: Vec<_> = plan
+        .messages
+        .iter()
+        .filter(|message| message.user_id == Some(case.facts.client.id))
+        .collect();
+    assert_eq!(advertised.len(), 5);
+    for message in advertised {
+        let first = match message.channel {
+            Channel::Sms => &message.content.text,
+            _ => &message.subject,
+        };
+        assert!(first.starts_with(&label), "{:?}: {first}", message.channel);
+        assert_eq!(first.matches(&label).count(), 1);
+        if message.channel == Channel::Sms {
+            assert!(sms::fits(first), "{first}");
+        }
+    }
+    let usual = case.plan(EventType::BookingCreated);
+    let labelled = |message: &&Message| message.subject.contains(&label);
+    assert_eq!(usual.messages.iter().filter(labelled).count(), 0);
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::channel::call::{self, Answer, call};
-use crate::channel::sms::{count, digits, text_of};
+use crate::channel::sms::{count, digits};
 use crate::config;
 
 /// Its name among the providers.
@@ -81,11 +81,11 @@ impl Provider for Esms {
     }
 
     async fn send(&self, message: &Outgoing) -> Result<Receipt, SendError> {
-        let text = text_of(message);
-        let body = self.body(message, &text);
+        let text = message.content.text.trim();
+        let body = self.body(message, text);
         let answer = call(self.client.post(self.url.clone()).json(&body)).await?;
         let receipt = judge(&answer, message.at)?;
-        count(NAME, &text);
+        count(NAME, text);
         Ok(receipt)
     }
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::channel::call::{self, Answer, call};
-use crate::channel::sms::{count, digits, text_of};
+use crate::channel::sms::{count, digits};
 use crate::config;
 
 /// Its name among the providers.
@@ -201,16 +201,16 @@ impl Provider for HttpSms {
     }
 
     async fn send(&self, message: &Outgoing) -> Result<Receipt, SendError> {
-        let text = text_of(message);
+        let text = message.content.text.trim();
         let (id, digits) = (message.id.to_string(), digits(&message.address));
-        let unicode = match measure(&text).0 {
+        let unicode = match measure(text).0 {
             Encoding::Gsm => "0",
             Encoding::Unicode => "1",
         };
         let values = [
             ("phone", message.address.as_str()),
             ("digits", &digits),
-            ("text", &text),
+            ("text", text),
             ("id", &id),
             ("unicode", unicode),
         ];
@@ -223,7 +223,7 @@ impl Provider for HttpSms {
             request = request.header(CONTENT_TYPE, content_type).body(body);
         }
         let receipt = self.judge(&call(request).await?, message.at)?;
-        count(NAME, &text);
+        count(NAME, text);
         Ok(receipt)
     }
 }

@@ -1,4 +1,4 @@
-//! The ways out that the settings name beside mail: pushes to apps and browsers, and webhooks.
+//! Pushes to apps and browsers as the settings name them, and webhooks, which are always there.
 
 use std::sync::Arc;
 

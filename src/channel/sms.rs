@@ -1,16 +1,6 @@
-//! What text messages have in common: what is said first, how numbers are written, what is counted.
+//! What text messages have in common: how numbers are written, what is counted.
 
-use belfry_actors::Outgoing;
 use belfry_domain::sms::measure;
-
-/// The text of a message, an advertisement's label first.
-pub fn text_of(message: &Outgoing) -> String {
-    let text = message.content.text.trim();
-    match &message.content.marketing_label {
-        Some(label) if !text.starts_with(label.as_str()) => format!("{label} {text}"),
-        _ => text.to_owned(),
-    }
-}
 
 /// A number in international form without its plus, as the gateways of Vietnam write it.
 pub fn digits(address: &str) -> String {

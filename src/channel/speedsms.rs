@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::channel::call::{self, Answer, call};
-use crate::channel::sms::{count, digits, text_of};
+use crate::channel::sms::{count, digits};
 use crate::config;
 
 /// Its name among the providers.
@@ -58,7 +58,7 @@ impl Provider for SpeedSms {
     }
 
     async fn send(&self, message: &Outgoing) -> Result<Receipt, SendError> {
-        let text = text_of(message);
+        let text = message.content.text.trim();
         let phone = digits(&message.address);
         let body = json!({
             "to": [phone],
@@ -69,7 +69,7 @@ impl Provider for SpeedSms {
         let request = self.client.post(self.url.clone()).json(&body);
         let request = request.basic_auth(self.settings.token.expose(), Some("x"));
         let receipt = judge(&call(request).await?, &phone, message.at)?;
-        count(NAME, &text);
+        count(NAME, text);
         Ok(receipt)
     }
 }

@@ -119,9 +119,7 @@ pub fn no_preview() -> LinkPreviewOptions {
 /// The message in Telegram's HTML, its title bold, nothing typed taken for markup.
 fn written(message: &Outgoing) -> String {
     let content = &message.content;
-    let label = content.marketing_label.as_deref().unwrap_or_default();
-    let title = format!("{label} {}", message.subject);
-    let title = cut(title.trim(), 256);
+    let title = cut(message.subject.trim(), 256);
     let mut text = content.text.trim().to_owned();
     if let Some(url) = &content.url
         && button_url(url).is_none()

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use belfry_actors::{Capabilities, Outgoing, Provider};
 use belfry_domain::Instant;
 use belfry_domain::channel::Channel;
-use belfry_domain::delivery::{DeadCause, Jitter, Receipt, SendError, next_retry};
+use belfry_domain::delivery::{DeadCause, Receipt, SendError};
 use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::json;
@@ -102,7 +102,6 @@ impl Provider for WebPush {
             .map_err(|_| invalid("the device's keys fit nothing"))?;
         let place = Place {
             known: self.is_known(&url),
-            attempt: message.attempt,
             now: message.at,
         };
         self.guard
@@ -161,7 +160,6 @@ fn compose(message: &Outgoing) -> String {
 struct Place {
     /// Whether it is one of the well-known services.
     known: bool,
-    attempt: i64,
     now: Instant,
 }
 
@@ -203,10 +201,8 @@ impl Place {
             | SendError::Limited { detail, .. } => detail,
             other => return other,
         };
-        let usual =
-            next_retry(self.attempt, self.now, Jitter::of(rand::random())).unwrap_or(self.now);
         SendError::Postponed {
-            until: pause.unwrap_or(usual).max(usual),
+            until: pause,
             detail,
         }
     }
@@ -219,7 +215,6 @@ mod tests {
     fn place(known: bool) -> Place {
         Place {
             known,
-            attempt: 1,
             now: "2027-03-01T12:00:00Z".parse().unwrap(),
         }
     }
@@ -229,10 +224,10 @@ mod tests {
         match place.judge(status, String::new(), pause) {
             SendError::DeadAddress { cause, .. } => format!("dead {cause:?}"),
             SendError::Limited { until, .. } => format!("limited {}", seconds(until)),
-            SendError::Postponed { until, .. } if seconds(until) > 20 => {
-                format!("postponed {}", seconds(until))
-            }
-            SendError::Postponed { .. } => "postponed".to_owned(),
+            SendError::Postponed {
+                until: Some(until), ..
+            } => format!("postponed {}", seconds(until)),
+            SendError::Postponed { until: None, .. } => "postponed".to_owned(),
             other => {
                 let name = format!("{other:?}");
                 name.split('(').next().unwrap_or_default().to_lowercase()

@@ -19,13 +19,13 @@ use belfry_domain::webhook::retry_at;
 use belfry_store::webhook::{DisabledCause, SigningSecret, Webhook};
 use belfry_store::{Store, StoreError};
 use hmac::{Hmac, Mac};
-use rand::RngCore;
 use serde::Deserialize;
 use sha2::Sha256;
 use url::Url;
 
 use crate::channel::call::{body, retry_after, shortened, told};
 use crate::channel::guard::{Guard, forbidden};
+use crate::secret;
 
 /// How long an endpoint may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -149,7 +149,12 @@ impl Provider for Webhooks {
                 gone: true, detail, ..
             }) => Err(SendError::Refused(detail)),
             Err(failure) => Err(SendError::Postponed {
-                until: retry_at(message.attempt, message.at, rand::random(), failure.wish),
+                until: Some(retry_at(
+                    message.attempt,
+                    message.at,
+                    rand::random(),
+                    failure.wish,
+                )),
                 detail: failure.detail,
             }),
         }
@@ -185,9 +190,10 @@ impl Webhooks {
 
 /// A secret that nobody has yet.
 pub fn fresh_secret() -> String {
-    let mut bytes = [0u8; SECRET_BYTES];
-    rand::rng().fill_bytes(&mut bytes);
-    format!("{PREFIX}{}", STANDARD.encode(bytes))
+    format!(
+        "{PREFIX}{}",
+        STANDARD.encode(secret::fresh::<SECRET_BYTES>())
+    )
 }
 
 /// A signature by each secret that counts at `now`, as the header takes them; `None` when a secret is malformed.

@@ -12,9 +12,7 @@ use belfry_domain::id::{BranchId, UserId, uuid_at};
 use belfry_domain::text;
 use belfry_store::session::Refreshed;
 use chrono::{DateTime, TimeDelta, Utc};
-use rand::RngCore;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::http::App;
@@ -26,6 +24,7 @@ use crate::http::limit::Policy;
 use crate::http::openapi::shape::RoleShape;
 use crate::http::problem::Problem;
 use crate::password::PasswordFailure;
+use crate::secret;
 use crate::token::Purpose;
 
 /// The own profile and its picture.
@@ -268,7 +267,7 @@ pub async fn refresh(app: Data<App>, body: Body) -> Result<HttpResponse, Problem
         .world
         .store
         .refresh_session(
-            &hash_of(&input.refresh_token),
+            &secret::hash(&input.refresh_token),
             &next_hash,
             refresh_ends(&app, now),
             now,
@@ -306,7 +305,12 @@ pub async fn logout(
             app.world.store.log_out_everywhere(account.id, now).await?;
             app.gate.forget(account.id);
         }
-        (Some(token), false) => app.world.store.end_session(&hash_of(&token), now).await?,
+        (Some(token), false) => {
+            app.world
+                .store
+                .end_session(&secret::hash(&token), now)
+                .await?
+        }
         (None, false) => {
             return Err(Problem::field(
                 "/refresh_token",
@@ -427,15 +431,9 @@ fn session(app: &App, account: &Account, refresh_token: String, now: Instant) ->
 
 /// 32 random bytes as text, and the hash that is stored of them.
 fn fresh_token() -> (String, Vec<u8>) {
-    let mut bytes = [0u8; 32];
-    rand::rng().fill_bytes(&mut bytes);
-    let token = URL_SAFE_NO_PAD.encode(bytes);
-    let hash = hash_of(&token);
+    let token = URL_SAFE_NO_PAD.encode(secret::fresh::<32>());
+    let hash = secret::hash(&token);
     (token, hash)
-}
-
-fn hash_of(token: &str) -> Vec<u8> {
-    Sha256::digest(token.as_bytes()).to_vec()
 }
 
 fn failed(error: PasswordFailure) -> Problem {

@@ -9,7 +9,6 @@ use belfry_domain::id::{DeliveryId, EventId, UserId};
 use belfry_domain::text;
 use belfry_store::audit::{self, AuditEntry};
 use belfry_store::delivery::{self, Attempt, Filter, Item, ItemDetail, Resent};
-use belfry_store::planning::{self, Parked};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -38,14 +37,6 @@ pub struct DeliveryQuery {
     /// Text in address or subject.
     #[param(max_length = 100)]
     query: Option<String>,
-    limit: Option<i64>,
-    after: Option<String>,
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ParkedQuery {
     limit: Option<i64>,
     after: Option<String>,
 }
@@ -80,6 +71,8 @@ pub struct DeliveryOut {
     /// Why it was skipped, or is held.
     reason: Option<String>,
     event_id: Uuid,
+    /// The rule that it was planned by.
+    rule_id: String,
     /// `null` where it goes to a server and not to a person.
     user: Option<Addressee>,
 }
@@ -188,17 +181,6 @@ fn filter(wanted: Wanted<'_>) -> Result<Filter, Problem> {
     Ok(filter)
 }
 
-/// An event that could not be planned.
-#[derive(Serialize, ToSchema)]
-pub struct ParkedOut {
-    id: Uuid,
-    #[serde(rename = "type")]
-    kind: String,
-    subject: String,
-    time: DateTime<Utc>,
-    fault: String,
-}
-
 impl From<Item> for DeliveryOut {
     fn from(item: Item) -> Self {
         let waits = matches!(
@@ -223,6 +205,7 @@ impl From<Item> for DeliveryOut {
             rank: item.rank,
             reason: item.reason,
             event_id: item.event_id,
+            rule_id: item.rule_id,
             user: item.user.map(|(id, name)| Addressee { id, name }),
         }
     }
@@ -250,18 +233,6 @@ impl From<ItemDetail> for DeliveryDetailOut {
             html: found.content.html,
             attachments: found.content.attachments.into_iter().map(file).collect(),
             attempts: found.attempts.into_iter().map(attempt).collect(),
-        }
-    }
-}
-
-impl From<Parked> for ParkedOut {
-    fn from(parked: Parked) -> Self {
-        Self {
-            id: parked.id,
-            kind: parked.kind,
-            subject: parked.subject,
-            time: parked.time,
-            fault: parked.fault,
         }
     }
 }
@@ -359,22 +330,37 @@ pub async fn retry_all(
         let detail = "Only what is dead or ambiguous is sent again.";
         return Err(FieldError::new("/status", FieldError::INVALID, detail).into());
     }
+    let filter = Filter {
+        status: Some(status),
+        ..filter
+    };
+    let count = resend_all(&app, &signed, "deliveries", &filter).await?;
+    Ok(HttpResponse::Ok().json(RetriedOut { count }))
+}
+
+/// Makes everything due again that fits, and answers how much that was. Every lot is a transaction and answered for
+/// by itself.
+pub async fn resend_all(
+    app: &App,
+    signed: &Signed,
+    subject: &str,
+    filter: &Filter,
+) -> Result<u64, Problem> {
     let now = app.world.clock.now();
     let mut count = 0;
     loop {
         let mut tx = app.world.store.begin().await?;
-        let lot = delivery::resend_some(&mut tx, &filter, now).await?;
+        let lot = delivery::resend_some(&mut tx, filter, now).await?;
         if lot == 0 {
             break;
         }
-        // Every lot is answered for by itself: they are not one transaction.
         let entry = AuditEntry {
             at: now,
             actor_id: Some(signed.0.id),
             action: "deliveries.retried".to_owned(),
-            subject: "deliveries".to_owned(),
-            before: json!({ "status": status, "channel": filter.channel, "user_id": filter.user_id,
-                "event_id": filter.event_id, "query": filter.query }),
+            subject: subject.to_owned(),
+            before: json!({ "status": filter.status, "channel": filter.channel, "user_id": filter.user_id,
+                "event_id": filter.event_id, "query": filter.query, "made_since": filter.made_since }),
             after: json!({ "status": DeliveryStatus::Retrying, "count": lot }),
         };
         audit::append(&mut tx, &entry).await?;
@@ -382,50 +368,7 @@ pub async fn retry_all(
         count += lot;
     }
     app.couriers.iter().for_each(|courier| courier.nudge());
-    Ok(HttpResponse::Ok().json(RetriedOut { count }))
-}
-
-/// Lists events that could not be planned, newest first; admins.
-#[utoipa::path(get, path = "/api/v1/admin/parked-events", tag = "Administration", params(ParkedQuery),
-    responses((status = 200, body = Page<ParkedOut>)))]
-pub async fn list_parked(
-    app: Data<App>,
-    signed: Signed,
-    query: Query<ParkedQuery>,
-) -> Result<HttpResponse, Problem> {
-    signed.admin()?;
-    let limit = limit(query.0.limit)?;
-    let after = cursor::<(Instant, EventId)>(query.0.after.as_deref())?;
-    let found = app.world.store.parked_events(after, limit + 1).await?;
-    let key = |parked: &Parked| (parked.time, EventId::from(parked.id));
-    Ok(HttpResponse::Ok().json(page(found, limit, key, ParkedOut::from)))
-}
-
-/// Gives a parked event back to the planner; admins.
-#[utoipa::path(post, path = "/api/v1/admin/parked-events/{id}/retry", tag = "Administration",
-    params(("id" = Uuid, Path)), responses((status = 204)))]
-pub async fn replan(
-    app: Data<App>,
-    signed: Signed,
-    id: Id<EventId>,
-) -> Result<HttpResponse, Problem> {
-    signed.admin()?;
-    let mut tx = app.world.store.begin().await?;
-    let Some(fault) = planning::replan(&mut tx, id.0).await? else {
-        return Err(Problem::new("not-found"));
-    };
-    let entry = AuditEntry {
-        at: app.world.clock.now(),
-        actor_id: Some(signed.0.id),
-        action: "event.replanned".to_owned(),
-        subject: format!("event/{}", id.0),
-        before: json!({ "fault": fault }),
-        after: json!({ "fault": null }),
-    };
-    audit::append(&mut tx, &entry).await?;
-    tx.commit().await?;
-    (app.committed)();
-    Ok(HttpResponse::NoContent().finish())
+    Ok(count)
 }
 
 async fn found(app: &App, id: DeliveryId) -> Result<HttpResponse, Problem> {

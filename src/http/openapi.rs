@@ -12,8 +12,8 @@ use utoipa_swagger_ui::SwaggerUi;
 pub mod shape;
 
 use super::{
-    account, admin, booking, delivery, device, expert, explain, inbox, live, operation, preference,
-    provider, rule, schedule, suppression, telegram, template, webhook,
+    account, admin, booking, delivery, device, expert, explain, inbox, live, operation, parked,
+    preference, provider, rule, schedule, suppression, telegram, template, webhook,
 };
 
 #[derive(OpenApi)]
@@ -39,7 +39,7 @@ use super::{
         admin::list_branches, admin::create_branch, admin::list_people, admin::get_person, admin::govern_person,
         explain::list_events, explain::explain,
         rule::list, rule::get, rule::versions, rule::create, rule::put, rule::reset, rule::rehearse,
-        delivery::list, delivery::get, delivery::retry, delivery::retry_all, delivery::list_parked, delivery::replan,
+        delivery::list, delivery::get, delivery::retry, delivery::retry_all, parked::list, parked::replan,
         provider::list, suppression::list, suppression::lift, suppression::bounce,
         template::list, template::get, template::put, template::delete, template::preview,
         webhook::list, webhook::create, webhook::get, webhook::edit, webhook::remove, webhook::rotate,

@@ -13,6 +13,7 @@ use belfry_domain::sample;
 use belfry_domain::template::Templates;
 use belfry_store::audit::{self, AuditEntry};
 use belfry_store::rule::{self, Version};
+use belfry_store::versions::{self, Book};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -324,7 +325,7 @@ async fn keep(
 ) -> Result<(), Problem> {
     let now = app.world.clock.now();
     let mut tx = app.world.store.begin().await?;
-    rule::edited(&mut tx, "rules").await?;
+    versions::edited(&mut tx, Book::Rules).await?;
     let before = match if_match {
         None => None,
         Some(if_match) => {

@@ -4,10 +4,9 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use belfry_domain::channel::Channel;
 use chrono::{DateTime, Utc};
-use rand::RngCore;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use teloxide::types::Update;
 use utoipa::ToSchema;
 
@@ -15,6 +14,7 @@ use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::input::Body;
 use crate::http::problem::Problem;
+use crate::secret;
 use crate::telegram::{Chats, webhook_secret};
 
 /// Bytes of chance in a code.
@@ -50,7 +50,11 @@ fn chats(app: &App) -> Result<&Chats, Problem> {
 /// Whether the caller's Telegram chat is connected.
 #[utoipa::path(get, path = "/api/v1/me/telegram", tag = "Accounts", responses((status = 200, body = ChatOut)))]
 pub async fn get(app: Data<App>, signed: Signed) -> Result<HttpResponse, Problem> {
-    let chat = app.world.store.chat_of(signed.0.id).await?;
+    let store = &app.world.store;
+    let chats = store
+        .addresses_of(signed.0.id, Some(Channel::Telegram))
+        .await?;
+    let chat = chats.into_iter().next_back();
     Ok(HttpResponse::Ok().json(ChatOut {
         available: app.chats.is_some(),
         linked: chat.is_some(),
@@ -67,9 +71,7 @@ pub async fn create_code(app: Data<App>, signed: Signed) -> Result<HttpResponse,
         tracing::warn!(%fault, "the bot's name is not known");
         Problem::wait("unavailable", 10)
     })?;
-    let mut bytes = [0u8; CODE_BYTES];
-    rand::rng().fill_bytes(&mut bytes);
-    let code = URL_SAFE_NO_PAD.encode(bytes);
+    let code = URL_SAFE_NO_PAD.encode(secret::fresh::<CODE_BYTES>());
     let expires_at = chats.make_code(signed.0.id, &code).await?;
     Ok(HttpResponse::Created().json(ChatCodeOut {
         url: format!("https://t.me/{bot}?start={code}"),
@@ -95,10 +97,8 @@ pub async fn hook(
 ) -> Result<HttpResponse, Problem> {
     let chats = chats(&app)?;
     let shown = request.headers().get(SECRET).map(|value| value.as_bytes());
-    let secret = webhook_secret(app.tokens.secret());
-    // Digests, so that how long it takes to compare says nothing about the secret.
-    let same = |shown| Sha256::digest(shown) == Sha256::digest(secret.expose().as_bytes());
-    if !shown.is_some_and(same) {
+    let known = webhook_secret(app.tokens.secret());
+    if !shown.is_some_and(|shown| known.is(shown)) {
         return Err(Problem::new("unauthenticated"));
     }
     let update: Update =

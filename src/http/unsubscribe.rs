@@ -8,7 +8,6 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use belfry_domain::account::language_of;
 use belfry_domain::id::UserId;
 use belfry_domain::notification::Category;
-use belfry_domain::preference::Preferences;
 
 use crate::http::App;
 use crate::http::problem::{Problem, language};
@@ -29,10 +28,10 @@ pub async fn get(
         return Ok(bad(&app, &request));
     };
     let (chosen, _) = app.world.store.preferences(user.id).await?;
-    Ok(if wants_mail(&chosen, category) {
-        offer(&app, &user.locale, category)
-    } else {
+    Ok(if chosen.has_stopped_mail(category) {
         done(&app, &user.locale, category)
+    } else {
+        offer(&app, &user.locale, category)
     })
 }
 
@@ -60,12 +59,10 @@ pub async fn stop(app: &App, user: UserId, category: Category) -> Result<(), Pro
     let store = &app.world.store;
     for _ in 0..TRIES {
         let (mut chosen, version) = store.preferences(user).await?;
-        if !wants_mail(&chosen, category) {
+        if chosen.has_stopped_mail(category) {
             return Ok(());
         }
-        for switches in switches(&mut chosen, category) {
-            switches.email = false;
-        }
+        chosen.stop_mail(category);
         let now = app.world.clock.now();
         if store
             .put_preferences(user, &chosen, Some(version), now)
@@ -75,29 +72,6 @@ pub async fn stop(app: &App, user: UserId, category: Category) -> Result<(), Pro
         }
     }
     Err(Problem::wait("unavailable", 1))
-}
-
-fn wants_mail(chosen: &Preferences, category: Category) -> bool {
-    let mut chosen = *chosen;
-    chosen.channels.email
-        && switches(&mut chosen, category)
-            .iter()
-            .any(|switches| switches.email)
-}
-
-/// The switches behind a category. The daily summary gathers what these two would have sent.
-fn switches(
-    chosen: &mut Preferences,
-    category: Category,
-) -> Vec<&mut belfry_domain::preference::Channels> {
-    let categories = &mut chosen.categories;
-    match category {
-        Category::Account => Vec::new(),
-        Category::Booking => vec![&mut categories.booking],
-        Category::Reminder => vec![&mut categories.reminder],
-        Category::Review => vec![&mut categories.review],
-        Category::Digest => vec![&mut categories.booking, &mut categories.review],
-    }
 }
 
 /// Whom and what a link is for.
@@ -117,7 +91,7 @@ fn offer(app: &App, locale: &str, category: Category) -> HttpResponse {
     let word = |key| app.templates.word(locale, key);
     let question = app
         .templates
-        .phrase(locale, "stop.ask", named(app, locale, category));
+        .phrase(locale, "stop.ask", &named(app, locale, category));
     let body = format!(
         "<p>{}</p><form method=\"post\"><button class=\"button primary\" type=\"submit\">{}</button></form>",
         word("stop.other"),
@@ -130,7 +104,7 @@ fn done(app: &App, locale: &str, category: Category) -> HttpResponse {
     let word = |key| app.templates.word(locale, key);
     let said = app
         .templates
-        .phrase(locale, "stop.done", named(app, locale, category));
+        .phrase(locale, "stop.done", &named(app, locale, category));
     let body = format!(
         "<p>{}</p><p>{} <a href=\"/me\">{}</a></p>",
         word("stop.other"),
@@ -151,15 +125,10 @@ fn bad(app: &App, request: &HttpRequest) -> HttpResponse {
     page(StatusCode::GONE, locale, word("stop.bad"), &body)
 }
 
-fn named<'a>(app: &'a App, locale: &str, category: Category) -> &'a str {
-    let key = match category {
-        Category::Account => "category.account",
-        Category::Booking => "category.booking",
-        Category::Reminder => "category.reminder",
-        Category::Review => "category.review",
-        Category::Digest => "category.digest",
-    };
-    app.templates.word(language_of(locale), key)
+/// What mails of a category are called.
+fn named(app: &App, locale: &str, category: Category) -> String {
+    let key = format!("category.{}", category.as_str());
+    app.templates.word(language_of(locale), &key).to_owned()
 }
 
 /// A page of the house's own words: nothing in it was typed by anybody.

@@ -2,7 +2,7 @@
 
 use belfry_actors::expert::Refused;
 use belfry_domain::account::{Account, Caller};
-use belfry_domain::booking::{Actor, Booking, BookingError, Side, Status, Step};
+use belfry_domain::booking::{Actor, Booking, BookingError, Status, Step};
 use belfry_domain::delivery::ActionStep;
 use belfry_domain::id::UserId;
 use belfry_domain::text;
@@ -194,7 +194,7 @@ impl Chats {
                 return Ok(Outcome::Over(speaker.word("moved").to_owned()));
             }
             let step = step_of(press.step);
-            let asks_why = step == Step::Reject || (step == Step::Cancel && side == Side::Staff);
+            let asks_why = step.needs_reason(side);
             if (asks_why && reason.is_none()) || (step == Step::Cancel && !asks_why && !press.sure)
             {
                 // Nobody is asked about what they may not do.

@@ -138,6 +138,7 @@
  * @property {string | null} last_error
  * @property {Ref | null} user
  * @property {string} event_id
+ * @property {string} rule_id the rule that it was planned by
  * @property {number} rank 0 at once, n the n-th way after those before failed
  * @property {string | null} provider who took it
  * @property {string | null} reason why it is skipped or held

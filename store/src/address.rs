@@ -21,8 +21,6 @@ pub struct Known {
     pub label: String,
     pub created_at: Instant,
     pub last_seen_at: Instant,
-    /// Since when nothing is sent there, and why.
-    pub ended: Option<(Instant, String)>,
 }
 
 /// An address to be kept.
@@ -45,8 +43,6 @@ struct Row {
     label: String,
     created_at: Instant,
     last_seen_at: Instant,
-    ended_at: Option<Instant>,
-    ended_cause: Option<String>,
 }
 
 impl TryFrom<Row> for Known {
@@ -62,7 +58,6 @@ impl TryFrom<Row> for Known {
             label: row.label,
             created_at: row.created_at,
             last_seen_at: row.last_seen_at,
-            ended: row.ended_at.zip(row.ended_cause),
         })
     }
 }
@@ -79,8 +74,7 @@ impl Store {
     ) -> Result<Vec<Known>, StoreError> {
         on_read!(self, |pool| {
             sqlx::query_as::<DB, Row>(
-                "SELECT id, user_id, channel, address, details, label, created_at, last_seen_at,
-                   ended_at, ended_cause
+                "SELECT id, user_id, channel, address, details, label, created_at, last_seen_at
                  FROM addresses
                  WHERE user_id = $1 AND ended_at IS NULL AND ($2 IS NULL OR channel = $2)
                  ORDER BY created_at, id",
@@ -106,8 +100,7 @@ impl Store {
     ) -> Result<Option<Known>, StoreError> {
         let row = on_read!(self, |pool| {
             sqlx::query_as::<DB, Row>(
-                "SELECT id, user_id, channel, address, details, label, created_at, last_seen_at,
-                   ended_at, ended_cause
+                "SELECT id, user_id, channel, address, details, label, created_at, last_seen_at
                  FROM addresses WHERE channel = $1 AND address = $2 AND ended_at IS NULL",
             )
             .bind(channel.as_str())
@@ -222,6 +215,50 @@ pub async fn put(
         .await?
     });
     Ok((kept.into(), kept == id.uuid()))
+}
+
+/// Which addresses of somebody on a channel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Which<'a> {
+    All,
+    Only(&'a str),
+    AllBut(&'a str),
+}
+
+/// Ends somebody's addresses on a channel. Answers how many still took messages.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_some(
+    tx: &mut Tx,
+    user: UserId,
+    channel: Channel,
+    which: Which<'_>,
+    cause: &str,
+    now: Instant,
+) -> Result<u64, StoreError> {
+    let (only, but) = match which {
+        Which::All => (None, None),
+        Which::Only(address) => (Some(address), None),
+        Which::AllBut(address) => (None, Some(address)),
+    };
+    let ended = on_tx!(tx, |c| {
+        sqlx::query::<DB>(
+            "UPDATE addresses SET ended_at = $5, ended_cause = $6
+             WHERE user_id = $1 AND channel = $2 AND ended_at IS NULL
+               AND ($3 IS NULL OR address = $3) AND ($4 IS NULL OR address <> $4)",
+        )
+        .bind(user.uuid())
+        .bind(channel.as_str())
+        .bind(only)
+        .bind(but)
+        .bind(now)
+        .bind(cause)
+        .execute(&mut *c)
+        .await?
+        .rows_affected()
+    });
+    Ok(ended)
 }
 
 /// Ends somebody's address; `false` when they have none with this id that still takes messages.

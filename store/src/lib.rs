@@ -74,5 +74,8 @@ pub mod topic;
 /// Webhooks: where they lead, what they want, how they do.
 pub mod webhook;
 
+/// How often each book of the planner was edited.
+pub mod versions;
+
 pub use db::{Bounds, PoolUse, Store, Tx};
 pub use error::StoreError;

@@ -139,12 +139,7 @@ pub(crate) async fn switch_on(
                 .bind(user.uuid())
                 .fetch_one(&mut *c)
                 .await?;
-        match way {
-            Way::Email => channels.email = true,
-            Way::Telegram => channels.telegram = true,
-            Way::Sms => channels.sms = true,
-            Way::Push => channels.push = true,
-        }
+        channels.set(way, true);
         sqlx::query::<DB>("UPDATE preferences SET channels = $2 WHERE user_id = $1")
             .bind(user.uuid())
             .bind(Json(channels))

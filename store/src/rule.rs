@@ -45,19 +45,6 @@ impl Row {
 }
 
 impl Store {
-    /// How often each book of the planner was edited.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn versions(&self) -> Result<BTreeMap<String, i64>, StoreError> {
-        let rows = on_read!(self, |pool| {
-            sqlx::query_as::<DB, (String, i64)>("SELECT name, version FROM versions")
-                .fetch_all(pool)
-                .await?
-        });
-        Ok(rows.into_iter().collect())
-    }
-
     /// The rules in force.
     ///
     /// # Errors
@@ -122,7 +109,7 @@ pub async fn in_force(tx: &mut Tx, id: &str) -> Result<Option<Version>, StoreErr
 }
 
 /// Puts a new version of a rule in force, the one after `before`; planners read it at their next turn, if
-/// [`edited`] was said in the same transaction. `false` when somebody else made that version meanwhile.
+/// [`versions::edited`] was said in the same transaction. `false` when somebody else made that version meanwhile.
 ///
 /// # Errors
 /// When the database fails.
@@ -155,19 +142,4 @@ pub async fn put(
         .rows_affected()
     });
     Ok(written == 1)
-}
-
-/// Says that a book of the planner is edited. Said before the book is read, it keeps other editors out until the
-/// commit.
-///
-/// # Errors
-/// When the database fails.
-pub async fn edited(tx: &mut Tx, book: &str) -> Result<(), StoreError> {
-    on_tx!(tx, |c| {
-        sqlx::query::<DB>("UPDATE versions SET version = version + 1 WHERE name = $1")
-            .bind(book)
-            .execute(&mut *c)
-            .await?;
-    });
-    Ok(())
 }

@@ -5,29 +5,16 @@ use belfry_domain::channel::{Channel, Way};
 use belfry_domain::id::UserId;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::address::{self, NewAddress};
+use crate::address::{self, NewAddress, Which};
 use crate::{Store, StoreError, preference};
 
-/// The channel of every statement here.
-const TELEGRAM: &str = "telegram";
 /// How long it is remembered that an update was handled; Telegram itself forgets it after a day.
 const REMEMBERED: TimeDelta = TimeDelta::days(3);
 /// How long a question may be answered.
 const OPEN: TimeDelta = TimeDelta::days(2);
-
-/// A chat that is connected to an account.
-#[derive(Clone, PartialEq, Eq, Debug, FromRow)]
-pub struct Chat {
-    /// Telegram's number of it.
-    pub address: String,
-    /// How its owner is called there.
-    pub label: String,
-    pub created_at: Instant,
-}
 
 /// Whether an update is to be handled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,18 +87,16 @@ impl Store {
             tx.rollback().await?;
             return Ok(None);
         };
-        on_tx!(&mut tx, |c| {
-            sqlx::query::<DB>(
-                "UPDATE addresses SET ended_at = $4, ended_cause = 'replaced' \
-                 WHERE user_id = $1 AND channel = $2 AND address <> $3 AND ended_at IS NULL",
-            )
-            .bind(owner)
-            .bind(TELEGRAM)
-            .bind(chat)
-            .bind(now)
-            .execute(&mut *c)
-            .await?;
-        });
+        let others = Which::AllBut(chat);
+        address::end_some(
+            &mut tx,
+            owner.into(),
+            Channel::Telegram,
+            others,
+            "replaced",
+            now,
+        )
+        .await?;
         // A chat that was blocked and is started again takes messages again.
         let new = NewAddress {
             user_id: owner.into(),
@@ -126,40 +111,13 @@ impl Store {
         Ok(Some(owner.into()))
     }
 
-    /// The chat of a person.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn chat_of(&self, user: UserId) -> Result<Option<Chat>, StoreError> {
-        Ok(on_read!(self, |pool| {
-            sqlx::query_as::<DB, Chat>(
-                "SELECT address, label, created_at FROM addresses \
-                 WHERE user_id = $1 AND channel = $2 AND ended_at IS NULL \
-                 ORDER BY created_at DESC LIMIT 1",
-            )
-            .bind(user.uuid())
-            .bind(TELEGRAM)
-            .fetch_optional(pool)
-            .await?
-        }))
-    }
-
     /// Whose chat it is.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn owner_of_chat(&self, chat: &str) -> Result<Option<UserId>, StoreError> {
-        let row: Option<(Uuid,)> = on_read!(self, |pool| {
-            sqlx::query_as::<DB, _>(
-                "SELECT user_id FROM addresses \
-                 WHERE channel = $1 AND address = $2 AND ended_at IS NULL",
-            )
-            .bind(TELEGRAM)
-            .bind(chat)
-            .fetch_optional(pool)
-            .await?
-        });
-        Ok(row.map(|(user,)| user.into()))
+        let known = self.address(Channel::Telegram, chat).await?;
+        Ok(known.map(|known| known.user_id))
     }
 
     /// Disconnects a chat, for a reason that is kept. Answers whether it was connected.
@@ -190,25 +148,14 @@ impl Store {
         now: Instant,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let ended = on_tx!(&mut tx, |c| {
+        on_tx!(&mut tx, |c| {
             sqlx::query::<DB>("DELETE FROM telegram_codes WHERE user_id = $1")
                 .bind(user.uuid())
                 .execute(&mut *c)
                 .await?;
-            sqlx::query::<DB>(
-                "UPDATE addresses SET ended_at = $4, ended_cause = $5 \
-                 WHERE user_id = $1 AND channel = $2 AND ($3 IS NULL OR address = $3) \
-                   AND ended_at IS NULL",
-            )
-            .bind(user.uuid())
-            .bind(TELEGRAM)
-            .bind(chat)
-            .bind(now)
-            .bind(cause)
-            .execute(&mut *c)
-            .await?
-            .rows_affected()
         });
+        let which = chat.map_or(Which::All, Which::Only);
+        let ended = address::end_some(&mut tx, user, Channel::Telegram, which, cause, now).await?;
         tx.commit().await?;
         Ok(ended > 0)
     }
@@ -224,7 +171,7 @@ impl Store {
                  WHERE channel = $1 AND address = $2 AND NOT EXISTS \
                    (SELECT 1 FROM addresses WHERE channel = $1 AND address = $3)",
             )
-            .bind(TELEGRAM)
+            .bind(Channel::Telegram.as_str())
             .bind(old)
             .bind(new)
             .bind(now)

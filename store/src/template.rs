@@ -11,6 +11,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::db::Dialect;
+use crate::versions::{Book, edited};
 use crate::{Store, StoreError, Tx};
 
 /// Which text.
@@ -153,7 +154,7 @@ pub async fn put(
     let Some((version,)) = written else {
         return Ok(None);
     };
-    edited(tx).await?;
+    edited(tx, Book::Templates).await?;
     Ok(Some((version, before)))
 }
 
@@ -184,7 +185,7 @@ pub async fn withdraw(
         return Ok(Withdrawn::Stale);
     }
     retire(tx, key).await?;
-    edited(tx).await?;
+    edited(tx, Book::Templates).await?;
     Ok(Withdrawn::Done(before))
 }
 
@@ -216,16 +217,6 @@ async fn retire(tx: &mut Tx, key: &Key) -> Result<(), StoreError> {
         .bind(&key.language)
         .execute(&mut *c)
         .await?;
-    });
-    Ok(())
-}
-
-/// Lets every planner read the texts anew.
-async fn edited(tx: &mut Tx) -> Result<(), StoreError> {
-    on_tx!(tx, |c| {
-        sqlx::query::<DB>("UPDATE versions SET version = version + 1 WHERE name = 'templates'")
-            .execute(&mut *c)
-            .await?;
     });
     Ok(())
 }

@@ -15,7 +15,7 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::rule::edited;
+use crate::versions::{Book, edited};
 use crate::{Store, StoreError, Tx, event};
 
 /// An endpoint as administrators know it.
@@ -249,7 +249,7 @@ async fn disable(
         .rows_affected()
     });
     if changed == 1 {
-        edited(tx, "webhooks").await?;
+        edited(tx, Book::Webhooks).await?;
         event::append(tx, std::slice::from_ref(tell)).await?;
     }
     Ok(changed == 1)
@@ -276,7 +276,7 @@ pub async fn insert(tx: &mut Tx, webhook: &Webhook) -> Result<(), StoreError> {
         .execute(&mut *c)
         .await?;
     });
-    edited(tx, "webhooks").await
+    edited(tx, Book::Webhooks).await
 }
 
 /// Writes an endpoint as it is to be from now on; `false` when it is no longer in the version it was read in.
@@ -306,7 +306,7 @@ pub async fn update(tx: &mut Tx, webhook: &Webhook, now: Instant) -> Result<bool
         .rows_affected()
     });
     if changed == 1 {
-        edited(tx, "webhooks").await?;
+        edited(tx, Book::Webhooks).await?;
     }
     Ok(changed == 1)
 }
@@ -324,39 +324,9 @@ pub async fn delete(tx: &mut Tx, id: WebhookId) -> Result<bool, StoreError> {
             .rows_affected()
     });
     if changed == 1 {
-        edited(tx, "webhooks").await?;
+        edited(tx, Book::Webhooks).await?;
     }
     Ok(changed == 1)
-}
-
-/// Makes at most `limit` of an endpoint's deliveries due again that ended dead or doubtful and were made at `since`
-/// or later. Answers how many they were.
-///
-/// # Errors
-/// When the database fails.
-pub async fn replay(
-    tx: &mut Tx,
-    id: WebhookId,
-    since: Instant,
-    limit: i64,
-    now: Instant,
-) -> Result<u64, StoreError> {
-    let changed = on_tx!(tx, |c| {
-        sqlx::query::<DB>(
-            "UPDATE deliveries SET status = 'retrying', next_at = $4, updated_at = $4 \
-             WHERE id IN (SELECT id FROM deliveries WHERE rule_id = $1 AND user_id IS NULL \
-               AND created_at >= $2 AND status IN ('dead', 'ambiguous') \
-               ORDER BY created_at LIMIT $3)",
-        )
-        .bind(rule_id(id))
-        .bind(since)
-        .bind(limit)
-        .bind(now)
-        .execute(&mut *c)
-        .await?
-        .rows_affected()
-    });
-    Ok(changed)
 }
 
 /// Puts an event of the type `webhook.test` on its way to an endpoint.

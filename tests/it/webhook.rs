@@ -163,7 +163,10 @@ async fn only_success_is_success(fresh: &Fresh) {
     for (reply, least, most) in table {
         endpoint.next([reply.clone()]);
         let result = webhooks.send(&message(id, 1, at)).await;
-        let Err(SendError::Postponed { until, .. }) = result else {
+        let Err(SendError::Postponed {
+            until: Some(until), ..
+        }) = result
+        else {
             panic!("{reply:?}: {result:?}");
         };
         let seconds = (until - at).num_seconds();

@@ -9,11 +9,8 @@ use belfry_domain::rule::RuleBook;
 use belfry_domain::template::{Override, Templates};
 use belfry_domain::webhook::Hook;
 use belfry_store::template::Version;
-use belfry_store::{Store, StoreError};
+use belfry_store::{Store, StoreError, versions};
 use tracing::error;
-
-/// The name under which edits of the texts are counted.
-const TEXTS: &str = "templates";
 
 /// What a batch is planned by, from its beginning to its end.
 pub struct Book {
@@ -62,7 +59,8 @@ impl Books {
             return Ok(book.clone());
         }
         // Read after the versions: what is edited meanwhile is read once more, never overlooked.
-        let same = |book: &Arc<Book>| book.versions.get(TEXTS) == versions.get(TEXTS);
+        let texts = versions::Book::Templates.as_str();
+        let same = |book: &Arc<Book>| book.versions.get(texts) == versions.get(texts);
         let templates = match open.filter(same) {
             Some(book) => book.templates.clone(),
             None => self.texts(store).await?,

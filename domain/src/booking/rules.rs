@@ -41,8 +41,7 @@ impl Booking {
             return Err(BookingError::NotAllowed);
         }
         let status = self.status.after(step)?;
-        let needs_reason = step == Step::Reject || (step == Step::Cancel && side == Side::Staff);
-        if needs_reason && reason.is_none() {
+        if step.needs_reason(side) && reason.is_none() {
             return Err(BookingError::ReasonRequired);
         }
         match step {

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::BookingError;
+use super::{BookingError, Side};
 use crate::account::UnknownName;
 
 /// Where a booking stands.
@@ -116,5 +116,10 @@ impl Step {
             Self::Complete => "complete",
             Self::Miss => "miss",
         }
+    }
+
+    /// Whether the other side is owed a reason when somebody on `side` takes it.
+    pub fn needs_reason(self, side: Side) -> bool {
+        self == Self::Reject || (self == Self::Cancel && side == Side::Staff)
     }
 }

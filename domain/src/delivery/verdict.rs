@@ -122,16 +122,17 @@ impl Verdict {
         }
     }
 
-    /// Again at the very instant that the address, or its own table, asks for; not for ever.
-    fn postponed(until: Instant, error: String, tried: &Try) -> Self {
-        let over = tried.rounds + 1 >= MOST_ROUNDS;
+    /// Again at the very instant that the address, or its own table, asks for, or with neither by the usual
+    /// delays; not for ever.
+    fn postponed(until: Option<Instant>, error: String, tried: &Try) -> Self {
+        let usual = next_retry(tried.rounds + 1, tried.now, tried.jitter);
         Self {
-            next_at: (!over).then_some(until),
+            next_at: usual.map(|usual| until.unwrap_or(usual)),
             error: Some(error),
             ends_round: true,
-            ..match over {
-                true => Self::plain(DeliveryStep::GiveUp, "exhausted"),
-                false => Self::plain(DeliveryStep::Fail, "retry"),
+            ..match usual {
+                None => Self::plain(DeliveryStep::GiveUp, "exhausted"),
+                Some(_) => Self::plain(DeliveryStep::Fail, "retry"),
             }
         }
     }
@@ -301,7 +302,11 @@ mod tests {
         let until = now() + TimeDelta::seconds(5);
         let postponed = |rounds| {
             let detail = "500".to_owned();
-            Verdict::of(Err(SendError::Postponed { until, detail }), at_next(rounds))
+            let postponed = SendError::Postponed {
+                until: Some(until),
+                detail,
+            };
+            Verdict::of(Err(postponed), at_next(rounds))
         };
         let verdict = postponed(0);
         assert_eq!(verdict.next_at, Some(until));

@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::{
-    Category, Decision, Entry, Facts, Gathered, Links, Message, People, Plan, PlanError, Recipient,
-    Sides, Trace, WayOutcome, WayTrace,
+    Decision, Entry, Facts, Gathered, Links, Message, People, Plan, PlanError, Recipient, Sides,
+    Trace, WayOutcome, WayTrace,
 };
 use crate::Instant;
 use crate::channel::Way;
@@ -271,7 +271,7 @@ impl Telling<'_> {
     fn is_gathered(&self) -> bool {
         let draft = &self.rule.draft;
         self.reader.preferences.digest == Digest::Daily
-            && matches!(draft.category, Category::Booking | Category::Review)
+            && draft.category.is_gathered()
             && draft.class != Class::Marketing
             && !draft.critical
     }

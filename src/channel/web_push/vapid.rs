@@ -8,12 +8,13 @@ use belfry_domain::delivery::SendError;
 use chrono::TimeDelta;
 use dashmap::DashMap;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use rand::RngCore;
 use serde::Serialize;
 use url::Url;
 use web_push_native::p256::SecretKey;
 use web_push_native::p256::elliptic_curve::sec1::ToEncodedPoint;
 use web_push_native::p256::pkcs8::EncodePrivateKey;
+
+use crate::secret;
 
 /// How long a signature is good; services take a day at most.
 const LIFETIME: TimeDelta = TimeDelta::hours(12);
@@ -37,9 +38,8 @@ struct Inner {
 impl Vapid {
     /// A key that nobody has yet, as [`Vapid::new`] takes it.
     pub fn fresh_key() -> String {
-        let mut bytes = [0u8; 32];
         loop {
-            rand::rng().fill_bytes(&mut bytes);
+            let bytes = secret::fresh::<32>();
             if SecretKey::from_slice(&bytes).is_ok() {
                 return URL_SAFE_NO_PAD.encode(bytes);
             }

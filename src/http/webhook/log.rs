@@ -13,18 +13,14 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{found, note};
+use super::found;
 use crate::http::App;
 use crate::http::auth::Signed;
-use crate::http::delivery::DeliveryOut;
+use crate::http::delivery::{DeliveryOut, resend_all};
 use crate::http::input::{Body, Id, Query, instant};
 use crate::http::openapi::shape::DeliveryStatusShape;
 use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
-
-/// Deliveries made due again at once, and how often that is done for one request.
-const BATCH: i64 = 500;
-const MOST_BATCHES: u32 = 200;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -123,20 +119,16 @@ pub async fn replay(
     if !webhook.enabled {
         return Err(Problem::new("conflict"));
     }
-    let now = app.world.clock.now();
     let mut count = 0;
-    for _ in 0..MOST_BATCHES {
-        let mut tx = app.world.store.begin().await?;
-        let batch = webhook::replay(&mut tx, id.0, since, BATCH, now).await?;
-        tx.commit().await?;
-        count += batch;
-        if batch < BATCH.unsigned_abs() {
-            break;
-        }
+    for status in [DeliveryStatus::Dead, DeliveryStatus::Ambiguous] {
+        let filter = Filter {
+            status: Some(status),
+            rule_id: Some(rule_id(id.0)),
+            made_since: Some(since),
+            ..Filter::default()
+        };
+        let subject = format!("webhook/{}", id.0);
+        count += resend_all(&app, &signed, &subject, &filter).await?;
     }
-    let mut tx = app.world.store.begin().await?;
-    note(&mut tx, &signed, "webhook.replayed", None, &webhook, now).await?;
-    tx.commit().await?;
-    app.couriers.iter().for_each(|courier| courier.nudge());
     Ok(HttpResponse::Ok().json(ReplayOut { count }))
 }

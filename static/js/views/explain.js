@@ -13,7 +13,7 @@ import { When } from "../parts/time.js";
 import { DecisionCard, Sent, spoken } from "../parts/trace.js";
 import { setQuery } from "../router.js";
 
-/** @import { Booking, ExplainedDelivery, Explanation, Happening, Page, Rule } from "../types.js" */
+/** @import { Booking, ExplainedDelivery, Explanation, Happening, Page } from "../types.js" */
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -77,20 +77,15 @@ function Search({ query }) {
 
 /** @param {{event: string, user: string}} props */
 function Trace({ event: id, user }) {
-  const page = useLoad(async () => {
-    const [found, rules] = await Promise.all([api.get("/admin/explain", { event_id: id, user_id: user }), api.get("/admin/rules")]);
-    return { found: /** @type {Explanation} */ (found), rules: /** @type {Rule[]} */ (rules.items) };
-  }, [id, user]);
+  const page = useLoad(() => api.get("/admin/explain", { event_id: id, user_id: user }), [id, user]);
   const back = html`<p><a class="back" href="/admin/explain" onClick=${(/** @type {Event} */ click) => (click.preventDefault(), setQuery({ event: null, user: null }))}><${Icon} name="left" size=${18} />${t("explain.back")}</a></p>`;
   if (page.loading) return html`${back}<${Skeleton} kind="page" rows=${4} />`;
   if (page.error || !page.data) return html`${back}<${Failed} page error=${page.error} retry=${page.retry} />`;
-  const { found, rules } = page.data;
+  const found = /** @type {Explanation} */ (page.data);
   const { event, decisions, silent, gathered } = found;
   const booking = event.data?.booking_id;
-  // A message belongs to the rule whose texts it bears; one whose rule is gone stands by itself.
-  const kind = (/** @type {string} */ rule) => rules.find((one) => one.id === rule)?.kind;
-  const of = (/** @type {string} */ rule) => found.deliveries.filter((one) => one.kind === kind(rule));
-  const rest = found.deliveries.filter((one) => !decisions.some((made) => one.kind === kind(made.rule_id)));
+  const of = (/** @type {string} */ rule) => found.deliveries.filter((one) => one.rule_id === rule);
+  const rest = found.deliveries.filter((one) => !decisions.some((made) => one.rule_id === made.rule_id));
   return html`
     <header class="page-head">
       ${back}

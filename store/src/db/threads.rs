@@ -2,7 +2,8 @@
 //!
 //! Whoever asks the store may be one of thousands that a busy thread of the web server serves in turn. A
 //! connection in its hands would lie idle until that turn comes, and with it everybody's: a crowd that came at
-//! once would bring all of them to a standstill. So what needs a connection to PostgreSQL is done here.
+//! once would bring all of them to a standstill. So connections to PostgreSQL
+//! are waited for and made here, and single statements and the beginnings of transactions run here.
 
 use std::sync::LazyLock;
 use std::thread::available_parallelism;

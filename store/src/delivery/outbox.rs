@@ -34,6 +34,8 @@ pub struct Item {
     /// Why it was skipped, or is held.
     pub reason: Option<String>,
     pub event_id: Uuid,
+    /// The rule that it was planned by.
+    pub rule_id: String,
     /// Whose it is; a webhook's is nobody's.
     pub user: Option<(UserId, String)>,
 }
@@ -72,6 +74,8 @@ pub struct Filter {
     pub rule_id: Option<String>,
     /// Text somewhere in address or subject.
     pub query: Option<String>,
+    /// Made then or later.
+    pub made_since: Option<Instant>,
 }
 
 /// What came of the wish to send something again.
@@ -104,6 +108,7 @@ struct ItemRow {
     rank: i64,
     reason: Option<String>,
     event_id: Uuid,
+    rule_id: String,
     user_id: Option<Uuid>,
     user_name: Option<String>,
 }
@@ -130,6 +135,7 @@ impl TryFrom<ItemRow> for Item {
             rank: row.rank,
             reason: row.reason,
             event_id: row.event_id,
+            rule_id: row.rule_id,
             user: row.user_id.map(UserId::from).zip(row.user_name),
         })
     }
@@ -137,7 +143,7 @@ impl TryFrom<ItemRow> for Item {
 
 const ITEM: &str = "SELECT d.id, d.channel, d.address, d.status, d.subject, d.kind, d.attempt,
        d.next_at, d.created_at, d.sent_at, d.last_error, d.provider, d.category, d.class, d.rank, d.reason,
-       d.event_id, d.user_id, u.name AS user_name
+       d.event_id, d.rule_id, d.user_id, u.name AS user_name
      FROM deliveries d LEFT JOIN users u ON u.id = d.user_id";
 
 /// Deliveries given back at once.
@@ -161,7 +167,7 @@ impl Store {
                    AND ($3 IS NULL OR d.address {finds} $3 OR d.subject {finds} $3)
                    AND ($4 IS NULL OR (d.created_at, d.id) < ($4, $5))
                    AND ($7 IS NULL OR d.user_id = $7) AND ($8 IS NULL OR d.event_id = $8)
-                   AND ($9 IS NULL OR d.rule_id = $9)
+                   AND ($9 IS NULL OR d.rule_id = $9) AND ($10 IS NULL OR d.created_at >= $10)
                  ORDER BY d.created_at DESC, d.id DESC LIMIT $6",
                 finds = <DB as Dialect>::FINDS
             ))
@@ -174,6 +180,7 @@ impl Store {
             .bind(filter.user_id.map(UserId::uuid))
             .bind(filter.event_id.map(EventId::uuid))
             .bind(filter.rule_id.as_deref())
+            .bind(filter.made_since)
             .fetch_all(pool)
             .await?
             .into_iter()
@@ -274,7 +281,7 @@ pub async fn resend_some(tx: &mut Tx, filter: &Filter, since: Instant) -> Result
                WHERE d.status = $1 AND d.updated_at < $2 AND ($3 IS NULL OR d.channel = $3)
                  AND ($4 IS NULL OR d.address {finds} $4 OR d.subject {finds} $4)
                  AND ($5 IS NULL OR d.user_id = $5) AND ($6 IS NULL OR d.event_id = $6)
-                 AND ($8 IS NULL OR d.rule_id = $8)
+                 AND ($8 IS NULL OR d.rule_id = $8) AND ($9 IS NULL OR d.created_at >= $9)
                ORDER BY d.id LIMIT {LOT} {skip})
              UPDATE deliveries SET status = $7, next_at = $2, updated_at = $2 WHERE id {in_due}",
             finds = <DB as Dialect>::FINDS,
@@ -289,6 +296,7 @@ pub async fn resend_some(tx: &mut Tx, filter: &Filter, since: Instant) -> Result
         .bind(filter.event_id.map(EventId::uuid))
         .bind(after.as_str())
         .bind(filter.rule_id.as_deref())
+        .bind(filter.made_since)
         .execute(&mut *c)
         .await?
         .rows_affected()

@@ -85,13 +85,7 @@ async fn esms_by_its_protocol() {
         .map(|asked| asked.json()["IsUnicode"].clone())
         .collect();
     assert_eq!(flags, ["1", "1", "0"]);
-    let labelled = Outgoing {
-        content: Content {
-            marketing_label: Some("[QC]".to_owned()),
-            ..message("Sale").content
-        },
-        ..message("Sale")
-    };
+    let labelled = message("[QC] Sale");
     assert_eq!(sends(&labelled).await, "sent sms-3");
     assert_eq!(
         server.taken()[2],
