@@ -200,19 +200,23 @@ function receive(frame) {
 }
 
 let counting = false;
+let outdated = false;
 
-/** One count for a burst of frames. */
+/** One count for a burst of frames. What arrives while the question is under way may be younger than its answer. */
 export async function countUnread() {
+  outdated = true;
   if (counting) return;
   counting = true;
   await Promise.resolve();
-  try {
-    unread.value = (await api.get("/notifications/unread-count")).unread;
-  } catch {
-    // The next frame or welcome brings the count.
-  } finally {
-    counting = false;
+  while (outdated) {
+    outdated = false;
+    try {
+      unread.value = (await api.get("/notifications/unread-count")).unread;
+    } catch {
+      // The next frame or welcome brings the count.
+    }
   }
+  counting = false;
 }
 
 /** @param {object} frame */
