@@ -265,7 +265,7 @@ pub async fn resend(tx: &mut Tx, id: DeliveryId, now: Instant) -> Result<Resent,
 }
 
 /// Makes dead or doubtful deliveries due again, a lot of them at a time: those that fit the filter and were not
-/// changed from `since` on. Answers how many there were: none when all are done.
+/// changed after `since`. Answers how many there were: none when all are done.
 ///
 /// # Errors
 /// When the database fails.
@@ -278,7 +278,7 @@ pub async fn resend_some(tx: &mut Tx, filter: &Filter, since: Instant) -> Result
         sqlx::query::<DB>(formatcp!(
             "WITH due AS (
                SELECT d.id FROM deliveries d
-               WHERE d.status = $1 AND d.updated_at < $2 AND ($3 IS NULL OR d.channel = $3)
+               WHERE d.status = $1 AND d.updated_at <= $2 AND ($3 IS NULL OR d.channel = $3)
                  AND ($4 IS NULL OR d.address {finds} $4 OR d.subject {finds} $4)
                  AND ($5 IS NULL OR d.user_id = $5) AND ($6 IS NULL OR d.event_id = $6)
                  AND ($8 IS NULL OR d.rule_id = $8) AND ($9 IS NULL OR d.created_at >= $9)
