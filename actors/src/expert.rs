@@ -35,6 +35,8 @@ mod flight;
 mod mailbox;
 /// What the actor remembers of its expert.
 mod memory;
+/// What was just refused, for those who ask for the same.
+mod refusals;
 /// Free slots as they are answered.
 mod slots;
 
@@ -45,6 +47,7 @@ pub use slots::{SlotQuery, SlotsAnswer};
 use entry::Shared;
 use flight::{Flight, Job, Want};
 use memory::Memory;
+use slots::good_until;
 
 /// An actor that nobody asked for this long lets go of its memory.
 const IDLE: Duration = Duration::from_secs(600);
@@ -187,6 +190,7 @@ impl ExpertActor {
     fn forget_answers(&mut self) {
         self.answers.clear();
         self.nearest.clear();
+        self.shared.refusals.forget();
     }
 
     /// Tells everybody that free slots are different now.
@@ -293,7 +297,29 @@ impl ExpertActor {
             Verdict::Refuse(error) => error,
         };
         let refused = self.refuse(refusal, &job.want, now);
+        self.keep_refusal(&job, &refused, now);
         job.answer(Err(refused));
+    }
+
+    /// Leaves a refusal for others where it would be the same for them.
+    fn keep_refusal(&self, job: &Job, refused: &Refused, now: Instant) {
+        let (
+            Some(memory),
+            Refused::Rule {
+                error: BookingError::SlotTaken,
+                alternatives,
+            },
+        ) = (&self.memory, refused)
+        else {
+            return;
+        };
+        if memory.is_booked(&job.want) {
+            let near = alternatives.iter().map(|slot| slot.starts_at);
+            let first = near.chain([job.want.starts_at]).min();
+            let until = good_until(memory, first, memory.schedule.time_zone, now);
+            let refusals = &self.shared.refusals;
+            refusals.keep(&job.command, alternatives, until);
+        }
     }
 
     fn refuse(&mut self, error: BookingError, want: &Want, now: Instant) -> Refused {

@@ -8,6 +8,8 @@ use crate::town::{Person, Town};
 
 /// What a booking carries besides its time.
 mod details;
+/// Refusals that are told again without asking again.
+mod refusals;
 
 on_both_engines!(
     a_client_books_a_free_slot_and_it_is_gone,

@@ -242,15 +242,26 @@ impl Experts {
 
     fn notify(&self, expert: UserId, notice: Notice) {
         // Started if need be: other nodes must hear of it too.
-        self.entry(expert).actor.do_send(notice);
+        self.entry(expert).tell(notice);
     }
 
     async fn command(&self, expert: UserId, command: Command) -> Result<Done, Refused> {
+        if let Some(refused) = self.refused_before(expert, &command) {
+            return Err(refused);
+        }
         let done = self
             .ask(expert, |place| Ask(command.clone(), place))
             .await??;
         (self.committed)();
         Ok(done)
+    }
+
+    /// What the actor has said to the same wish of somebody else, if it would say so again.
+    fn refused_before(&self, expert: UserId, command: &Command) -> Option<Refused> {
+        let entry = self.directory.get(&expert)?;
+        let now = self.world.clock.now();
+        let refused = entry.shared.refusals.of(command, now);
+        refused.filter(|_| entry.actor.connected())
     }
 
     /// Asks the expert's actor; one that has just gone to sleep is woken once.

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 
 use super::ExpertActor;
 use super::mailbox::Notice;
+use super::refusals::Refusals;
 use crate::Line;
 
 /// An expert's actor on this node.
@@ -24,6 +25,7 @@ pub(super) struct Entry {
 pub(super) struct Shared {
     /// Whether a word that memory is behind stands in the mailbox; one is enough for many.
     pub stale: AtomicBool,
+    pub refusals: Refusals,
     notice: AtomicU32,
 }
 
@@ -46,11 +48,17 @@ impl Shared {
 }
 
 impl Entry {
+    /// Brings the actor news.
+    pub fn tell(&self, notice: Notice) {
+        self.shared.refusals.tell();
+        self.actor.do_send(notice);
+    }
+
     /// Lets the actor read again, unless it is about to.
     pub fn tell_stale(&self) {
         self.shared.forget_notice();
         if !self.shared.stale.swap(true, Ordering::AcqRel) {
-            self.actor.do_send(Notice::Stale);
+            self.tell(Notice::Stale);
         }
     }
 }

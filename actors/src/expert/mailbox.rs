@@ -110,6 +110,7 @@ impl Handler<Notice> for ExpertActor {
     type Result = ();
 
     fn handle(&mut self, notice: Notice, ctx: &mut Context<Self>) {
+        self.shared.refusals.hear();
         match notice {
             Notice::Freed { source, counts } => {
                 if !self.flights.is_empty() {

@@ -97,17 +97,27 @@ impl Memory {
         )
     }
 
+    /// What stands in the way of what is wanted.
+    fn in_the_way(&self, want: &Want) -> impl Iterator<Item = &Occupancy> {
+        let (from, until) = self.stretch(want.starts_at, want.minutes);
+        // In order and apart: those that can be in the way stand together.
+        let first = self.occupied.partition_point(|o| o.ends_at <= from);
+        let late = self.occupied[first..].iter();
+        late.take_while(move |o| o.starts_at < until)
+    }
+
     /// The asker's own holds in the way of what is wanted; a booking replaces them.
     pub fn own_holds(&self, want: &Want) -> Vec<Uuid> {
-        let stretch = self.stretch(want.starts_at, want.minutes);
-        // In order and apart: those that can be in the way stand together.
-        let first = self.occupied.partition_point(|o| o.ends_at <= stretch.0);
-        self.occupied[first..]
-            .iter()
-            .take_while(|o| o.starts_at < stretch.1)
+        self.in_the_way(want)
             .filter(|o| o.holder == Some(want.holder))
             .map(|o| o.source_id)
             .collect()
+    }
+
+    /// Whether what is wanted is taken for everybody: by bookings, which nobody's own hold replaces.
+    pub fn is_booked(&self, want: &Want) -> bool {
+        let mut in_the_way = self.in_the_way(want).peekable();
+        in_the_way.peek().is_some() && in_the_way.all(|o| o.holder.is_none())
     }
 
     /// What is taken, without what the wish itself would give back.

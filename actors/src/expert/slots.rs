@@ -122,7 +122,12 @@ impl SlotsAnswer {
 
 /// The first slot goes when its notice begins, a held one comes back when its hold expires; the horizon moves at the expert's midnight, and "today" at
 /// the asker's.
-fn good_until(memory: &Memory, first: Option<Instant>, zone: Tz, now: Instant) -> Instant {
+pub(super) fn good_until(
+    memory: &Memory,
+    first: Option<Instant>,
+    zone: Tz,
+    now: Instant,
+) -> Instant {
     let own = memory.schedule.time_zone;
     let midnight = |zone: Tz| wall::day_bounds(zone, wall::local_date(zone, now)).1;
     let notice = TimeDelta::minutes(i64::from(memory.schedule.rules.min_notice_minutes));
