@@ -22,6 +22,7 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use metrics::{Counter, Gauge, counter, gauge};
 use serde_json::{Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -45,6 +46,9 @@ const SWEEP: Duration = Duration::from_secs(30);
 const UNHEARD_SWEEP: Duration = Duration::from_secs(3);
 /// People asked for in one query of a sweep.
 const SWEEP_CHUNK: usize = 500;
+/// Looks into inboxes at once. When everybody returns at the same moment, the others stand in line, which takes less
+/// memory than as many questions under way.
+const LOOKS: usize = 64;
 /// How often a drain looks whether everybody has gone.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
 
@@ -65,6 +69,7 @@ struct Directory {
     actor: OnceLock<Addr<SupervisorActor>>,
     experts: OnceLock<Experts>,
     connected: AtomicUsize,
+    looks: Semaphore,
     counts: Counts,
 }
 
@@ -96,6 +101,7 @@ impl Supervisor {
             actor: OnceLock::new(),
             experts: OnceLock::new(),
             connected: AtomicUsize::new(0),
+            looks: Semaphore::new(LOOKS),
             counts: Counts {
                 connected: gauge!("belfry_live_connections"),
                 heard: counter!("belfry_bus_messages_total"),
@@ -293,6 +299,12 @@ impl Supervisor {
 
     pub(crate) fn store(&self) -> &Store {
         &self.0.world.store
+    }
+
+    /// Waits for a turn to look into an inbox, which lasts until the answer is dropped.
+    pub(crate) async fn look(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed.
+        self.0.looks.acquire().await.ok()
     }
 
     /// Tells every person here how far their inbox goes in the database, and lets go of who was disabled

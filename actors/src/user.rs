@@ -175,9 +175,13 @@ impl UserActor {
         if let Some(member) = self.member(id) {
             member.stage = Stage::Asked;
         }
-        let store = self.supervisor.store().clone();
+        let supervisor = self.supervisor.clone();
         let user = self.user;
-        let head = async move { known(store.inbox_head(user).await) };
+        let head = async move {
+            let _turn = supervisor.look().await;
+            // Boxed, so that waiting for the turn takes no room for it.
+            known(Box::pin(supervisor.store().inbox_head(user)).await)
+        };
         ctx.spawn(head.into_actor(self).map(move |head, actor, ctx| {
             actor.welcome(id, head);
             actor.fill(ctx);
@@ -236,9 +240,12 @@ impl UserActor {
         };
         self.filling = true;
         let told = self.told;
-        let store = self.supervisor.store().clone();
+        let supervisor = self.supervisor.clone();
         let user = self.user;
-        let look = async move { known(look(&store, user, after).await) };
+        let look = async move {
+            let _turn = supervisor.look().await;
+            known(Box::pin(look(supervisor.store(), user, after)).await)
+        };
         ctx.spawn(look.into_actor(self).map(move |look, actor, ctx| {
             actor.filling = false;
             match look {
