@@ -65,8 +65,8 @@ impl Speaker {
 
     /// A refusal of the API in the speaker's language.
     fn told(&self, problem: &Problem) -> String {
-        let body = problem.body(belfry_domain::account::language_of(&self.locale), "");
-        body["detail"].as_str().unwrap_or_default().to_owned()
+        let language = belfry_domain::account::language_of(&self.locale);
+        problem.detail(language).into_owned()
     }
 }
 

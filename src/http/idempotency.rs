@@ -137,7 +137,7 @@ where
                 let body = problem.body(language, &crate::http::layer::request_id(request));
                 End::Answered {
                     status: status.as_u16(),
-                    body: body.to_string(),
+                    body,
                 }
             };
             claim.settle(app, end).await;

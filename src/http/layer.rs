@@ -144,7 +144,7 @@ fn in_full(problem: Problem, language: &'static str, id: &str) -> Error {
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(X_REQUEST_ID, value);
     }
-    let answer = answer.set_body(problem.body(language, id).to_string());
+    let answer = answer.set_body(problem.body(language, id));
     InternalError::from_response(problem, answer.map_into_boxed_body()).into()
 }
 
@@ -223,7 +223,7 @@ fn accepted_id(request: &ServiceRequest) -> Option<String> {
 
 /// Gives error answers their body; answers of the framework itself get one of the same shape.
 fn with_problem_body<B: MessageBody + 'static>(
-    response: ServiceResponse<EitherBody<B, BoxBody>>,
+    mut response: ServiceResponse<EitherBody<B, BoxBody>>,
     language: &'static str,
     id: &str,
 ) -> ServiceResponse<EitherBody<B, BoxBody>> {
@@ -231,7 +231,7 @@ fn with_problem_body<B: MessageBody + 'static>(
     if !status.is_client_error() && !status.is_server_error() {
         return response;
     }
-    let carried = response.response().extensions().get::<Problem>().cloned();
+    let carried: Option<Problem> = response.response_mut().extensions_mut().remove();
     let written = response.headers().contains_key(header::CONTENT_TYPE);
     let problem = match carried {
         Some(problem) => problem,
@@ -243,7 +243,7 @@ fn with_problem_body<B: MessageBody + 'static>(
     let mut answer = HttpResponse::build(status)
         .content_type("application/problem+json")
         .insert_header((header::CONTENT_LANGUAGE, language))
-        .body(problem.body(language, id).to_string());
+        .body(problem.body(language, id));
     for (name, value) in old.headers() {
         if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
             answer.headers_mut().append(name.clone(), value.clone());

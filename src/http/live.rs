@@ -216,7 +216,7 @@ async fn refuse(
 ) -> Answered<()> {
     let language = head.headers().get(header::ACCEPT_LANGUAGE);
     let language = problem::preferred(language.and_then(|value| value.to_str().ok()));
-    let body = Bytes::from(problem.body(language, id).to_string());
+    let body = Bytes::from(problem.body(language, id));
     let response = Response::build(problem.status_code())
         .insert_header((header::CONTENT_TYPE, "application/problem+json"))
         .insert_header((header::CONTENT_LANGUAGE, language))

@@ -1,5 +1,6 @@
 //! Every error answer: one catalogue, one mapping from the nouns' errors, RFC 9457 on the wire.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
@@ -12,7 +13,7 @@ use belfry_domain::account::{AccountError, LANGUAGES, language_of};
 use belfry_domain::booking::BookingError;
 use belfry_domain::field::FieldError;
 use belfry_store::StoreError;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// One kind of problem as documented at `/problems/{slug}`.
@@ -119,26 +120,49 @@ impl Problem {
         })
     }
 
-    /// The answer's body in `language`.
-    pub fn body(&self, language: &str, request_id: &str) -> Value {
-        let (title, detail) = CATALOGUE
-            .get(self.slug)
-            .map(|entry| entry.texts(language).clone())
-            .unwrap_or_default();
-        let detail = self.words.iter().fold(detail, |text, (name, word)| {
-            text.replace(&format!("{{{name}}}"), word)
-        });
-        let mut body = self.extra.clone();
-        body.insert("type".to_owned(), json!(format!("/problems/{}", self.slug)));
-        body.insert("title".to_owned(), json!(title));
-        body.insert("status".to_owned(), json!(self.status_code().as_u16()));
-        body.insert("detail".to_owned(), json!(detail));
-        body.insert("request_id".to_owned(), json!(request_id));
-        if !self.errors.is_empty() {
-            body.insert("errors".to_owned(), json!(self.errors));
-        }
-        Value::Object(body)
+    /// What to tell people in `language`.
+    pub fn detail(&self, language: &str) -> Cow<'_, str> {
+        let detail = Cow::Borrowed(self.texts(language).1);
+        self.words.iter().fold(detail, |text, (name, word)| {
+            Cow::Owned(text.replace(&format!("{{{name}}}"), word))
+        })
     }
+
+    /// The answer's body in `language`, as JSON.
+    pub fn body(&self, language: &str, request_id: &str) -> String {
+        let body = BodyOut {
+            kind: format_args!("/problems/{}", self.slug),
+            title: self.texts(language).0,
+            status: self.status_code().as_u16(),
+            detail: &self.detail(language),
+            request_id,
+            errors: &self.errors,
+            extra: &self.extra,
+        };
+        // Plain values with string keys always have a JSON form.
+        serde_json::to_string(&body).unwrap_or_default()
+    }
+
+    /// Title and detail in a language of [`LANGUAGES`].
+    fn texts(&self, language: &str) -> (&'static str, &'static str) {
+        let texts = CATALOGUE.get(self.slug).map(|entry| entry.texts(language));
+        texts.map_or(("", ""), |(title, detail)| (title, detail))
+    }
+}
+
+/// RFC 9457 on the wire.
+#[derive(Serialize)]
+struct BodyOut<'a> {
+    #[serde(rename = "type")]
+    kind: fmt::Arguments<'a>,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+    #[serde(flatten)]
+    extra: &'a Map<String, Value>,
 }
 
 impl fmt::Display for Problem {
