@@ -23,8 +23,6 @@ pub mod house;
 pub mod http;
 /// Addresses that mails lead to.
 mod links;
-/// What the process keeps of the memory it no longer uses.
-pub mod memory;
 /// Passwords.
 mod password;
 /// Text that must never reach a log.

@@ -2,7 +2,12 @@
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
+/// Requests and messages are many small blocks; this allocator is quicker with them than the system's.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 fn main() -> ExitCode {
-    belfry::memory::give_back_large_blocks();
     belfry::cli::run()
 }
