@@ -45,6 +45,7 @@ use belfry_actors::Provider;
 use belfry_store::Store;
 
 use crate::config;
+use crate::config::SmsProvider;
 
 pub use dkim::Dkim;
 pub use email::Email;
@@ -100,13 +101,12 @@ pub fn telegram(bot: telegram::Bot, store: &Store) -> Arc<dyn Provider> {
 /// # Errors
 /// When a setting does not fit.
 pub fn sms(settings: &config::Sms, store: &Store) -> Result<Vec<Arc<dyn Provider>>> {
-    let provider = |name: &String| -> Result<Arc<dyn Provider>> {
-        Ok(match name.as_str() {
-            "zns" => Arc::new(Zns::new(settings.zns.clone(), store.clone())?),
-            "esms" => Arc::new(Esms::new(settings.esms.clone())?),
-            "speedsms" => Arc::new(SpeedSms::new(settings.speedsms.clone())?),
-            "http_sms" => Arc::new(HttpSms::new(settings.http_sms.clone())?),
-            _ => anyhow::bail!("[sms] providers: there is no {name}"),
+    let provider = |provider: &SmsProvider| -> Result<Arc<dyn Provider>> {
+        Ok(match provider {
+            SmsProvider::Zns => Arc::new(Zns::new(settings.zns.clone(), store.clone())?),
+            SmsProvider::Esms => Arc::new(Esms::new(settings.esms.clone())?),
+            SmsProvider::SpeedSms => Arc::new(SpeedSms::new(settings.speedsms.clone())?),
+            SmsProvider::HttpSms => Arc::new(HttpSms::new(settings.http_sms.clone())?),
         })
     };
     settings.providers.iter().map(provider).collect()

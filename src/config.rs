@@ -15,7 +15,7 @@ use crate::secret::Secret;
 /// The channels that reach phones.
 mod sms;
 
-pub use sms::{Esms, HttpSms, Sms, SpeedSms, Telegram, Zns};
+pub use sms::{Esms, HttpSms, Sms, SmsProvider, SpeedSms, Telegram, Zns};
 
 /// The manual of all settings, compiled in.
 pub const DEFAULT: &str = include_str!("config/default.toml");

@@ -149,7 +149,7 @@ impl House {
             (Channel::Telegram, telegram.into_iter().collect()),
             (Channel::Sms, channel::sms(&settings.sms, &backstage.store)?),
         ];
-        let (push, providers) = channel::outbound(&settings, &backstage.store).await?;
+        let (outbound, providers) = channel::outbound(&settings, &backstage.store).await?;
         for provider in providers {
             channels.push((provider.channel(), vec![provider]));
         }
@@ -204,7 +204,7 @@ impl House {
             figures: Figures::new(world.clone()),
             templates,
             content_security_policy: pages::content_security_policy(),
-            push,
+            outbound,
             world: world.clone(),
             experts: experts.clone(),
             couriers: couriers.clone(),

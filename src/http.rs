@@ -119,17 +119,9 @@ pub struct App {
     pub limiter: Limiter,
     /// Keys of requests that have ended, which the database could not be told of yet.
     pub unsettled: Arc<DashSet<IdempotencyKey>>,
-    /// Pushes and webhooks.
-    pub push: Outbound,
+    /// What is known of the ways to devices and servers of others.
+    pub outbound: Outbound,
     pub content_security_policy: String,
-}
-
-impl App {
-    /// The domain of the sender, which stands in the Message-IDs of our mails.
-    pub fn mail_domain(&self) -> &str {
-        let from = self.settings.email.from.trim_end_matches(['>', ' ']);
-        from.rsplit('@').next().unwrap_or_default()
-    }
 }
 
 /// The address a request comes from, as rate limits know it.
@@ -196,6 +188,7 @@ fn api(config: &mut ServiceConfig) {
                 .get(preference::get)
                 .put(preference::put),
         )
+        .service(web::resource("/me/ways").get(preference::ways))
         .service(
             web::resource("/me/telegram")
                 .get(telegram::get)

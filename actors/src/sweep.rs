@@ -181,6 +181,8 @@ impl Sweep {
             (Stale::Addresses, cuts.logs),
             (Stale::IdempotencyKeys, cuts.idempotency_keys),
             (Stale::RefreshTokens, now),
+            (Stale::TelegramUpdates, cuts.chat_updates),
+            (Stale::TelegramQuestions, cuts.chat_questions),
         ] {
             let pruned = self
                 .in_batches(now, async || {

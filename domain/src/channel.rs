@@ -47,6 +47,11 @@ impl Channel {
         }
     }
 
+    /// Whether its addresses are devices, which are registered and forgotten one by one.
+    pub const fn is_device(self) -> bool {
+        matches!(self, Self::Fcm | Self::WebPush)
+    }
+
     /// What a person switches to have it or not; a webhook is nobody's.
     pub fn way(self) -> Option<Way> {
         Some(match self {

@@ -7,16 +7,16 @@ use crate::field::FieldError;
 use crate::notification::Category;
 use crate::wall::WallTime;
 
-/// A switch per channel besides the inbox, which is always kept.
+/// A switch per way besides the inbox, which is always kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Channels {
+pub struct Ways {
     pub email: bool,
     pub telegram: bool,
     pub sms: bool,
     pub push: bool,
 }
 
-impl Channels {
+impl Ways {
     /// Every switch on.
     pub const ALL: Self = Self {
         email: true,
@@ -49,14 +49,14 @@ impl Channels {
 /// Switches per category. What is about the account itself is not among them: a link that was asked for is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Categories {
-    pub booking: Channels,
-    pub reminder: Channels,
-    pub review: Channels,
+    pub booking: Ways,
+    pub reminder: Ways,
+    pub review: Ways,
 }
 
 impl Categories {
     /// The switches of a category; `None` for what has none of its own.
-    pub fn of(&self, category: Category) -> Option<&Channels> {
+    pub fn of(&self, category: Category) -> Option<&Ways> {
         match category {
             Category::Account | Category::Digest => None,
             Category::Booking => Some(&self.booking),
@@ -144,7 +144,7 @@ pub enum Digest {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Preferences {
     /// What is off here is off for every category.
-    pub channels: Channels,
+    pub channels: Ways,
     pub categories: Categories,
     pub quiet_hours: Option<QuietHours>,
     pub digest: Digest,
@@ -154,15 +154,15 @@ impl Default for Preferences {
     /// Mail and push; the others need an address first.
     fn default() -> Self {
         Self {
-            channels: Channels {
+            channels: Ways {
                 telegram: false,
                 sms: false,
-                ..Channels::ALL
+                ..Ways::ALL
             },
             categories: Categories {
-                booking: Channels::ALL,
-                reminder: Channels::ALL,
-                review: Channels::ALL,
+                booking: Ways::ALL,
+                reminder: Ways::ALL,
+                review: Ways::ALL,
             },
             quiet_hours: None,
             digest: Digest::Off,

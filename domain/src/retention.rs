@@ -11,6 +11,11 @@ const IDEMPOTENCY_HOURS: i64 = 24;
 /// Days after which a device that was not seen counts as gone. Google forgets one after as many.
 pub const UNSEEN_DEVICES_DAYS: i64 = 270;
 
+/// How long it is remembered that an update of Telegram's was handled: it gives up after a day.
+pub const CHAT_UPDATES: TimeDelta = TimeDelta::days(3);
+/// How long a question in a chat may be answered.
+pub const CHAT_QUESTIONS: TimeDelta = TimeDelta::days(2);
+
 /// How long things are kept, in days. 0 keeps nothing beyond the next sweep.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Retention {
@@ -31,6 +36,8 @@ pub struct Cuts {
     pub idempotency_keys: Instant,
     /// Devices that were last seen before are gone.
     pub unseen_devices: Instant,
+    pub chat_updates: Instant,
+    pub chat_questions: Instant,
 }
 
 impl Retention {
@@ -44,6 +51,8 @@ impl Retention {
             logs: days(self.logs_days),
             idempotency_keys: now - TimeDelta::hours(IDEMPOTENCY_HOURS),
             unseen_devices: now - TimeDelta::days(UNSEEN_DEVICES_DAYS),
+            chat_updates: now - CHAT_UPDATES,
+            chat_questions: now - CHAT_QUESTIONS,
         }
     }
 }

@@ -300,15 +300,19 @@ fn key(kind: &str, medium: Medium, section: &str) -> String {
     format!("{kind}/{}.{section}", medium.as_str())
 }
 
-/// The languages to look in for a reader: `vi-VN`, then `vi`, then English.
-fn fallbacks(locale: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(locale);
+/// A language tag and the wider ones that it belongs to: `vi-VN`, then `vi`.
+pub(crate) fn widened(tag: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(tag);
     std::iter::from_fn(move || {
         let tag = rest?;
         rest = tag.rfind('-').map(|end| &tag[..end]);
         Some(tag)
     })
-    .chain(std::iter::once(account::LANGUAGES[0]))
+}
+
+/// The languages to look in for a reader: `vi-VN`, then `vi`, then English.
+fn fallbacks(locale: &str) -> impl Iterator<Item = &str> {
+    widened(locale).chain(std::iter::once(account::LANGUAGES[0]))
 }
 
 fn one_line(text: &str) -> String {

@@ -8,6 +8,8 @@ use minijinja::value::Serde;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 use serde::{Deserialize, Serialize};
 
+use crate::template::widened;
+
 /// One approved text.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,14 +71,9 @@ impl Approvals {
     /// The text for a kind of message in a reader's language, or one for any language.
     pub fn find(&self, kind: &str, language: &str) -> Option<&Approved> {
         let of_kind = || self.texts.iter().filter(|text| text.kind == kind);
-        let mut tag = Some(language);
-        while let Some(wanted) = tag.filter(|tag| !tag.is_empty()) {
-            if let Some(text) = of_kind().find(|text| text.language == wanted) {
-                return Some(text);
-            }
-            tag = wanted.rfind('-').map(|end| &wanted[..end]);
-        }
-        of_kind().find(|text| text.language.is_empty())
+        // The empty language stands for any.
+        let mut wanted = widened(language).chain([""]);
+        wanted.find_map(|wanted| of_kind().find(|text| text.language == wanted))
     }
 
     /// What fills a text's gaps.

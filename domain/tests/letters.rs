@@ -14,7 +14,7 @@ use belfry_domain::id::{BookingId, EventId, UserId};
 use belfry_domain::notification::{
     Address, Category, Facts, Links, Message, People, Plan, Planning, Recipient, Sides, plan,
 };
-use belfry_domain::preference::{Channels, Preferences};
+use belfry_domain::preference::{Preferences, Ways};
 use belfry_domain::rule::{Rule, RuleBook};
 use belfry_domain::sms;
 use belfry_domain::template::Templates;
@@ -421,7 +421,7 @@ fn an_advertisement_begins_with_its_label_on_every_channel_and_still_fits() {
     ] {
         reader.addresses.push(address(channel, "somewhere"));
     }
-    reader.preferences.channels = Channels::ALL;
+    reader.preferences.channels = Ways::ALL;
     case.facts.actor_id = None;
     let rules = RULES.all().iter().map(|rule| {
         let mut draft = rule.draft.clone();

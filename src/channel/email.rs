@@ -25,6 +25,12 @@ pub struct Email {
     dkim: Option<Arc<Dkim>>,
 }
 
+/// The domain of the sender, which stands in the Message-IDs of our mails and is looked for in reports about them.
+pub fn domain(from: &str) -> String {
+    let from = from.parse::<Mailbox>();
+    from.map_or_else(|_| String::new(), |from| from.email.domain().to_owned())
+}
+
 impl Email {
     /// A channel through the server at `smtp_url` with the sender `from`; `connections` stay open between
     /// mails. Connects when there is something to send.

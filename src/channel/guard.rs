@@ -85,6 +85,16 @@ impl Guard {
         }
     }
 
+    /// Reads what somebody typed as an address that may be called.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub async fn check_text(&self, typed: &str) -> Result<Url, Forbidden> {
+        let url = Url::parse(typed).map_err(|_| Forbidden::Form)?;
+        self.check(&url).await?;
+        Ok(url)
+    }
+
     /// Whether this may be called, by its form and by where its name leads at the moment.
     ///
     /// # Errors

@@ -16,10 +16,10 @@ use url::Url;
 
 use crate::channel::call::{self, Answer, call};
 use crate::channel::sms::{count, digits};
-use crate::config;
+use crate::config::{self, SmsProvider};
 
 /// Its name among the providers.
-const NAME: &str = "http_sms";
+const NAME: &str = SmsProvider::HttpSms.as_str();
 
 /// All but what stands for itself in a query and a form (RFC 3986, unreserved).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC

@@ -12,10 +12,10 @@ use url::Url;
 
 use crate::channel::call::{self, Answer, call};
 use crate::channel::sms::{count, digits};
-use crate::config;
+use crate::config::{self, SmsProvider};
 
 /// Its name among the providers.
-const NAME: &str = "speedsms";
+const NAME: &str = SmsProvider::SpeedSms.as_str();
 /// Where messages are taken, below the address of the service.
 const SEND: &str = "index.php/sms/send";
 

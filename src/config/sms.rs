@@ -20,7 +20,7 @@ pub struct Telegram {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sms {
-    pub providers: Vec<String>,
+    pub providers: Vec<SmsProvider>,
     pub esms: Esms,
     pub speedsms: SpeedSms,
     pub http_sms: HttpSms,
@@ -73,8 +73,28 @@ pub struct Zns {
     pub templates: Vec<Approved>,
 }
 
-/// The providers that there are.
-const PROVIDERS: [&str; 4] = ["zns", "esms", "speedsms", "http_sms"];
+/// Who can carry text messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SmsProvider {
+    Zns,
+    Esms,
+    #[serde(rename = "speedsms")]
+    SpeedSms,
+    HttpSms,
+}
+
+impl SmsProvider {
+    /// The name in the settings, in the outbox and in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Zns => "zns",
+            Self::Esms => "esms",
+            Self::SpeedSms => "speedsms",
+            Self::HttpSms => "http_sms",
+        }
+    }
+}
 
 impl Telegram {
     pub(super) fn check(&self) -> Result<()> {
@@ -88,17 +108,13 @@ impl Telegram {
 
 impl Sms {
     pub(super) fn check(&self) -> Result<()> {
-        for (place, name) in self.providers.iter().enumerate() {
+        for (place, provider) in self.providers.iter().enumerate() {
+            let name = provider.as_str();
             ensure!(
-                PROVIDERS.contains(&name.as_str()),
-                "[sms] providers: {name} is none of {}",
-                PROVIDERS.join(", ")
-            );
-            ensure!(
-                !self.providers[..place].contains(name),
+                !self.providers[..place].contains(provider),
                 "[sms] providers: {name} is there twice"
             );
-            for (setting, value) in self.needed(name) {
+            for (setting, value) in self.needed(*provider) {
                 ensure!(!value.is_empty(), "[sms.{name}] {setting} is needed");
             }
         }
@@ -106,16 +122,16 @@ impl Sms {
     }
 
     /// Without which a provider sends nothing.
-    fn needed(&self, provider: &str) -> Vec<(&'static str, &str)> {
+    fn needed(&self, provider: SmsProvider) -> Vec<(&'static str, &str)> {
         let (esms, zns) = (&self.esms, &self.zns);
         match provider {
-            "esms" => vec![
+            SmsProvider::Esms => vec![
                 ("api_key", esms.api_key.expose()),
                 ("secret_key", esms.secret_key.expose()),
             ],
-            "speedsms" => vec![("token", self.speedsms.token.expose())],
-            "http_sms" => vec![("url", self.http_sms.url.as_str())],
-            _ => vec![
+            SmsProvider::SpeedSms => vec![("token", self.speedsms.token.expose())],
+            SmsProvider::HttpSms => vec![("url", self.http_sms.url.as_str())],
+            SmsProvider::Zns => vec![
                 ("app_id", zns.app_id.as_str()),
                 ("secret_key", zns.secret_key.expose()),
                 ("refresh_token", zns.refresh_token.expose()),

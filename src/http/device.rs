@@ -13,7 +13,6 @@ use belfry_store::address::{self, Known, NewAddress};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use url::Url;
 use utoipa::ToSchema;
 
 use crate::channel::{Forbidden, SubscriptionKeys};
@@ -210,14 +209,13 @@ pub async fn forget(
     security(()))]
 pub async fn key(app: Data<App>, _: HttpRequest) -> HttpResponse {
     HttpResponse::Ok().json(PushKeyOut {
-        public_key: app.push.web_key.clone(),
+        public_key: app.outbound.web_key.clone(),
     })
 }
 
 async fn devices(app: &App, user: UserId) -> Result<impl Iterator<Item = Known>, Problem> {
     let known = app.world.store.addresses_of(user, None).await?;
-    let is_device = |known: &Known| matches!(known.channel, Channel::Fcm | Channel::WebPush);
-    Ok(known.into_iter().filter(is_device))
+    Ok(known.into_iter().filter(|known| known.channel.is_device()))
 }
 
 async fn checked(app: &App, input: DeviceIn) -> Result<Device, Problem> {
@@ -245,8 +243,8 @@ async fn checked(app: &App, input: DeviceIn) -> Result<Device, Problem> {
     if input.kind == DeviceKind::WebPush {
         let forbidden =
             |fault: Forbidden| Problem::field("/address", FieldError::INVALID, fault.to_string());
-        let url: Url = address.parse().map_err(|_| forbidden(Forbidden::Form))?;
-        app.push.guard.check(&url).await.map_err(forbidden)?;
+        let checked = app.outbound.guard.check_text(&address).await;
+        checked.map_err(forbidden)?;
     } else if !address.chars().all(|c| c.is_ascii_graphic()) {
         let detail = "This is not a token.";
         return Err(Problem::field("/address", FieldError::INVALID, detail));
@@ -272,8 +270,8 @@ async fn checked(app: &App, input: DeviceIn) -> Result<Device, Problem> {
 /// A device that nothing would ever be sent to is not taken in.
 fn sends(app: &App, kind: DeviceKind) -> Result<(), FieldError> {
     let sends = match kind.channel() {
-        Channel::WebPush => app.push.web_key.is_some(),
-        _ => app.push.fcm,
+        Channel::WebPush => app.outbound.web_key.is_some(),
+        _ => app.outbound.fcm,
     };
     let detail = "This server sends no pushes of this kind.";
     sends

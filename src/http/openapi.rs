@@ -23,7 +23,7 @@ use super::{
         account::register, account::login, account::refresh, account::logout, account::forgot_password,
         account::reset_password, account::verify_email, account::profile::get_me, account::profile::update_me,
         account::profile::set_avatar, account::profile::delete_avatar, account::profile::get_avatar,
-        preference::get, preference::put,
+        preference::get, preference::put, preference::ways,
         telegram::get, telegram::create_code, telegram::unlink,
         device::register, device::list, device::forget, device::key,
         expert::list, expert::get, expert::update, expert::slots, expert::set_presence, expert::reviews,

@@ -2,7 +2,9 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use belfry_domain::preference::{Categories, Channels, Digest, Preferences, QuietHours};
+use belfry_actors::Courier;
+use belfry_domain::channel::Way;
+use belfry_domain::preference::{Categories, Digest, Preferences, QuietHours, Ways};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -10,13 +12,14 @@ use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::etag::{IfMatch, versioned};
 use crate::http::input::{Body, given};
-use crate::http::openapi::shape::{DigestShape, HoursShape};
+use crate::http::openapi::shape::{DigestShape, HoursShape, WayShape};
+use crate::http::page::Page;
 use crate::http::problem::Problem;
 
 /// Switches that are left out are as if nothing had ever been chosen.
 #[derive(Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ChannelsIn {
+pub struct WaysIn {
     #[serde(default, deserialize_with = "given")]
     email: Option<bool>,
     #[serde(default, deserialize_with = "given")]
@@ -27,9 +30,9 @@ pub struct ChannelsIn {
     push: Option<bool>,
 }
 
-impl ChannelsIn {
-    fn over(self, default: Channels) -> Channels {
-        Channels {
+impl WaysIn {
+    fn over(self, default: Ways) -> Ways {
+        Ways {
             email: self.email.unwrap_or(default.email),
             telegram: self.telegram.unwrap_or(default.telegram),
             sms: self.sms.unwrap_or(default.sms),
@@ -42,18 +45,18 @@ impl ChannelsIn {
 #[serde(deny_unknown_fields)]
 pub struct CategoriesIn {
     #[serde(default, deserialize_with = "given")]
-    booking: Option<ChannelsIn>,
+    booking: Option<WaysIn>,
     #[serde(default, deserialize_with = "given")]
-    reminder: Option<ChannelsIn>,
+    reminder: Option<WaysIn>,
     #[serde(default, deserialize_with = "given")]
-    review: Option<ChannelsIn>,
+    review: Option<WaysIn>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreferencesIn {
     #[serde(default, deserialize_with = "given")]
-    channels: Option<ChannelsIn>,
+    channels: Option<WaysIn>,
     #[serde(default, deserialize_with = "given")]
     categories: Option<CategoriesIn>,
     #[schema(value_type = Option<HoursShape>)]
@@ -69,7 +72,7 @@ pub struct PreferencesIn {
 #[derive(Serialize, ToSchema)]
 pub struct PreferencesOut {
     #[schema(value_type = Object)]
-    channels: Channels,
+    channels: Ways,
     #[schema(value_type = Object)]
     categories: Categories,
     #[schema(value_type = Option<HoursShape>)]
@@ -110,7 +113,7 @@ pub async fn put(
     let input: PreferencesIn = body.read()?;
     let default = Preferences::default();
     let quiet_hours = input.quiet_hours.map(QuietHours::checked).transpose()?;
-    let channels = |chosen: Option<ChannelsIn>, default| chosen.unwrap_or_default().over(default);
+    let channels = |chosen: Option<WaysIn>, default| chosen.unwrap_or_default().over(default);
     let categories = input.categories.unwrap_or_default();
     let chosen = Preferences {
         channels: channels(input.channels, default.channels),
@@ -131,4 +134,43 @@ pub async fn put(
         return Err(Problem::new("stale"));
     }
     show(&app, &signed).await
+}
+
+/// Whether the caller can be told by a way, and what is missing where they cannot.
+#[derive(Serialize, ToSchema)]
+pub struct WayStateOut {
+    #[schema(value_type = WayShape, example = "telegram")]
+    way: Way,
+    /// Whether the house sends anything by it.
+    available: bool,
+    /// Whether the caller has an address for it: a chat, a phone number, a device.
+    connected: bool,
+    /// Why nothing is sent although there is an address, such as `bounced`; `null` where something is.
+    held: Option<String>,
+}
+
+/// By which ways the caller can be told at all, whatever they chose.
+#[utoipa::path(get, path = "/api/v1/me/ways", tag = "Accounts",
+    responses((status = 200, body = Page<WayStateOut>)))]
+pub async fn ways(app: Data<App>, signed: Signed) -> Result<HttpResponse, Problem> {
+    let reach = app.world.store.reach_of(signed.0.id).await?;
+    let items = Way::ALL.map(|way| {
+        let sends = |courier: &Courier| courier.channel().way() == Some(way);
+        let places: Vec<_> = reach
+            .iter()
+            .filter(|(channel, _)| channel.way() == Some(way))
+            .collect();
+        let open = places.iter().any(|(_, cause)| cause.is_none());
+        let held = places.iter().find_map(|(_, cause)| cause.clone());
+        WayStateOut {
+            way,
+            available: app.couriers.iter().any(sends),
+            connected: !places.is_empty(),
+            held: held.filter(|_| !open),
+        }
+    });
+    Ok(HttpResponse::Ok().json(Page {
+        items: items.into(),
+        next: None,
+    }))
 }

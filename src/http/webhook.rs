@@ -13,10 +13,9 @@ use belfry_store::webhook::{self, SigningSecret, Webhook};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::channel::fresh_secret;
+use crate::channel::{Forbidden, fresh_secret};
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::etag::{IfMatch, versioned};
@@ -84,6 +83,8 @@ pub struct WebhookOut {
     disabled_cause: Option<String>,
     /// Since when every attempt has failed.
     failing_since: Option<DateTime<Utc>>,
+    /// Until when the secret before the present one signs along, or did.
+    old_secret_until: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -107,6 +108,7 @@ impl From<&Webhook> for WebhookOut {
             enabled: webhook.enabled,
             disabled_cause: webhook.disabled_cause.clone(),
             failing_since: webhook.failing_since,
+            old_secret_until: webhook.secrets.iter().filter_map(|old| old.until).max(),
             created_at: webhook.created_at,
             updated_at: webhook.updated_at,
         }
@@ -316,12 +318,10 @@ async fn checked(
     });
     faults.check()?;
     if let Some(url) = &url {
-        let invalid = |detail: String| Problem::field("/url", FieldError::INVALID, detail);
-        let parsed: Url = url
-            .parse()
-            .map_err(|_| invalid("This is not an address.".to_owned()))?;
-        let check = app.push.guard.check(&parsed).await;
-        check.map_err(|forbidden| invalid(forbidden.to_string()))?;
+        let forbidden =
+            |fault: Forbidden| Problem::field("/url", FieldError::INVALID, fault.to_string());
+        let checked = app.outbound.guard.check_text(url).await;
+        checked.map_err(forbidden)?;
     }
     Ok(Fields {
         url,

@@ -3,6 +3,7 @@
 use belfry_domain::Instant;
 use belfry_domain::channel::Channel;
 use belfry_domain::id::{AddressId, UserId};
+use const_format::formatcp;
 use serde_json::Value;
 use sqlx::FromRow;
 use sqlx::types::Json;
@@ -32,6 +33,13 @@ pub struct NewAddress<'a> {
     pub details: &'a Value,
     pub label: &'a str,
 }
+
+/// Addresses of the channels for which [`Channel::is_device`] holds.
+const OF_DEVICES: &str = formatcp!(
+    "channel IN ('{}', '{}')",
+    Channel::Fcm.as_str(),
+    Channel::WebPush.as_str()
+);
 
 #[derive(FromRow)]
 struct Row {
@@ -89,6 +97,37 @@ impl Store {
         })
     }
 
+    /// The channels by which a person can be reached, one for each address, with why nothing is sent to it where that
+    /// is so.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reach_of(
+        &self,
+        user: UserId,
+    ) -> Result<Vec<(Channel, Option<String>)>, StoreError> {
+        let rows: Vec<(String, Option<String>)> = on_read!(self, |pool| {
+            sqlx::query_as::<DB, _>(
+                "SELECT 'email', s.cause FROM users u
+                   LEFT JOIN suppressions s ON s.channel = 'email' AND s.address = u.email WHERE u.id = $1
+                 UNION ALL SELECT 'sms', s.cause FROM users u
+                   LEFT JOIN suppressions s ON s.channel = 'sms' AND s.address = u.phone
+                   WHERE u.id = $1 AND u.phone IS NOT NULL
+                 UNION ALL SELECT a.channel, s.cause FROM addresses a
+                   LEFT JOIN suppressions s ON s.channel = a.channel AND s.address = a.address
+                   WHERE a.user_id = $1 AND a.ended_at IS NULL",
+            )
+            .bind(user.uuid())
+            .fetch_all(pool)
+            .await?
+        });
+        // A channel that this build does not know leads nowhere.
+        let known = rows
+            .into_iter()
+            .filter_map(|(channel, cause)| Some((channel.parse().ok()?, cause)));
+        Ok(known.collect())
+    }
+
     /// The one who is reached at an address that still takes messages.
     ///
     /// # Errors
@@ -122,12 +161,12 @@ impl Store {
         now: Instant,
     ) -> Result<u64, StoreError> {
         let ended = on_write!(self, |pool| {
-            sqlx::query::<DB>(
+            sqlx::query::<DB>(formatcp!(
                 "UPDATE addresses SET ended_at = $3, ended_cause = 'unseen'
                  WHERE id IN (SELECT id FROM addresses
-                   WHERE channel IN ('fcm', 'web_push') AND ended_at IS NULL AND last_seen_at < $1
-                   ORDER BY last_seen_at LIMIT $2)",
-            )
+                   WHERE {OF_DEVICES} AND ended_at IS NULL AND last_seen_at < $1
+                   ORDER BY last_seen_at LIMIT $2)"
+            ))
             .bind(before)
             .bind(limit)
             .bind(now)
@@ -150,13 +189,13 @@ pub async fn end_devices_beyond(
     now: Instant,
 ) -> Result<(), StoreError> {
     on_tx!(tx, |c| {
-        sqlx::query::<DB>(
+        sqlx::query::<DB>(formatcp!(
             "UPDATE addresses SET ended_at = $3, ended_cause = 'replaced'
-             WHERE user_id = $1 AND channel IN ('fcm', 'web_push') AND ended_at IS NULL
+             WHERE user_id = $1 AND {OF_DEVICES} AND ended_at IS NULL
                AND id NOT IN (SELECT id FROM addresses
-                 WHERE user_id = $1 AND channel IN ('fcm', 'web_push') AND ended_at IS NULL
-                 ORDER BY last_seen_at DESC, id DESC LIMIT $2)",
-        )
+                 WHERE user_id = $1 AND {OF_DEVICES} AND ended_at IS NULL
+                 ORDER BY last_seen_at DESC, id DESC LIMIT $2)"
+        ))
         .bind(user.uuid())
         .bind(most)
         .bind(now)

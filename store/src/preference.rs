@@ -3,7 +3,7 @@
 use belfry_domain::Instant;
 use belfry_domain::channel::Way;
 use belfry_domain::id::UserId;
-use belfry_domain::preference::{Categories, Channels, Digest, Preferences, QuietHours};
+use belfry_domain::preference::{Categories, Digest, Preferences, QuietHours, Ways};
 use sqlx::FromRow;
 use sqlx::types::Json;
 
@@ -12,7 +12,7 @@ use crate::{Store, StoreError, Tx};
 /// The columns of a person's choices; all `NULL` beside a person who never chose.
 #[derive(FromRow)]
 pub(crate) struct PreferenceRow {
-    channels: Option<Json<Channels>>,
+    channels: Option<Json<Ways>>,
     categories: Option<Json<Categories>>,
     quiet_from: Option<String>,
     quiet_until: Option<String>,
@@ -134,7 +134,7 @@ pub(crate) async fn switch_on(
         .bind(now)
         .execute(&mut *c)
         .await?;
-        let (Json(mut channels),): (Json<Channels>,) =
+        let (Json(mut channels),): (Json<Ways>,) =
             sqlx::query_as::<DB, _>("SELECT channels FROM preferences WHERE user_id = $1")
                 .bind(user.uuid())
                 .fetch_one(&mut *c)

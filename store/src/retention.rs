@@ -29,6 +29,10 @@ pub enum Stale {
     IdempotencyKeys,
     /// Refresh tokens, by when they run out.
     RefreshTokens,
+    /// Updates of Telegram's, by when they were taken.
+    TelegramUpdates,
+    /// Questions in chats that nobody answered.
+    TelegramQuestions,
 }
 
 impl Stale {
@@ -43,6 +47,8 @@ impl Stale {
             Self::Addresses => "addresses",
             Self::IdempotencyKeys => "idempotency_keys",
             Self::RefreshTokens => "refresh_tokens",
+            Self::TelegramUpdates => "telegram_updates",
+            Self::TelegramQuestions => "telegram_questions",
         }
     }
 
@@ -86,6 +92,15 @@ impl Stale {
                 "DELETE FROM refresh_tokens WHERE token_hash IN
                    (SELECT token_hash FROM refresh_tokens WHERE expires_at < $1
                     ORDER BY expires_at LIMIT $2)",
+            ),
+            Self::TelegramUpdates => Statement::ByTime(
+                "DELETE FROM telegram_updates WHERE update_id IN
+                   (SELECT update_id FROM telegram_updates WHERE taken_at < $1 ORDER BY taken_at LIMIT $2)",
+            ),
+            Self::TelegramQuestions => Statement::ByTime(
+                "DELETE FROM telegram_questions WHERE (chat, message_id) IN
+                   (SELECT chat, message_id FROM telegram_questions WHERE asked_at < $1
+                    ORDER BY asked_at LIMIT $2)",
             ),
         }
     }

@@ -3,18 +3,13 @@
 use belfry_domain::Instant;
 use belfry_domain::channel::{Channel, Way};
 use belfry_domain::id::UserId;
-use chrono::TimeDelta;
+use belfry_domain::retention::CHAT_QUESTIONS;
 use serde_json::{Value, json};
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::address::{self, NewAddress, Which};
 use crate::{Store, StoreError, preference};
-
-/// How long it is remembered that an update was handled; Telegram itself forgets it after a day.
-const REMEMBERED: TimeDelta = TimeDelta::days(3);
-/// How long a question may be answered.
-const OPEN: TimeDelta = TimeDelta::days(2);
 
 /// Whether an update is to be handled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -221,31 +216,22 @@ impl Store {
         })
     }
 
-    /// Marks an update as handled, and forgets some of long ago.
+    /// Marks an update as handled.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn finish_update(&self, update: i64, now: Instant) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        on_tx!(&mut tx, |c| {
+        on_write!(self, |pool| {
             sqlx::query::<DB>("UPDATE telegram_updates SET done_at = $2 WHERE update_id = $1")
                 .bind(update)
                 .bind(now)
-                .execute(&mut *c)
+                .execute(pool)
                 .await?;
-            sqlx::query::<DB>(
-                "DELETE FROM telegram_updates WHERE update_id IN \
-                 (SELECT update_id FROM telegram_updates WHERE taken_at < $1 LIMIT 20)",
-            )
-            .bind(now - REMEMBERED)
-            .execute(&mut *c)
-            .await?;
         });
-        tx.commit().await?;
         Ok(())
     }
 
-    /// Keeps what the message `message` in a chat asks, and forgets some that nobody answered.
+    /// Keeps what the message `message` in a chat asks.
     ///
     /// # Errors
     /// When the database fails.
@@ -256,8 +242,7 @@ impl Store {
         question: &Value,
         now: Instant,
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        on_tx!(&mut tx, |c| {
+        on_write!(self, |pool| {
             sqlx::query::<DB>(
                 "INSERT INTO telegram_questions (chat, message_id, question, asked_at) \
                  VALUES ($1, $2, $3, $4) ON CONFLICT (chat, message_id) DO NOTHING",
@@ -266,17 +251,9 @@ impl Store {
             .bind(message)
             .bind(Json(question))
             .bind(now)
-            .execute(&mut *c)
-            .await?;
-            sqlx::query::<DB>(
-                "DELETE FROM telegram_questions WHERE (chat, message_id) IN \
-                 (SELECT chat, message_id FROM telegram_questions WHERE asked_at < $1 LIMIT 20)",
-            )
-            .bind(now - OPEN)
-            .execute(&mut *c)
+            .execute(pool)
             .await?;
         });
-        tx.commit().await?;
         Ok(())
     }
 
@@ -297,7 +274,7 @@ impl Store {
             )
             .bind(chat)
             .bind(message)
-            .bind(now - OPEN)
+            .bind(now - CHAT_QUESTIONS)
             .fetch_optional(pool)
             .await?
         });

@@ -1,10 +1,14 @@
 //! What people want to be told on which channel (C4.5): kept as chosen, and heeded by the mail.
 
+use belfry_domain::channel::Channel;
+use belfry_store::suppression::{self, Suppression};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::contract::body::pointed_at;
 use crate::engine::{Fresh, on_both_engines};
+use crate::standin::http_sms::HttpSms;
+use crate::standin::web_push::PushService;
 use crate::town::{Person, Town};
 
 on_both_engines!(
@@ -12,6 +16,7 @@ on_both_engines!(
     what_was_chosen_is_kept_whole,
     a_choice_that_makes_no_sense_is_refused_and_the_last_one_stays,
     mail_that_was_switched_off_is_not_sent_while_the_inbox_is_kept,
+    everybody_sees_which_ways_lead_to_them_and_what_the_others_lack,
 );
 
 const PATH: &str = "/me/preferences";
@@ -213,4 +218,53 @@ async fn mail_that_was_switched_off_is_not_sent_while_the_inbox_is_kept(fresh: &
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     panic!("the link was not sent");
+}
+
+async fn everybody_sees_which_ways_lead_to_them_and_what_the_others_lack(fresh: &Fresh) {
+    let (service, gateway) = (PushService::start().await, HttpSms::start().await);
+    let town = Town::open_with(fresh, |settings| {
+        settings.push.web.subject = "mailto:ops@belfry.test".to_owned();
+        settings.outbound.allow_loopback = true;
+        gateway.settings(&mut settings.sms);
+    })
+    .await;
+    let (admin, client) = (town.admin().await, town.client().await);
+    town.stranger()
+        .get("/me/ways")
+        .await
+        .problem(401, "unauthenticated");
+    let ways = async || client.get("/me/ways").await.expect(200).body["items"].clone();
+    let state = |way: &str, available: bool, connected: bool, held: Option<&str>| json!({ "way": way, "available": available, "connected": connected, "held": held });
+    let expected = |sms, push, held| {
+        json!([
+            state("email", true, true, held),
+            // There is no bot in this house.
+            state("telegram", false, false, None),
+            state("sms", true, sms, None),
+            state("push", true, push, None),
+        ])
+    };
+    assert_eq!(ways().await, expected(false, false, None));
+    let phone = json!({ "phone": "+84901234567" });
+    client.patch("/me", phone).await.expect(200);
+    let device = service.subscribe().device();
+    let device = client.post("/me/devices", device).await.expect(201);
+    assert_eq!(ways().await, expected(true, true, None));
+    let forget = format!("/me/devices/{}", device.text("id"));
+    client.delete(&forget).await.expect(204);
+    let mine = Suppression {
+        channel: Channel::Email,
+        address: client.email.clone(),
+        cause: "bounced".to_owned(),
+        detail: String::new(),
+        at: town.now(),
+    };
+    let mut tx = town.store.begin().await.unwrap();
+    suppression::suppress(&mut tx, &mine).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(ways().await, expected(true, false, Some("bounced")));
+    let lift = format!("/admin/suppressions/email/{}", client.email);
+    admin.delete(&lift).await.expect(204);
+    assert_eq!(ways().await, expected(true, false, None));
+    town.close().await;
 }

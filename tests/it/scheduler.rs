@@ -9,6 +9,7 @@ use belfry_domain::id::HoldId;
 use belfry_store::booking::{BookingFilter, Scope};
 use belfry_store::occupancy::NewHold;
 use belfry_store::retention::Stale;
+use belfry_store::telegram::Taken;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use tokio::sync::mpsc;
@@ -30,6 +31,7 @@ on_both_engines!(
     an_expired_hold_frees_its_time,
     ended_bookings_are_archived_in_time,
     logs_are_pruned_but_never_before_they_were_planned,
+    what_was_said_in_chats_is_forgotten_when_nobody_can_come_back_to_it,
     one_node_sweeps_until_it_dies_or_retires,
     a_reminder_leaves_at_its_minute_between_two_sweeps,
     the_cron_expression_says_when_to_sweep,
@@ -286,6 +288,29 @@ async fn logs_are_pruned_but_never_before_they_were_planned(fresh: &Fresh) {
             0,
             "{stale:?}"
         );
+    }
+}
+
+async fn what_was_said_in_chats_is_forgotten_when_nobody_can_come_back_to_it(fresh: &Fresh) {
+    let house = House::new(fresh).await;
+    let (store, start) = (&house.store, house.now());
+    let since = start - TimeDelta::minutes(1);
+    assert_eq!(
+        store.take_update(7, since, start).await.unwrap(),
+        Taken::Now { tries: 1 }
+    );
+    store.finish_update(7, start).await.unwrap();
+    let question = serde_json::json!({ "step": "reject" });
+    store.put_question("71", 9, &question, start).await.unwrap();
+    let known = async || {
+        let update = store.take_update(7, since, house.now()).await.unwrap();
+        let asked = store.question("71", 9, start).await.unwrap();
+        (update == Taken::Done, asked.is_some())
+    };
+    for (hours, expected) in [(47, (true, true)), (2, (true, false)), (24, (false, false))] {
+        house.clock.advance(TimeDelta::hours(hours));
+        assert!(house.node("one").tick(house.now()).await.swept);
+        assert_eq!(known().await, expected, "{hours} hours later");
     }
 }
 

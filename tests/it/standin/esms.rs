@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use belfry::config::SmsProvider;
 use serde_json::json;
 
 use super::{Asked, Reply, StandIn};
@@ -37,7 +38,7 @@ impl Esms {
 
     /// Settings that lead here.
     pub fn settings(&self, settings: &mut belfry::config::Sms) {
-        settings.providers.push("esms".to_owned());
+        settings.providers.push(SmsProvider::Esms);
         let esms = &mut settings.esms;
         esms.url = self.server.url();
         esms.api_key = belfry::secret::Secret::new(API_KEY.to_owned());

@@ -1,6 +1,6 @@
 //! A gateway like many: a form, a key in a header, and a word in the answer.
 
-use belfry::config::Sms;
+use belfry::config::{Sms, SmsProvider};
 use belfry::secret::Secret;
 use serde_json::json;
 
@@ -23,7 +23,7 @@ impl HttpSms {
 
     /// Settings that lead here.
     pub fn settings(&self, settings: &mut Sms) {
-        settings.providers.push("http_sms".to_owned());
+        settings.providers.push(SmsProvider::HttpSms);
         let http = &mut settings.http_sms;
         http.url = format!("{}{PATH}{{{{id}}}}", self.server.url());
         http.content_type = "application/x-www-form-urlencoded".to_owned();

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use belfry::config::SmsProvider;
 use serde_json::{Value, json};
 
 use super::{Asked, Reply, StandIn};
@@ -35,7 +36,7 @@ impl SpeedSms {
 
     /// Settings that lead here.
     pub fn settings(&self, settings: &mut belfry::config::Sms) {
-        settings.providers.push("speedsms".to_owned());
+        settings.providers.push(SmsProvider::SpeedSms);
         settings.speedsms.url = self.server.url();
         settings.speedsms.token = belfry::secret::Secret::new(TOKEN.to_owned());
         settings.speedsms.sender = "Belfry".to_owned();

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use belfry::config::Sms;
+use belfry::config::{Sms, SmsProvider};
 use belfry::secret::Secret;
 use belfry_domain::zns::Approved;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ impl Zns {
 
     /// Settings that lead here, with an approved text for confirmed bookings in Vietnamese.
     pub fn settings(&self, settings: &mut Sms) {
-        settings.providers.push("zns".to_owned());
+        settings.providers.push(SmsProvider::Zns);
         let zns = &mut settings.zns;
         zns.url = format!("{}/", self.server.url());
         zns.oauth_url = format!("{}/", self.server.url());
