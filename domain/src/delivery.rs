@@ -1,5 +1,7 @@
 //! Deliveries: one message to one address by one channel, from planned to sent or given up.
 
+/// Messages that come back after they were taken.
+mod returned;
 /// What an attempt came to.
 mod verdict;
 
@@ -12,12 +14,15 @@ use crate::Instant;
 use crate::account::UnknownName;
 use crate::id::BookingId;
 
+pub use returned::{Moot, Returned, worth_another_way};
 pub use verdict::{Jitter, MOST_ROUNDS, Try, Verdict, next_retry};
 
 /// Where a delivery stands. It only moves forward; a person may send a dead or doubtful one again.
 ///
 /// ```text
 ///  standby ──► pending when the ways before it have failed, skipped when one has not
+///     ▲                                                        │
+///     └── the one that had not came back ──────────────────────┘
 ///  pending ──► sending ──► sent | kept          done
 ///     │          │ ▲
 ///     │          ▼ │  (backoff)
@@ -68,6 +73,8 @@ pub enum DeliveryStep {
     Doubt,
     /// It is no longer worth sending.
     Skip,
+    /// The way that made it needless came back.
+    Reopen,
     /// A person wants it sent again.
     Resend,
 }
@@ -113,6 +120,7 @@ impl DeliveryStatus {
             (Sending, DeliveryStep::GiveUp) => Some(Dead),
             (Sending, DeliveryStep::Doubt) => Some(Ambiguous),
             (Standby | Pending | Sending | Retrying, DeliveryStep::Skip) => Some(Skipped),
+            (Skipped, DeliveryStep::Reopen) => Some(Standby),
             (Dead | Ambiguous, DeliveryStep::Resend) => Some(Retrying),
             _ => None,
         }
@@ -202,6 +210,9 @@ pub enum SendError {
     DeadAddress { cause: DeadCause, detail: String },
     /// The provider refuses this message. Trying again is pointless.
     Refused(String),
+    /// This provider does not reach this address, or does not carry this kind of message; another one may. It says
+    /// nothing of how the provider fares.
+    Unserved(String),
     /// It may work later.
     Transient(String),
     /// The provider wants a pause until this instant, for every message.
@@ -251,7 +262,7 @@ impl DeadCause {
 mod tests {
     use super::*;
 
-    const STEPS: [DeliveryStep; 9] = [
+    const STEPS: [DeliveryStep; 10] = [
         DeliveryStep::Promote,
         DeliveryStep::Claim,
         DeliveryStep::Send,
@@ -260,6 +271,7 @@ mod tests {
         DeliveryStep::GiveUp,
         DeliveryStep::Doubt,
         DeliveryStep::Skip,
+        DeliveryStep::Reopen,
         DeliveryStep::Resend,
     ];
 
@@ -288,6 +300,7 @@ mod tests {
                 (Retrying, DeliveryStep::Skip, Skipped),
                 (Dead, DeliveryStep::Resend, Retrying),
                 (Ambiguous, DeliveryStep::Resend, Retrying),
+                (Skipped, DeliveryStep::Reopen, Standby),
             ]
         );
     }

@@ -119,6 +119,8 @@ pub enum Gate {
     Digest,
     /// It is still worth sending.
     Expiry,
+    /// The ways before it have failed.
+    Fallback,
 }
 
 impl Gate {
@@ -135,6 +137,7 @@ impl Gate {
             Self::QuietHours => "quiet_hours",
             Self::Digest => "digest",
             Self::Expiry => "expiry",
+            Self::Fallback => "fallback",
         }
     }
 }

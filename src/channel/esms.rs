@@ -13,10 +13,10 @@ use url::Url;
 
 use crate::channel::call::{self, Answer, call};
 use crate::channel::sms::{count, digits};
-use crate::config;
+use crate::config::{self, SmsProvider};
 
 /// Its name among the providers.
-const NAME: &str = "esms";
+const NAME: &str = SmsProvider::Esms.as_str();
 /// Where messages are taken, below the address of the service.
 const SEND: &str = "MainService.svc/json/SendMultipleMessage_V4_post_json/";
 
@@ -119,9 +119,11 @@ fn judge(answer: &Answer, now: Instant) -> Result<Receipt, SendError> {
         "99" => dead(DeadCause::Blocked),
         "108" => dead(DeadCause::Invalid),
         // Keys, prices, balance, brand name, kind of message, address, network: all of them the account's.
-        "101" | "102" | "103" | "104" | "107" | "118" | "140" | "177" | "300" => {
+        "101" | "102" | "103" | "104" | "107" | "118" | "140" | "300" => {
             SendError::Unconfigured(detail)
         }
+        // The brand name has no way into this number's network, and does reach others.
+        "177" => SendError::Unserved(detail),
         // The text is none of those agreed with the networks, or is malformed.
         "110" | "120" | "146" => SendError::Refused(detail),
         "" if answer.is_success() => {
@@ -161,6 +163,7 @@ mod tests {
             }) => "invalid",
             Err(SendError::Unconfigured(_)) => "unconfigured",
             Err(SendError::Refused(_)) => "refused",
+            Err(SendError::Unserved(_)) => "unserved",
             Err(SendError::Transient(_)) => "transient",
             other => panic!("{code}: {other:?}"),
         };
@@ -179,7 +182,7 @@ mod tests {
             ("124", "sent"),
             ("140", "unconfigured"),
             ("146", "refused"),
-            ("177", "unconfigured"),
+            ("177", "unserved"),
             ("300", "unconfigured"),
             ("9999", "transient"),
         ] {

@@ -1,6 +1,7 @@
 //! What mail servers say about mails that they took: failures (RFC 3464) and complaints (RFC 5965), as they
 //! come back to the sender.
 
+use belfry_domain::delivery::Returned;
 use belfry_domain::id::DeliveryId;
 use mail_parser::{Message, MessageParser, MimeHeaders, PartType};
 use thiserror::Error;
@@ -10,22 +11,10 @@ use thiserror::Error;
 pub struct Report {
     /// The mail, by the Message-ID that the house gave it. `None` for a mail of somebody else.
     pub delivery: Option<DeliveryId>,
-    pub fate: Fate,
+    /// `None` when it arrived, was passed on, or is still being tried without fault of the address.
+    pub fate: Option<Returned>,
     /// What the server said, in its own words.
     pub detail: String,
-}
-
-/// How a mail fared.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fate {
-    /// The address does not exist or takes nothing, for good.
-    Gone,
-    /// It did not arrive, and the address may take the next one.
-    Hindered,
-    /// The reader called it unwanted.
-    Complained,
-    /// It arrived, was passed on, or is still being tried without fault of the address.
-    Fine,
 }
 
 /// A text that is no report.
@@ -42,7 +31,7 @@ const DETAIL: usize = 500;
 /// When it is none.
 pub fn read(text: &[u8], domain: &str) -> Result<Report, NoReport> {
     let message = MessageParser::default().parse(text).ok_or(NoReport)?;
-    let mut told: Option<(Fate, String)> = None;
+    let mut told: Option<(Option<Returned>, String)> = None;
     let mut delivery = None;
     for part in &message.parts {
         let kind = part.content_type();
@@ -74,17 +63,18 @@ pub fn read(text: &[u8], domain: &str) -> Result<Report, NoReport> {
     })
 }
 
-fn weight((fate, _): &(Fate, String)) -> u8 {
+fn weight((fate, _): &(Option<Returned>, String)) -> u8 {
     match fate {
-        Fate::Fine => 0,
-        Fate::Hindered => 1,
-        Fate::Complained => 2,
-        Fate::Gone => 3,
+        None => 0,
+        Some(Returned::Delayed) => 1,
+        Some(Returned::Undelivered) => 2,
+        Some(Returned::Complained) => 3,
+        Some(Returned::Bounced) => 4,
     }
 }
 
 /// What a delivery status says of each recipient.
-fn failures(text: &[u8]) -> Vec<(Fate, String)> {
+fn failures(text: &[u8]) -> Vec<(Option<Returned>, String)> {
     let text = String::from_utf8_lossy(text).replace("\r\n", "\n");
     let blocks = text.split("\n\n").map(fields);
     blocks
@@ -92,9 +82,9 @@ fn failures(text: &[u8]) -> Vec<(Fate, String)> {
             let action = block.get("action")?.to_ascii_lowercase();
             let status = block.get("status").map_or("", |status| status.trim());
             let fate = match action.split_whitespace().next() {
-                Some("failed") => failed(status),
-                Some("delayed") if status.starts_with('4') => Fate::Hindered,
-                _ => Fate::Fine,
+                Some("failed") => Some(failed(status)),
+                Some("delayed") if status.starts_with('4') => Some(Returned::Delayed),
+                _ => None,
             };
             let said = block.get("diagnostic-code").map_or("", |said| said.trim());
             Some((fate, format!("{status} {said}").trim().to_owned()))
@@ -104,26 +94,26 @@ fn failures(text: &[u8]) -> Vec<(Fate, String)> {
 
 /// A failure by its status (RFC 3463). A full mailbox, a mail that is too large and a policy say nothing of the
 /// address: they are counted like what may pass.
-fn failed(status: &str) -> Fate {
+fn failed(status: &str) -> Returned {
     let passing = ["5.2.2", "5.2.3", "5.3.4"]
         .iter()
         .any(|known| status.starts_with(known));
     if status.starts_with("5.") && !passing && !status.starts_with("5.7.") {
-        Fate::Gone
+        Returned::Bounced
     } else {
-        Fate::Hindered
+        Returned::Undelivered
     }
 }
 
 /// What a feedback report says.
-fn complaint(text: &[u8]) -> Option<(Fate, String)> {
+fn complaint(text: &[u8]) -> Option<(Option<Returned>, String)> {
     let text = String::from_utf8_lossy(text).replace("\r\n", "\n");
     let fields = fields(&text);
     let kind = fields.get("feedback-type")?.trim().to_ascii_lowercase();
     let agent = fields.get("user-agent").map_or("", |agent| agent.trim());
     let fate = match kind.as_str() {
-        "not-spam" | "auth-failure" | "dmarc" => Fate::Fine,
-        _ => Fate::Complained,
+        "not-spam" | "auth-failure" | "dmarc" => None,
+        _ => Some(Returned::Complained),
     };
     Some((fate, format!("{kind} {agent}").trim().to_owned()))
 }
@@ -196,12 +186,20 @@ mod tests {
         for (text, fate, said) in [
             (
                 POSTFIX,
-                Fate::Gone,
+                Some(Returned::Bounced),
                 "5.1.1 smtp; 550-5.1.1 The email account",
             ),
-            (EXCHANGE, Fate::Gone, "5.1.10 smtp;550 5.1.10 RESOLVER"),
-            (DELAYED, Fate::Hindered, "4.2.2 smtp; 452 4.2.2"),
-            (COMPLAINT, Fate::Complained, "abuse SomeGenerator/1.0"),
+            (
+                EXCHANGE,
+                Some(Returned::Bounced),
+                "5.1.10 smtp;550 5.1.10 RESOLVER",
+            ),
+            (DELAYED, Some(Returned::Delayed), "4.2.2 smtp; 452 4.2.2"),
+            (
+                COMPLAINT,
+                Some(Returned::Complained),
+                "abuse SomeGenerator/1.0",
+            ),
         ] {
             for text in [text.to_owned(), text.replace('\n', "\r\n")] {
                 let report = sample(&text);
@@ -235,20 +233,28 @@ mod tests {
     #[test]
     fn a_status_says_whether_the_address_is_at_fault() {
         let with = |status: &str| sample(&POSTFIX.replace("Status: 5.1.1", status)).fate;
-        assert_eq!(with("Status: 5.2.1"), Fate::Gone);
-        assert_eq!(with("Status: 5.0.0"), Fate::Gone);
-        assert_eq!(with("Status: 5.2.2"), Fate::Hindered, "full");
-        assert_eq!(with("Status: 5.7.1"), Fate::Hindered, "a policy");
-        assert_eq!(with("Status: 4.4.7"), Fate::Hindered, "given up");
+        assert_eq!(with("Status: 5.2.1"), Some(Returned::Bounced));
+        assert_eq!(with("Status: 5.0.0"), Some(Returned::Bounced));
+        assert_eq!(with("Status: 5.2.2"), Some(Returned::Undelivered), "full");
+        assert_eq!(
+            with("Status: 5.7.1"),
+            Some(Returned::Undelivered),
+            "a policy"
+        );
+        assert_eq!(
+            with("Status: 4.4.7"),
+            Some(Returned::Undelivered),
+            "given up"
+        );
         let action = |action: &str| sample(&POSTFIX.replace("Action: failed", action)).fate;
-        assert_eq!(action("Action: delivered"), Fate::Fine);
+        assert_eq!(action("Action: delivered"), None);
         assert_eq!(
             action("Action: relayed (to a server without reports)"),
-            Fate::Fine
+            None
         );
         let kind = |kind: &str| sample(&COMPLAINT.replace("abuse\nUser", kind)).fate;
-        assert_eq!(kind("not-spam\nUser"), Fate::Fine);
-        assert_eq!(kind("fraud\nUser"), Fate::Complained);
+        assert_eq!(kind("not-spam\nUser"), None);
+        assert_eq!(kind("fraud\nUser"), Some(Returned::Complained));
     }
 
     #[test]

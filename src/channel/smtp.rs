@@ -283,6 +283,17 @@ fn judge(step: Step, fault: Fault) -> SendError {
         // The text may have arrived although its answer did not.
         Fault::Link(text) if step == Step::Text => SendError::Ambiguous(text),
         Fault::Link(text) => SendError::Transient(text),
+        // A full or busy mailbox, also where the server only says so at the end: others go on meanwhile.
+        Fault::Reply { code, text }
+            if code < 500
+                && matches!(step, Step::Recipient | Step::Text)
+                && is_about_mailbox(&text) =>
+        {
+            SendError::Postponed {
+                until: None,
+                detail: text,
+            }
+        }
         Fault::Reply { code, text } if code < 500 => SendError::Transient(text),
         // A wrong password is the house's fault, not the mail's, and another server may take it.
         Fault::Reply {
@@ -304,13 +315,22 @@ fn judge(step: Step, fault: Fault) -> SendError {
 /// Whether a refused recipient does not exist, by the enhanced code (RFC 3463) where there is one. A full
 /// mailbox or a policy is no reason to give an address up.
 fn names_nobody(code: u16, text: &str) -> bool {
-    let enhanced = text
-        .split([' ', ':', '-'])
-        .find(|word| word.starts_with("5.") && word.matches('.').count() == 2);
-    match enhanced {
+    match enhanced(text, "5.") {
         Some(enhanced) => enhanced.starts_with("5.1.") || enhanced == "5.2.1",
         None => matches!(code, 550 | 551 | 553),
     }
+}
+
+/// Whether what may pass is a matter of the recipient's address or mailbox alone.
+fn is_about_mailbox(text: &str) -> bool {
+    let enhanced = enhanced(text, "4.");
+    enhanced.is_some_and(|code| code.starts_with("4.1.") || code.starts_with("4.2."))
+}
+
+/// The enhanced code in a reply.
+fn enhanced<'a>(text: &'a str, class: &str) -> Option<&'a str> {
+    text.split([' ', ':', '-'])
+        .find(|word| word.starts_with(class) && word.matches('.').count() == 2)
 }
 
 #[cfg(test)]
@@ -345,6 +365,14 @@ mod tests {
             let busy = reply(451, "4.3.0 try later");
             assert!(matches!(judge(step, busy), Transient(_)), "{step:?}");
         }
+        let full = || reply(452, "4.2.2 mailbox full");
+        for step in [Step::Recipient, Step::Text] {
+            let judged = judge(step, full());
+            assert!(matches!(judged, Postponed { until: None, .. }), "{step:?}");
+        }
+        assert!(matches!(judge(Step::Sender, full()), Transient(_)));
+        let grey = reply(450, "4.7.1 come back later");
+        assert!(matches!(judge(Step::Recipient, grey), Transient(_)));
         let wrong_password = reply(535, "5.7.8 bad credentials");
         assert!(matches!(
             judge(Step::Connect, wrong_password),

@@ -1,8 +1,8 @@
 //! Template messages to phone numbers by Zalo (ZNS). What went wrong stands in the body of a 200.
 //!
 //! Zalo carries approved texts only, and only to people who have Zalo and take such messages. What it cannot
-//! carry to somebody for such a reason is no fault of the message: it is [`SendError::Transient`], so that the
-//! next provider of the channel has it at once.
+//! carry to somebody for such a reason is no fault of the message, nor of Zalo: it is [`SendError::Unserved`], so
+//! that the next provider of the channel has it at once.
 
 /// The access token, which all nodes share.
 mod token;
@@ -23,11 +23,11 @@ use url::Url;
 
 use crate::channel::call::{self, Answer, call};
 use crate::channel::sms::digits;
-use crate::config;
+use crate::config::{self, SmsProvider};
 use token::Tokens;
 
 /// Its name among the providers.
-const NAME: &str = "zns";
+const NAME: &str = SmsProvider::Zns.as_str();
 /// Where messages are taken, below the address of the service.
 const SEND: &str = "message/template";
 /// When Zalo takes messages again after a night, in minutes of the day.
@@ -63,9 +63,8 @@ impl Zns {
     fn body(&self, message: &Outgoing) -> Result<Value, SendError> {
         let content = &message.content;
         let text = self.approvals.find(&message.kind, &content.language);
-        let text = text.ok_or_else(|| {
-            SendError::Transient(format!("no approved text for {}", message.kind))
-        })?;
+        let text = text
+            .ok_or_else(|| SendError::Unserved(format!("no approved text for {}", message.kind)))?;
         let scene = Scene {
             to_name: &content.to_name,
             title: &message.subject,
@@ -78,7 +77,7 @@ impl Zns {
         Ok(json!({
             "phone": digits(&message.address),
             "template_id": text.template_id,
-            "template_data": data.map_err(SendError::Transient)?,
+            "template_data": data.map_err(SendError::Unserved)?,
             "tracking_id": message.id.to_string(),
         }))
     }
@@ -167,9 +166,10 @@ fn judge(answer: &Answer, now: Instant, zone: Tz) -> Result<Receipt, SendError> 
             until: midnight(now, zone),
             detail,
         },
-        // This text may not be used (-109, -113, -117, -131, -146, -147), or this person has no Zalo, an old one,
-        // or wants nothing by it (-110, -114, -118, -119, -139 to -141): another provider may do. So may any
-        // unknown fault, or this one later.
+        // This text may not be used.
+        -109 | -113 | -117 | -131 | -146 | -147 => SendError::Unserved(detail),
+        // This person has no Zalo, an old one, or wants nothing by it.
+        -110 | -114 | -118 | -119 | -141..=-139 => SendError::Unserved(detail),
         _ => SendError::Transient(detail),
     })
 }
@@ -223,11 +223,12 @@ mod tests {
                 Err(SendError::Unconfigured(_)) => "unconfigured",
                 Err(SendError::Refused(_)) => "refused",
                 Err(SendError::Limited { .. }) => "limited",
-                Err(SendError::Transient(_)) => "another",
+                Err(SendError::Unserved(_)) => "another",
+                Err(SendError::Transient(_)) => "transient",
                 other => panic!("{code}: {other:?}"),
             }
         };
-        let table: [(&str, &[i64]); 5] = [
+        let table: [(&str, &[i64]); 6] = [
             ("invalid", &[-108]),
             (
                 "unconfigured",
@@ -246,10 +247,10 @@ mod tests {
             (
                 "another",
                 &[
-                    -100, -107, -109, -110, -113, -114, -117, -118, -119, -131, -139, -140, -141,
-                    -146, -147, -9999,
+                    -109, -110, -113, -114, -117, -118, -119, -131, -139, -140, -141, -146, -147,
                 ],
             ),
+            ("transient", &[-100, -107, -9999]),
         ];
         for (expected, codes) in table {
             for code in codes {

@@ -81,8 +81,8 @@ pub struct DeliveryOut {
 #[derive(Serialize, ToSchema)]
 pub struct Addressee {
     #[schema(value_type = Uuid)]
-    id: UserId,
-    name: String,
+    pub id: UserId,
+    pub name: String,
 }
 
 /// A message with what was sent, and every try.
@@ -141,6 +141,9 @@ pub struct RetryIn {
 #[derive(Serialize, ToSchema)]
 pub struct RetriedOut {
     count: u64,
+    /// How many were left as they are, because nothing goes to their addresses any more: see the suppressions, where
+    /// each address says why and can be lifted. A message that is sent again by itself lifts its own.
+    suppressed: u64,
 }
 
 /// A filter as it was typed.
@@ -308,7 +311,8 @@ pub async fn retry(
 }
 
 /// Sends all messages of a kind once more that were given up, or with the status `ambiguous` those that are in
-/// doubt, which may arrive twice; admins. Answers how many there were.
+/// doubt, which may arrive twice; admins. Answers how many there were, and how many were left alone because
+/// nothing goes to their addresses any more: who sends a crowd again does not vouch for each address in it.
 #[utoipa::path(post, path = "/api/v1/admin/deliveries/retry", tag = "Administration",
     request_body = RetryIn, responses((status = 200, body = RetriedOut)))]
 pub async fn retry_all(
@@ -334,8 +338,11 @@ pub async fn retry_all(
         status: Some(status),
         ..filter
     };
+    let now = app.world.clock.now();
     let count = resend_all(&app, &signed, "deliveries", &filter).await?;
-    Ok(HttpResponse::Ok().json(RetriedOut { count }))
+    let store = &app.world.store;
+    let suppressed = store.unreachable_deliveries(&filter, now).await?;
+    Ok(HttpResponse::Ok().json(RetriedOut { count, suppressed }))
 }
 
 /// Makes everything due again that fits, and answers how much that was. Every lot is a transaction and answered for

@@ -6,7 +6,7 @@ use belfry_domain::Instant;
 use belfry_domain::channel::{Channel, Way};
 use belfry_domain::event::EventType;
 use belfry_domain::field::FieldError;
-use belfry_domain::gate::{Check, Class};
+use belfry_domain::gate::{Check, Class, Gate};
 use belfry_domain::id::{EventId, UserId};
 use belfry_domain::notification::{
     Audience, Category, Decision, Facts, People, Trace, WayOutcome, WayTrace,
@@ -194,6 +194,8 @@ pub struct ExplainedDeliveryOut {
 pub struct PassedOut {
     at: DateTime<Utc>,
     gate: String,
+    /// Whether it let the message pass: another way opens when the one before it came back.
+    passed: bool,
     reason: String,
     /// Until when it was held; `null` when it never leaves.
     until: Option<DateTime<Utc>>,
@@ -203,6 +205,7 @@ impl From<Passed> for PassedOut {
     fn from(passed: Passed) -> Self {
         Self {
             at: passed.at,
+            passed: passed.gate == Gate::Fallback.as_str(),
             gate: passed.gate,
             reason: passed.reason,
             until: passed.until,

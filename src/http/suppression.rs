@@ -6,18 +6,20 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use belfry_domain::Instant;
 use belfry_domain::channel::Channel;
+use belfry_domain::delivery::Returned;
 use belfry_domain::field::FieldError;
 use belfry_domain::text;
 use belfry_store::audit::{self, AuditEntry};
-use belfry_store::suppression::{self, Filter, Return, Suppression};
+use belfry_store::suppression::{self, Filter, Listed, Suppression};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::channel::report::{self, Fate};
+use crate::channel::{email, report};
 use crate::http::App;
 use crate::http::auth::{Signed, bearer};
+use crate::http::delivery::Addressee;
 use crate::http::input::{Faults, Query, read_all};
 use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
@@ -33,6 +35,9 @@ pub struct SuppressionQuery {
     /// `email telegram sms fcm web_push webhook`
     #[param(max_length = 20)]
     channel: Option<String>,
+    /// `bounced complained blocked gone invalid unregistered`
+    #[param(max_length = 40)]
+    cause: Option<String>,
     /// Text in the address.
     #[param(max_length = 100)]
     query: Option<String>,
@@ -51,6 +56,24 @@ pub struct SuppressionOut {
     /// In the words of whoever said so.
     detail: String,
     at: DateTime<Utc>,
+}
+
+/// The same in a list, with whose the address is.
+#[derive(Serialize, ToSchema)]
+pub struct ListedSuppressionOut {
+    #[serde(flatten)]
+    suppression: SuppressionOut,
+    /// `null` where it is nobody's any more, and for phones.
+    user: Option<Addressee>,
+}
+
+impl From<Listed> for ListedSuppressionOut {
+    fn from(listed: Listed) -> Self {
+        Self {
+            suppression: listed.suppression.into(),
+            user: listed.user.map(|(id, name)| Addressee { id, name }),
+        }
+    }
 }
 
 /// What a report led to.
@@ -78,7 +101,7 @@ impl From<Suppression> for SuppressionOut {
 
 /// Lists addresses to which nothing is sent, newest first; admins.
 #[utoipa::path(get, path = "/api/v1/admin/suppressions", tag = "Administration", params(SuppressionQuery),
-    responses((status = 200, body = Page<SuppressionOut>)))]
+    responses((status = 200, body = Page<ListedSuppressionOut>)))]
 pub async fn list(
     app: Data<App>,
     signed: Signed,
@@ -95,6 +118,9 @@ pub async fn list(
                 |_| FieldError::new("/channel", FieldError::INVALID, "This is not a channel.");
             name.parse::<Channel>().map_err(unknown)
         }),
+        cause: faults.take_some(query.cause.as_deref(), |typed| {
+            text::checked("/cause", typed, 0, 40, false)
+        }),
         query: faults.take_some(query.query.as_deref(), |typed| {
             text::checked("/query", typed, 0, 100, false)
         }),
@@ -105,8 +131,16 @@ pub async fn list(
         .store
         .suppressions(&filter, after, limit + 1)
         .await?;
-    let key = |row: &Suppression| (row.at, format!("{}:{}", row.channel.as_str(), row.address));
-    Ok(HttpResponse::Ok().json(page(found, limit, key, SuppressionOut::from)))
+    let key = |listed: &Listed| {
+        let Suppression {
+            channel,
+            address,
+            at,
+            ..
+        } = &listed.suppression;
+        (*at, format!("{}:{address}", channel.as_str()))
+    };
+    Ok(HttpResponse::Ok().json(page(found, limit, key, ListedSuppressionOut::from)))
 }
 
 /// Sends to an address again; admins.
@@ -161,13 +195,14 @@ pub async fn bounce(
             format!("MIME-Version: 1.0\r\nContent-Type: {kind}\r\n\r\n").into_bytes(),
         );
     }
-    let report = report::read(&mail, app.mail_domain())
+    let report = report::read(&mail, &email::domain(&app.settings.email.from))
         .map_err(|none| Problem::field("", FieldError::INVALID, none.to_string()))?;
-    let (what, outcome) = match report.fate {
-        Fate::Gone => (Some(Return::Bounced), "bounced"),
-        Fate::Hindered => (Some(Return::SoftBounced), "soft_bounced"),
-        Fate::Complained => (Some(Return::Complained), "complained"),
-        Fate::Fine => (None, "none"),
+    let what = report.fate;
+    let outcome = match what {
+        Some(Returned::Bounced) => "bounced",
+        Some(Returned::Undelivered | Returned::Delayed) => "soft_bounced",
+        Some(Returned::Complained) => "complained",
+        None => "none",
     };
     let told = match what.zip(report.delivery) {
         Some((what, delivery)) => {
@@ -180,8 +215,14 @@ pub async fn bounce(
         }
         None => None,
     };
+    let promoted = told.iter().flat_map(|told| &told.promoted);
+    for channel in promoted {
+        let couriers = app.couriers.iter();
+        let concerned = couriers.filter(|courier| courier.channel() == *channel);
+        concerned.for_each(|courier| courier.nudge());
+    }
     if let Some(told) = &told
-        && what == Some(Return::Complained)
+        && what == Some(Returned::Complained)
         && let Some(user) = told.user_id
     {
         unsubscribe::stop(&app, user, told.category).await?;

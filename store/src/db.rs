@@ -422,6 +422,24 @@ impl Store {
         })
     }
 
+    /// Begins a transaction whose statements all see the same moment, and that writes nothing.
+    ///
+    /// # Errors
+    /// When no connection is to be had in time.
+    pub(crate) async fn begin_reading(&self) -> Result<Tx, StoreError> {
+        Ok(match &self.db {
+            Db::Sqlite { read, .. } => {
+                let lending = read.lend(self.bounds, self.patient);
+                Tx::Sqlite(lending.begin(Some("BEGIN")).await?)
+            }
+            Db::Postgres(pool) => {
+                let lending = pool.lend(self.bounds, self.patient);
+                let moment = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                Tx::Postgres(lending.begin(Some(moment)).await?)
+            }
+        })
+    }
+
     /// Whether a commit on SQLite waits until the disk has it. Only what can be made anew may do without, for
     /// a machine that loses power then may leave a damaged file. PostgreSQL is left to its own settings.
     ///

@@ -6,9 +6,9 @@
 /// Taking what is due.
 mod claim;
 /// A second way where the first has failed.
-mod fallback;
+pub(crate) mod fallback;
 /// What administrators see of deliveries.
-mod outbox;
+pub(crate) mod outbox;
 /// Writing how attempts ended.
 mod settle;
 

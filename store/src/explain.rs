@@ -8,7 +8,7 @@ use serde_json::Value;
 use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
-use crate::delivery::ItemDetail;
+use crate::delivery::{ItemDetail, outbox};
 use crate::planning::read_event;
 use crate::{Store, StoreError};
 
@@ -143,7 +143,7 @@ impl Store {
         Ok(found.pop())
     }
 
-    /// Everything written about an event and a person; `None` when there is no such event any more.
+    /// Everything written about an event and a person at one moment; `None` when there is no such event any more.
     ///
     /// # Errors
     /// When the database fails, or something written cannot be read.
@@ -152,17 +152,20 @@ impl Store {
         event: EventId,
         user: UserId,
     ) -> Result<Option<Explained>, StoreError> {
-        let Some(happened) = self.event(event).await? else {
-            return Ok(None);
-        };
-        let (decisions, entries, ids, passed, gathered) = on_read!(self, |pool| {
+        let mut tx = self.begin_reading().await?;
+        let (mut found, decisions, entries, ids, passed, gathered) = on_tx!(&mut tx, |c| {
+            let rows = sqlx::query::<DB>(const_format::formatcp!("{EVENT} WHERE id = $1"))
+                .bind(event.uuid())
+                .fetch_all(&mut *c)
+                .await?;
+            let found = happened!(rows);
             let decisions = sqlx::query_as::<DB, (String, i64, Value, Instant)>(
                 "SELECT rule_id, rule_version, trace, at FROM decisions
                  WHERE event_id = $1 AND user_id = $2 ORDER BY rule_id",
             )
             .bind(event.uuid())
             .bind(user.uuid())
-            .fetch_all(pool)
+            .fetch_all(&mut *c)
             .await?;
             let entries = sqlx::query_as::<DB, (Uuid, String, i64, String, Option<Instant>)>(
                 r#"SELECT id, rule_id, "offset", title, read_at FROM notifications
@@ -170,7 +173,7 @@ impl Store {
             )
             .bind(event.uuid())
             .bind(user.uuid())
-            .fetch_all(pool)
+            .fetch_all(&mut *c)
             .await?;
             let ids = sqlx::query_scalar::<DB, Uuid>(
                 "SELECT id FROM deliveries WHERE event_id = $1 AND user_id = $2
@@ -178,7 +181,7 @@ impl Store {
             )
             .bind(event.uuid())
             .bind(user.uuid())
-            .fetch_all(pool)
+            .fetch_all(&mut *c)
             .await?;
             let passed = sqlx::query_as::<DB, Passed>(
                 "SELECT g.delivery_id, g.at, g.gate, g.reason, g.until
@@ -187,7 +190,7 @@ impl Store {
             )
             .bind(event.uuid())
             .bind(user.uuid())
-            .fetch_all(pool)
+            .fetch_all(&mut *c)
             .await?;
             let gathered = sqlx::query_as::<DB, (String, Instant, Option<Instant>)>(
                 "SELECT w.way, w.closes_at, w.closed_at
@@ -196,10 +199,13 @@ impl Store {
             )
             .bind(event.uuid())
             .bind(user.uuid())
-            .fetch_all(pool)
+            .fetch_all(&mut *c)
             .await?;
-            (decisions, entries, ids, passed, gathered)
+            (found, decisions, entries, ids, passed, gathered)
         });
+        let Some(happened) = found.pop() else {
+            return Ok(None);
+        };
         let decisions = decisions
             .into_iter()
             .map(|(rule_id, rule_version, trace, at)| {
@@ -222,11 +228,12 @@ impl Store {
             });
         let mut deliveries = Vec::with_capacity(ids.len());
         for id in ids {
-            if let Some(detail) = self.delivery(DeliveryId::from(id)).await? {
+            if let Some(detail) = outbox::read(&mut tx, DeliveryId::from(id)).await? {
                 let gates = passed.iter().filter(|passed| passed.delivery_id == id);
                 deliveries.push((detail, gates.cloned().collect()));
             }
         }
+        tx.commit().await?;
         Ok(Some(Explained {
             happened,
             decisions,

@@ -2,6 +2,7 @@
 
 use belfry_domain::Instant;
 use belfry_domain::channel::Channel;
+use belfry_domain::delivery::Returned;
 use belfry_domain::id::{DeliveryId, UserId};
 use belfry_domain::notification::Category;
 use chrono::TimeDelta;
@@ -10,6 +11,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::db::{Anywhere, Dialect};
+use crate::delivery::fallback::{self, Group};
 use crate::{Store, StoreError, Tx};
 
 /// So many mails in [`SOFT_DAYS`] that came back without fault of their address, and it counts as bad.
@@ -29,10 +31,19 @@ pub struct Suppression {
     pub at: Instant,
 }
 
+/// An address to which nothing is sent, with whose it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    pub suppression: Suppression,
+    /// Absent where it is nobody's any more, and for phones, by which nobody is looked up.
+    pub user: Option<(UserId, String)>,
+}
+
 /// Which suppressions to list; `None` means any.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Filter {
     pub channel: Option<Channel>,
+    pub cause: Option<String>,
     /// Text somewhere in the address.
     pub query: Option<String>,
 }
@@ -44,17 +55,8 @@ pub struct Reported {
     pub category: Category,
     /// Whether nothing goes to its address from now on.
     pub suppressed: bool,
-}
-
-/// What a report says of a message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Return {
-    /// Its address is bad for good.
-    Bounced,
-    /// It did not arrive, and the next one may.
-    SoftBounced,
-    /// Its reader called it unwanted.
-    Complained,
+    /// Channels on which another way became due, because this one reached nobody.
+    pub promoted: Vec<Channel>,
 }
 
 #[derive(FromRow)]
@@ -90,16 +92,29 @@ impl Store {
         filter: &Filter,
         after: Option<(Instant, String)>,
         limit: i64,
-    ) -> Result<Vec<Suppression>, StoreError> {
+    ) -> Result<Vec<Listed>, StoreError> {
+        #[derive(FromRow)]
+        struct ListedRow {
+            #[sqlx(flatten)]
+            row: Row,
+            user_id: Option<Uuid>,
+            user_name: Option<String>,
+        }
         let (at, place) = after.unzip();
         let channel = filter.channel.map(Channel::as_str);
         let query = filter.query.as_deref().map(Anywhere);
         let rows = on_read!(self, |pool| {
-            sqlx::query_as::<DB, Row>(formatcp!(
-                "SELECT channel, address, cause, detail, at FROM suppressions \
-                 WHERE ($1 IS NULL OR channel = $1) AND ($2 IS NULL OR address {} $2) \
-                   AND ($3 IS NULL OR at < $3 OR (at = $3 AND channel || ':' || address > $4)) \
-                 ORDER BY at DESC, channel || ':' || address LIMIT $5",
+            sqlx::query_as::<DB, ListedRow>(formatcp!(
+                "SELECT s.channel, s.address, s.cause, s.detail, s.at, u.id AS user_id, u.name AS user_name \
+                 FROM (SELECT channel, address, cause, detail, at FROM suppressions \
+                   WHERE ($1 IS NULL OR channel = $1) AND ($2 IS NULL OR address {} $2) \
+                     AND ($3 IS NULL OR at < $3 OR (at = $3 AND channel || ':' || address > $4)) \
+                     AND ($6 IS NULL OR cause = $6) \
+                   ORDER BY at DESC, channel || ':' || address LIMIT $5) s \
+                 LEFT JOIN addresses a ON a.channel = s.channel AND a.address = s.address \
+                 LEFT JOIN users m ON s.channel = 'email' AND m.email = s.address \
+                 LEFT JOIN users u ON u.id = COALESCE(a.user_id, m.id) \
+                 ORDER BY s.at DESC, s.channel || ':' || s.address",
                 <DB as Dialect>::FINDS
             ))
             .bind(channel)
@@ -107,10 +122,17 @@ impl Store {
             .bind(at)
             .bind(place)
             .bind(limit)
+            .bind(filter.cause.as_deref())
             .fetch_all(pool)
             .await?
         });
-        rows.into_iter().map(Suppression::try_from).collect()
+        let listed = rows.into_iter().map(|row| {
+            Ok(Listed {
+                suppression: row.row.try_into()?,
+                user: row.user_id.map(UserId::from).zip(row.user_name),
+            })
+        });
+        listed.collect()
     }
 }
 
@@ -165,35 +187,34 @@ pub async fn lift(
 
 #[derive(FromRow)]
 struct Message {
+    event_id: Uuid,
+    rule_id: String,
     user_id: Option<Uuid>,
+    rank: i64,
     channel: String,
     address: String,
     category: String,
 }
 
-/// Writes down what became of a message that had been taken; `None` when there is no such message.
+/// Writes down what became of a message that had been taken, and makes the next way of its rule due where it
+/// reached nobody; `None` when there is no such message.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn report(
     tx: &mut Tx,
     delivery: DeliveryId,
-    what: Return,
+    what: Returned,
     detail: &str,
     now: Instant,
 ) -> Result<Option<Reported>, StoreError> {
-    let reason = match what {
-        Return::Bounced => "bounced",
-        Return::SoftBounced => "soft_bounced",
-        Return::Complained => "complained",
-    };
     let found: Option<Message> = on_tx!(tx, |c| {
         sqlx::query_as::<DB, Message>(
             "UPDATE deliveries SET reason = $2, last_error = $3, updated_at = $4 WHERE id = $1 \
-             RETURNING user_id, channel, address, category",
+             RETURNING event_id, rule_id, user_id, rank, channel, address, category",
         )
         .bind(delivery.uuid())
-        .bind(reason)
+        .bind(what.as_str())
         .bind(detail)
         .bind(now)
         .fetch_optional(&mut *c)
@@ -203,12 +224,12 @@ pub async fn report(
         return Ok(None);
     };
     let (cause, detail) = match what {
-        Return::SoftBounced => {
+        Returned::Undelivered | Returned::Delayed => {
             let times = count_soft(tx, delivery, &message, detail, now).await?;
             let detail = format!("{times} times in {SOFT_DAYS} days: {detail}");
             ((times >= SOFT_LIMIT).then_some("bounced"), detail)
         }
-        Return::Bounced | Return::Complained => (Some(reason), detail.to_owned()),
+        Returned::Bounced | Returned::Complained => (Some(what.as_str()), detail.to_owned()),
     };
     if let Some(cause) = cause {
         let suppression = Suppression {
@@ -220,7 +241,18 @@ pub async fn report(
         };
         suppress(tx, &suppression).await?;
     }
+    let group = message.user_id.filter(|_| what.is_lost());
+    let group = group.map(|user_id| Group {
+        event_id: message.event_id,
+        rule_id: message.rule_id.clone(),
+        user_id,
+    });
+    let promoted = match group {
+        Some(group) => fallback::reopen(tx, group, message.rank, now).await?,
+        None => Vec::new(),
+    };
     Ok(Some(Reported {
+        promoted,
         user_id: message.user_id.map(UserId::from),
         category: message.category.parse().map_err(StoreError::unreadable)?,
         suppressed: cause.is_some(),

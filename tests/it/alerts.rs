@@ -154,6 +154,7 @@ async fn the_figures_tell_how_long_everything_waits(fresh: &Fresh) {
         now,
         jitter: Jitter::of(0.0),
         next: None,
+        alone: true,
         not_before: now,
         repeat: None,
     };

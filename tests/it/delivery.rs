@@ -27,6 +27,8 @@ on_both_engines!(
     the_list_finds_by_status_text_and_place,
 );
 
+/// What is about an address or a text, and never about the provider.
+mod blameless;
 /// The real server, killed between a claim and its end.
 mod crash;
 /// A second way where the first has failed.
@@ -38,7 +40,7 @@ mod gates;
 /// What administrators see and do.
 mod outbox;
 /// Messages as a plan would have them.
-mod plan;
+pub mod plan;
 /// Several providers, their order, pauses and breakers.
 mod providers;
 
@@ -52,6 +54,7 @@ fn sent() -> Verdict {
         now,
         jitter: Jitter::of(0.5),
         next: None,
+        alone: true,
         not_before: now,
         repeat: None,
     };

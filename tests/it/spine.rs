@@ -262,6 +262,7 @@ pub enum Answer {
     Limit(Instant),
     Unconfigured,
     Dead(DeadCause),
+    Refuse,
     Lose,
     Panic,
 }
@@ -381,6 +382,7 @@ impl Provider for Scripted {
                 cause,
                 detail: "nobody there".to_owned(),
             }),
+            Answer::Refuse => Err(SendError::Refused("no such words".to_owned())),
             Answer::Lose => Err(SendError::Ambiguous("no answer".to_owned())),
             Answer::Panic => panic!("as it was told"),
         }

@@ -17,6 +17,9 @@ on_both_engines!(
     administrators_find_and_lift_what_is_suppressed,
 );
 
+/// What follows for the next way of a rule.
+mod second_way;
+
 const SECRET: &str = "the pipe's own secret";
 const BOUNCE: &str = include_str!("suppression/postfix.eml");
 const DELAYED: &str = include_str!("suppression/delayed.eml");
@@ -297,6 +300,25 @@ async fn administrators_find_and_lift_what_is_suppressed(fresh: &Fresh) {
         5
     );
     assert_eq!(suppressions(&admin, "query=PERSON24").await.len(), 1);
+    let blocked = suppressions(&admin, "cause=blocked&limit=100").await;
+    assert_eq!(blocked.len(), 25);
+    assert_eq!(blocked[0]["user"], Value::Null);
+    assert!(suppressions(&admin, "cause=bounced").await.is_empty());
+    // Whose an address is, stands beside it.
+    let mine = Suppression {
+        channel: Channel::Email,
+        address: client.email.clone(),
+        cause: "bounced".to_owned(),
+        detail: String::new(),
+        at: town.now(),
+    };
+    let mut tx = town.store.begin().await.unwrap();
+    suppression::suppress(&mut tx, &mine).await.unwrap();
+    tx.commit().await.unwrap();
+    let found = suppressions(&admin, "cause=bounced").await;
+    assert_eq!(found[0]["user"]["id"], json!(client.id));
+    let lift = format!("/admin/suppressions/email/{}", client.email);
+    admin.delete(&lift).await.expect(204);
     admin
         .get("/admin/suppressions?channel=fax")
         .await

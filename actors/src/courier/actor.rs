@@ -364,6 +364,7 @@ impl CourierActor {
             now,
             jitter: Jitter::of(rand::random()),
             next: self.providers.after(place, now).filter(|_| !second_round),
+            alone: self.providers.is_single(),
             not_before: self.providers.free_at(now),
             repeat: recognises_repeats.then_some(name),
         };

@@ -218,6 +218,7 @@ impl Providers {
             | Err(
                 SendError::DeadAddress { .. }
                 | SendError::Refused(_)
+                | SendError::Unserved(_)
                 | SendError::Limited { .. }
                 | SendError::Postponed { .. },
             ) => Sign::Well,
@@ -253,6 +254,11 @@ impl Providers {
         let mut later =
             later.filter(|post| matches!(post.passage(now), Passage::Free | Passage::Probe));
         later.next().map(|post| post.name.clone())
+    }
+
+    /// Whether there is one provider only.
+    pub(super) fn is_single(&self) -> bool {
+        self.posts.len() == 1
     }
 
     /// When any provider may be called, as far as pauses and breakers go.

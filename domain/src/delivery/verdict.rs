@@ -12,7 +12,7 @@ use crate::Instant;
 pub struct Verdict {
     pub step: DeliveryStep,
     /// Stable word for the attempt's end: `sent kept retry limited unconfigured called_off dead_address refused
-    /// exhausted ambiguous lost`.
+    /// unserved exhausted ambiguous lost`.
     pub outcome: &'static str,
     /// When it is due again, for [`DeliveryStep::Fail`].
     pub next_at: Option<Instant>,
@@ -38,6 +38,8 @@ pub struct Try {
     pub jitter: Jitter,
     /// The next provider that takes messages now.
     pub next: Option<Arc<str>>,
+    /// The channel has no other provider at all.
+    pub alone: bool,
     /// When any provider takes messages.
     pub not_before: Instant,
     /// The provider's name, where it recognises a message that it has taken already.
@@ -111,6 +113,9 @@ impl Verdict {
                 ..failed(GiveUp, "dead_address", detail)
             },
             Err(SendError::Refused(error)) => failed(GiveUp, "refused", error),
+            // Nobody else would ever carry it, so the next way need not wait.
+            Err(SendError::Unserved(error)) if tried.alone => failed(GiveUp, "unserved", error),
+            Err(SendError::Unserved(error)) => Self::onward("unserved", error, tried),
             Err(SendError::Transient(error)) => Self::onward("retry", error, tried),
             Err(SendError::Limited { detail, .. }) => Self::onward("limited", detail, tried),
             Err(SendError::Postponed { until, detail }) => Self::postponed(until, detail, &tried),
@@ -197,6 +202,7 @@ impl Verdict {
             now,
             jitter,
             next: None,
+            alone: true,
             not_before: now,
             repeat,
         };
@@ -250,6 +256,7 @@ mod tests {
             now: now(),
             jitter: Jitter::of(0.5),
             next: None,
+            alone: true,
             not_before: now(),
             repeat: None,
         }
@@ -258,6 +265,7 @@ mod tests {
     fn at_next(rounds: i64) -> Try {
         Try {
             next: Some("second".into()),
+            alone: false,
             ..tried(rounds)
         }
     }
@@ -334,6 +342,25 @@ mod tests {
         assert_eq!(
             Verdict::of(Err(dead), at_next(0)).status(),
             DeliveryStatus::Dead
+        );
+    }
+
+    #[test]
+    fn what_one_provider_does_not_carry_goes_to_another_and_ends_where_there_is_none() {
+        let unserved = || Err(SendError::Unserved("no Zalo".to_owned()));
+        let onward = Verdict::of(unserved(), at_next(0));
+        assert_eq!(onward.next_provider.as_deref(), Some("second"));
+        assert!(!onward.ends_round);
+        let waiting = Try {
+            alone: false,
+            ..tried(0)
+        };
+        let later = Verdict::of(unserved(), waiting);
+        assert_eq!(later.status(), DeliveryStatus::Retrying, "another is away");
+        let ended = Verdict::of(unserved(), tried(0));
+        assert_eq!(
+            (ended.status(), ended.outcome),
+            (DeliveryStatus::Dead, "unserved")
         );
     }
 

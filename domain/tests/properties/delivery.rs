@@ -32,6 +32,7 @@ fn tried(rounds: i64, not_before: Instant, next: Option<Arc<str>>) -> Try {
         now: now(),
         jitter: Jitter::of(0.5),
         next,
+        alone: false,
         not_before,
         repeat: None,
     }

@@ -197,6 +197,7 @@ mod tests {
         let class = |code, words| match said(code, words, json!({})) {
             SendError::DeadAddress { cause, .. } => cause.as_str(),
             SendError::Refused(_) => "refused",
+            SendError::Unserved(_) => "unserved",
             SendError::Transient(_) => "transient",
             SendError::Limited { .. } => "limited",
             SendError::Unconfigured(_) => "unconfigured",

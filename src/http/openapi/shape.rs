@@ -115,6 +115,7 @@ pub enum GateShape {
     QuietHours,
     Digest,
     Expiry,
+    Fallback,
 }
 
 /// What one gate said.

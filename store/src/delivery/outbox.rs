@@ -189,40 +189,48 @@ impl Store {
         })
     }
 
-    /// One delivery with its content and attempts.
+    /// One delivery with its content and attempts, as they were at one moment.
     ///
     /// # Errors
     /// When the database fails or the row cannot be read.
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<ItemDetail>, StoreError> {
-        let found = on_read!(self, |pool| {
-            let item = sqlx::query_as::<DB, ItemRow>(formatcp!("{ITEM} WHERE d.id = $1"))
-                .bind(id.uuid())
-                .fetch_optional(pool)
-                .await?;
-            let content =
-                sqlx::query_scalar::<DB, Value>("SELECT content FROM deliveries WHERE id = $1")
-                    .bind(id.uuid())
-                    .fetch_optional(pool)
-                    .await?;
-            let attempts = sqlx::query_as::<DB, Attempt>(
-                "SELECT number, started_at, finished_at, outcome, provider, provider_id, error
-                 FROM attempts WHERE delivery_id = $1 ORDER BY number",
-            )
-            .bind(id.uuid())
-            .fetch_all(pool)
-            .await?;
-            item.zip(content)
-                .map(|(item, content)| (item, content, attempts))
-        });
-        let Some((item, content, attempts)) = found else {
-            return Ok(None);
-        };
-        Ok(Some(ItemDetail {
-            item: item.try_into()?,
-            content: serde_json::from_value(content).map_err(StoreError::unreadable)?,
-            attempts,
-        }))
+        let mut tx = self.begin_reading().await?;
+        let found = read(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(found)
     }
+}
+
+/// One delivery with its content and attempts.
+pub(crate) async fn read(tx: &mut Tx, id: DeliveryId) -> Result<Option<ItemDetail>, StoreError> {
+    let found = on_tx!(tx, |c| {
+        let item = sqlx::query_as::<DB, ItemRow>(formatcp!("{ITEM} WHERE d.id = $1"))
+            .bind(id.uuid())
+            .fetch_optional(&mut *c)
+            .await?;
+        let content =
+            sqlx::query_scalar::<DB, Value>("SELECT content FROM deliveries WHERE id = $1")
+                .bind(id.uuid())
+                .fetch_optional(&mut *c)
+                .await?;
+        let attempts = sqlx::query_as::<DB, Attempt>(
+            "SELECT number, started_at, finished_at, outcome, provider, provider_id, error
+             FROM attempts WHERE delivery_id = $1 ORDER BY number",
+        )
+        .bind(id.uuid())
+        .fetch_all(&mut *c)
+        .await?;
+        item.zip(content)
+            .map(|(item, content)| (item, content, attempts))
+    });
+    let Some((item, content, attempts)) = found else {
+        return Ok(None);
+    };
+    Ok(Some(ItemDetail {
+        item: item.try_into()?,
+        content: serde_json::from_value(content).map_err(StoreError::unreadable)?,
+        attempts,
+    }))
 }
 
 /// Makes a dead or doubtful delivery due again. Past its last regular attempt it is tried once more. Whoever asks for
@@ -264,8 +272,61 @@ pub async fn resend(tx: &mut Tx, id: DeliveryId, now: Instant) -> Result<Resent,
     Ok(Resent::Due { before })
 }
 
+/// Where nothing goes to the address of a delivery any more: it is suppressed, or has ended, or is somebody else's.
+const UNREACHABLE: &str =
+    "(EXISTS (SELECT 1 FROM suppressions s WHERE s.channel = d.channel AND s.address = d.address)
+   OR (d.user_id IS NOT NULL AND d.channel NOT IN ('email', 'sms') AND NOT EXISTS
+     (SELECT 1 FROM addresses a WHERE a.channel = d.channel AND a.address = d.address
+      AND a.user_id = d.user_id AND a.ended_at IS NULL)))";
+
+/// What a filter of deliveries that are sent again asks for, with its places from `$1` on.
+macro_rules! resendable {
+    () => {
+        formatcp!(
+            "d.status = $1 AND d.updated_at <= $2 AND ($3 IS NULL OR d.channel = $3)
+             AND ($4 IS NULL OR d.address {finds} $4 OR d.subject {finds} $4)
+             AND ($5 IS NULL OR d.user_id = $5) AND ($6 IS NULL OR d.event_id = $6)
+             AND ($7 IS NULL OR d.rule_id = $7) AND ($8 IS NULL OR d.created_at >= $8)",
+            finds = <DB as Dialect>::FINDS
+        )
+    };
+}
+
+impl Store {
+    /// How many dead or doubtful deliveries fit the filter that nothing would come of, because nothing goes to their
+    /// addresses any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unreachable_deliveries(
+        &self,
+        filter: &Filter,
+        since: Instant,
+    ) -> Result<u64, StoreError> {
+        let status = filter.status.unwrap_or(DeliveryStatus::Dead);
+        let count: i64 = on_read!(self, |pool| {
+            sqlx::query_scalar::<DB, i64>(formatcp!(
+                "SELECT COUNT(*) FROM deliveries d WHERE {} AND {UNREACHABLE}",
+                resendable!()
+            ))
+            .bind(status.as_str())
+            .bind(since)
+            .bind(filter.channel.as_deref())
+            .bind(filter.query.as_deref().map(Anywhere))
+            .bind(filter.user_id.map(UserId::uuid))
+            .bind(filter.event_id.map(EventId::uuid))
+            .bind(filter.rule_id.as_deref())
+            .bind(filter.made_since)
+            .fetch_one(pool)
+            .await?
+        });
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+}
+
 /// Makes dead or doubtful deliveries due again, a lot of them at a time: those that fit the filter and were not
-/// changed after `since`. Answers how many there were: none when all are done.
+/// changed after `since`. Those to whose addresses nothing goes any more are left as they are. Answers how many
+/// there were: none when all are done.
 ///
 /// # Errors
 /// When the database fails.
@@ -277,14 +338,10 @@ pub async fn resend_some(tx: &mut Tx, filter: &Filter, since: Instant) -> Result
     Ok(on_tx!(tx, |c| {
         sqlx::query::<DB>(formatcp!(
             "WITH due AS (
-               SELECT d.id FROM deliveries d
-               WHERE d.status = $1 AND d.updated_at <= $2 AND ($3 IS NULL OR d.channel = $3)
-                 AND ($4 IS NULL OR d.address {finds} $4 OR d.subject {finds} $4)
-                 AND ($5 IS NULL OR d.user_id = $5) AND ($6 IS NULL OR d.event_id = $6)
-                 AND ($8 IS NULL OR d.rule_id = $8) AND ($9 IS NULL OR d.created_at >= $9)
+               SELECT d.id FROM deliveries d WHERE {wanted} AND NOT {UNREACHABLE}
                ORDER BY d.id LIMIT {LOT} {skip})
-             UPDATE deliveries SET status = $7, next_at = $2, updated_at = $2 WHERE id {in_due}",
-            finds = <DB as Dialect>::FINDS,
+             UPDATE deliveries SET status = $9, next_at = $2, updated_at = $2 WHERE id {in_due}",
+            wanted = resendable!(),
             skip = <DB as Dialect>::SKIP_LOCKED,
             in_due = <DB as Dialect>::ID_IN_DUE
         ))
@@ -294,9 +351,9 @@ pub async fn resend_some(tx: &mut Tx, filter: &Filter, since: Instant) -> Result
         .bind(filter.query.as_deref().map(Anywhere))
         .bind(filter.user_id.map(UserId::uuid))
         .bind(filter.event_id.map(EventId::uuid))
-        .bind(after.as_str())
         .bind(filter.rule_id.as_deref())
         .bind(filter.made_since)
+        .bind(after.as_str())
         .execute(&mut *c)
         .await?
         .rows_affected()

@@ -8,10 +8,11 @@ use belfry_domain::Instant;
 use belfry_domain::channel::Channel;
 use belfry_domain::delivery::{DeliveryStep, Verdict};
 use belfry_domain::id::DeliveryId;
+use const_format::formatcp;
 use uuid::Uuid;
 
 use super::claim::REPEAT;
-use super::fallback::{self, Group};
+use super::fallback::{self, Group, KEEPS_RETURN};
 use crate::rows::Rows;
 use crate::{Store, StoreError, Tx, crash};
 
@@ -170,13 +171,15 @@ async fn end_deliveries(
         )
         .texts("why", verdicts().map(reason))
         .run(
-            "UPDATE deliveries
+            formatcp!(
+                "UPDATE deliveries
              SET status = v.new_status, next_at = COALESCE(v.retry_at, next_at), lease_until = NULL,
                  provider_id = v.message, last_error = v.error, sent_at = v.done_at,
                  updated_at = v.ended_at, provider = v.by, next_provider = v.turn,
-                 rounds = rounds + v.spent, reason = v.why
+                 rounds = rounds + v.spent, reason = {KEEPS_RETURN}
              FROM v WHERE id = v.delivery_id AND attempt = v.number AND status = 'sending'
-             RETURNING id, attempt, event_id, rule_id, user_id",
+             RETURNING id, attempt, event_id, rule_id, user_id"
+            ),
             tx,
         )
         .await

@@ -52,6 +52,7 @@ const TABLE: &str = "
     uudyyyyyyy PUT /api/v1/me/avatar
     uudyyyyyyy GET /api/v1/me/preferences
     uudyyyyyyy PUT /api/v1/me/preferences
+    uudyyyyyyy GET /api/v1/me/ways
     uudyyyyyyy DELETE /api/v1/me/telegram
     uudyyyyyyy GET /api/v1/me/telegram
     uudyyyyyyy POST /api/v1/me/telegram

@@ -77,9 +77,9 @@ async fn three(spine: &Spine<'_>) -> [DeliveryId; 3] {
     [planned[&mail], planned[&phone], planned[&endpoint]]
 }
 
-async fn wants_everything(spine: &Spine<'_>, client: &belfry_domain::booking::Party) {
+pub(super) async fn wants_everything(spine: &Spine<'_>, client: &belfry_domain::booking::Party) {
     let chosen = belfry_domain::preference::Preferences {
-        channels: belfry_domain::preference::Channels::ALL,
+        channels: belfry_domain::preference::Ways::ALL,
         ..Default::default()
     };
     super::gates::choose(spine, client.id, &chosen).await;

@@ -14,11 +14,12 @@ on_both_engines!(
     all_dead_letters_of_a_kind_are_sent_again_and_answered_for,
     the_list_finds_by_person_and_event,
     administrators_see_how_the_providers_fare,
+    a_message_is_read_with_its_attempts_as_they_were_at_one_moment,
 );
 
 async fn all_dead_letters_of_a_kind_are_sent_again_and_answered_for(fresh: &Fresh) {
     let spine = Spine::new(fresh).await;
-    let provider = Scripted::new(Answer::Dead(DeadCause::Bounced), false);
+    let provider = Scripted::new(Answer::Refuse, false);
     let courier = spine.courier(provider.clone());
     let client = spine.house.client().await;
     let mut ids = Vec::new();
@@ -37,6 +38,16 @@ async fn all_dead_letters_of_a_kind_are_sent_again_and_answered_for(fresh: &Fres
     courier.nudge();
     let dead: Vec<_> = ids.iter().map(|(_, id)| *id).collect();
     spine.all_become(&dead, DeliveryStatus::Dead).await;
+    // These have died of their addresses, to which nothing goes any more.
+    provider.answers(Answer::Dead(DeadCause::Bounced));
+    let bounced = (0..3).map(|place| {
+        let address = format!("bounced-{place}@belfry.test");
+        message(&spine, client.id, Channel::Email, &address)
+    });
+    let bounced = plan(&spine, bounced.collect()).await;
+    courier.nudge();
+    let bounced_ids: Vec<_> = bounced.values().copied().collect();
+    spine.all_become(&bounced_ids, DeliveryStatus::Dead).await;
     let doubtful = {
         provider.answers(Answer::Lose);
         let id = spine.mails(1).await[0];
@@ -56,15 +67,26 @@ async fn all_dead_letters_of_a_kind_are_sent_again_and_answered_for(fresh: &Fres
     retry(json!({ "user_id": "nobody" }))
         .await
         .problem(422, "validation");
-    assert_eq!(
-        retry(json!({ "channel": "sms" })).await.expect(200).body["count"],
-        0
-    );
+    let retried = async |body| retry(body).await.expect(200).body;
+    let came_to = |count, suppressed| json!({ "count": count, "suppressed": suppressed });
+    let texts = json!({ "channel": "sms" });
+    assert_eq!(retried(texts).await, came_to(0, 0));
     let many = json!({ "channel": "email", "query": "many-" });
-    assert_eq!(retry(many.clone()).await.expect(200).body["count"], 600);
-    assert_eq!(retry(many).await.expect(200).body["count"], 0, "each once");
+    assert_eq!(retried(many.clone()).await, came_to(600, 0));
+    assert_eq!(retried(many).await, came_to(0, 0), "each once");
     let of_user = json!({ "user_id": client.id });
-    assert_eq!(retry(of_user).await.expect(200).body["count"], 20);
+    assert_eq!(retried(of_user.clone()).await, came_to(20, 3));
+    // Those are left as they are, and go once their address is lifted.
+    for (address, id) in &bounced {
+        let path = format!("/admin/deliveries/{id}");
+        let left = admin.get(&path).await.expect(200).body;
+        assert_eq!(left["status"], "dead");
+        if address.starts_with("bounced-0") {
+            let lift = format!("/admin/suppressions/email/{address}");
+            admin.delete(&lift).await.expect(204);
+        }
+    }
+    assert_eq!(retried(of_user).await, came_to(1, 2));
     let in_doubt = admin.get(&format!("/admin/deliveries/{doubtful}")).await;
     assert_eq!(
         in_doubt.expect(200).body["status"],
@@ -72,7 +94,7 @@ async fn all_dead_letters_of_a_kind_are_sent_again_and_answered_for(fresh: &Fres
         "only who asks for it repeats it"
     );
     let repeated = retry(json!({ "status": "ambiguous" })).await.expect(200);
-    assert_eq!(repeated.body["count"], 1);
+    assert_eq!(repeated.body, came_to(1, 0));
     town.close().await;
 }
 
@@ -129,4 +151,29 @@ async fn administrators_see_how_the_providers_fare(fresh: &Fresh) {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     panic!("nothing is counted");
+}
+
+async fn a_message_is_read_with_its_attempts_as_they_were_at_one_moment(fresh: &Fresh) {
+    let spine = Spine::new(fresh).await;
+    let courier = spine.courier(Scripted::new(Answer::Take, false));
+    let client = spine.house.client().await;
+    let mails = (0..200).map(|place| {
+        let address = format!("{place}@belfry.test");
+        message(&spine, client.id, Channel::Email, &address)
+    });
+    let ids = plan(&spine, mails.collect()).await.into_values();
+    let mut waiting: Vec<_> = ids.collect();
+    courier.nudge();
+    let mut reads = 0;
+    while let Some(id) = waiting.last().copied() {
+        let found = spine.store().delivery(id).await.unwrap().unwrap();
+        let under_way = found.attempts.iter().any(|one| one.finished_at.is_none());
+        let sending = found.item.status == DeliveryStatus::Sending;
+        assert_eq!(sending, under_way, "{found:?}");
+        if found.item.status == DeliveryStatus::Sent {
+            waiting.pop();
+        }
+        reads += 1;
+        assert!(reads < 1_000_000, "never sent");
+    }
 }

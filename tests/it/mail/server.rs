@@ -22,6 +22,8 @@ pub enum Mood {
     HangUpAfterText,
     /// Turns everybody away at the door.
     Busy,
+    /// Every mailbox is full for the moment.
+    Full,
     /// Goes silent at a place of the conversation, and keeps the connection open.
     Silent(Place),
 }
@@ -170,6 +172,7 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) -> std::io::Result<()>
             match mood {
                 Mood::Greylisting => "451 4.7.1 come back later",
                 Mood::NobodyHere => "550 5.1.1 no such user",
+                Mood::Full => "452 4.2.2 mailbox full",
                 _ if to.starts_with("gone-") => "550 5.1.1 no such user",
                 _ => "250 2.1.5 ok",
             }

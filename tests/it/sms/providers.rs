@@ -62,6 +62,7 @@ fn named(result: &Result<Receipt, SendError>) -> String {
         Ok(Receipt::Kept) => "kept".to_owned(),
         Err(SendError::DeadAddress { cause, .. }) => cause.as_str().to_owned(),
         Err(SendError::Refused(_)) => "refused".to_owned(),
+        Err(SendError::Unserved(_)) => "unserved".to_owned(),
         Err(SendError::Transient(_)) => "transient".to_owned(),
         Err(SendError::Limited { .. }) => "limited".to_owned(),
         Err(SendError::Unconfigured(_)) => "unconfigured".to_owned(),
@@ -219,7 +220,7 @@ async fn a_token_that_ends_early_is_renewed_and_one_that_cannot_be_is_said_so(fr
     for (code, expected) in [
         (-108, "invalid"),
         (-115, "unconfigured"),
-        (-118, "transient"),
+        (-118, "unserved"),
         (-112, "refused"),
         (-144, "limited"),
     ] {
@@ -231,7 +232,7 @@ async fn a_token_that_ends_early_is_renewed_and_one_that_cannot_be_is_said_so(fr
         ..message("x")
     };
     let tried = server.tried();
-    assert_eq!(named(&provider.send(&unnamed).await), "transient");
+    assert_eq!(named(&provider.send(&unnamed).await), "unserved");
     assert_eq!(server.tried(), tried, "nothing was asked without a text");
 }
 
