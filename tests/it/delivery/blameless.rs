@@ -305,12 +305,12 @@ async fn webhooks(fresh: &Fresh) {
     let trial = Trial::of(fresh, provider).await;
     let store = trial.spine.store();
     let mut servers = Vec::new();
-    // A server that is gone ends its endpoint; one that fails concerns itself alone.
+    // One that fails concerns itself alone; a server that is gone ends its endpoint.
     for (status, end) in [
-        (410, DeliveryStatus::Dead),
         (500, DeliveryStatus::Retrying),
         (400, DeliveryStatus::Retrying),
         (200, DeliveryStatus::Sent),
+        (410, DeliveryStatus::Dead),
     ] {
         let server = StandIn::start(move |_| Reply::status(status)).await;
         let mut told = Vec::new();

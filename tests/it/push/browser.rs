@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 
 use super::{here, message};
 use crate::engine::{Fresh, on_both_engines};
-use crate::standin::Reply;
+use crate::standin::http_sms::HttpSms;
 use crate::standin::web_push::{Browser, PushService};
+use crate::standin::{Reply, eventually};
 use crate::town::{Person, Town};
 
 on_both_engines!(
     a_booking_reaches_the_browser_in_the_persons_language,
+    a_browser_that_is_gone_is_forgotten_and_the_next_way_taken,
     every_node_shows_the_same_key_for_good,
 );
 
@@ -43,6 +45,7 @@ fn class(result: &Result<Receipt, SendError>) -> &'static str {
         }) => "invalid",
         Err(SendError::DeadAddress { .. }) => "dead",
         Err(SendError::Refused(_)) => "refused",
+        Err(SendError::Unserved(_)) => "unserved",
         Err(SendError::Transient(_)) => "transient",
         Err(SendError::Limited { .. }) => "limited",
         Err(SendError::Postponed { .. }) => "postponed",
@@ -210,6 +213,73 @@ async fn a_booking_reaches_the_browser_in_the_persons_language(fresh: &Fresh) {
         );
     }
     town.close().await;
+}
+
+async fn a_browser_that_is_gone_is_forgotten_and_the_next_way_taken(fresh: &Fresh) {
+    let (service, gateway) = (PushService::start().await, HttpSms::start().await);
+    let town = Town::open_with(fresh, |settings| {
+        here(settings);
+        gateway.settings(&mut settings.sms);
+    })
+    .await;
+    let (admin, expert, client) = (town.admin().await, town.expert().await, town.client().await);
+    let me = json!({ "phone": "+84901234567" });
+    expert.patch("/me", me).await.expect(200);
+    let chosen =
+        json!({ "channels": { "email": false, "telegram": false, "push": true, "sms": true } });
+    expert.put("/me/preferences", chosen).await.expect(200);
+    let browser = service.subscribe();
+    expert
+        .post("/me/devices", browser.device())
+        .await
+        .expect(201);
+    // While it is there, it is told, and nothing else is.
+    let book = async |starts_at: &str| client.book(&expert, starts_at).await.expect(201);
+    book("2027-03-02T10:00:00Z").await;
+    shown(&service, &browser, 1).await;
+    settled(&admin, &browser.endpoint, "sent").await;
+    assert_eq!(gateway.taken(), []);
+    // It says that it is gone: the house forgets it, and the phone is told instead.
+    service.will(&browser, Reply::status(410));
+    book("2027-03-02T11:00:00Z").await;
+    eventually("a text message", || {
+        (gateway.taken().len() == 1).then_some(())
+    })
+    .await;
+    let push = settled(&admin, &browser.endpoint, "dead").await;
+    assert!(push["last_error"].as_str().unwrap().starts_with("410"));
+    let devices = expert.get("/me/devices").await.expect(200);
+    assert_eq!(devices.body["items"], json!([]));
+    let path = "/admin/suppressions?channel=web_push";
+    let held = admin.get(path).await.expect(200).body["items"].clone();
+    assert_eq!(
+        (&held[0]["address"], &held[0]["cause"]),
+        (&json!(browser.endpoint), &json!("gone"))
+    );
+    // From then on the phone is told at once, and the browser is never asked again.
+    book("2027-03-02T12:00:00Z").await;
+    eventually("another text message", || {
+        (gateway.taken().len() == 2).then_some(())
+    })
+    .await;
+    let asked = service.server.asked();
+    let calls = asked.iter().filter(|asked| asked.path == browser.path);
+    assert_eq!(calls.count(), 2);
+    town.close().await;
+}
+
+/// Waits until a message to this address stands like this.
+async fn settled(admin: &Person, address: &str, status: &str) -> Value {
+    let path = format!("/admin/deliveries?channel=web_push&status={status}");
+    for _ in 0..1000 {
+        let found = admin.get(&path).await.expect(200).body["items"].clone();
+        let mut found = found.as_array().unwrap().clone().into_iter();
+        if let Some(one) = found.find(|one| one["address"] == address) {
+            return one;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("never {status}");
 }
 
 /// The title of the expert's newest inbox entry.
