@@ -32,8 +32,9 @@ story() {
   shift
   port=$(scripts/free-port.sh)
   url="http://127.0.0.1:$port"
-  # The tests sign in more often than a person would.
-  BELFRY_LIMITS__ENABLED=false "$server" serve --demo --listen "127.0.0.1:$port" \
+  # The tests sign in more often than a person would, and bring servers of their own to send to.
+  BELFRY_LIMITS__ENABLED=false BELFRY_OUTBOUND__ALLOW_LOOPBACK=true \
+    BELFRY_PUSH__WEB__SUBJECT=mailto:ops@belfry.test "$server" serve --demo --listen "127.0.0.1:$port" \
     --data-dir "$home/$name" "$@" >"$home/$name.log" 2>&1 &
   server_pid=$!
   for _ in $(seq 300); do

@@ -24,6 +24,8 @@ use crate::password::Passwords;
 
 /// Who is in the demo, and what they say.
 mod cast;
+/// Servers that hear of events, and addresses that take nothing any more.
+mod outside;
 
 /// The password of every demo account.
 const PASSWORD: &str = "belfry-demo-2026";
@@ -99,15 +101,16 @@ impl Stage<'_> {
             self.store.insert_branch(&branch, self.made).await?;
             branches.push(id);
         }
-        self.account(
-            "admin@belfry.test",
-            "Ada Admin",
-            Role::Admin,
-            None,
-            "en",
-            "Europe/London",
-        )
-        .await?;
+        let admin = self
+            .account(
+                "admin@belfry.test",
+                "Ada Admin",
+                Role::Admin,
+                None,
+                "en",
+                "Europe/London",
+            )
+            .await?;
         self.account(
             "manager@belfry.test",
             "Minh Manager",
@@ -135,7 +138,7 @@ impl Stage<'_> {
         for host in &hosts {
             self.bookings(host, &clients).await?;
         }
-        Ok(())
+        outside::add(self.store, admin, self.now).await
     }
 
     async fn account(

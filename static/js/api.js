@@ -107,7 +107,7 @@ async function renewed(token) {
 const unreachable = () => new Problem(0, { type: "/problems/unreachable", detail: "" });
 
 /** @param {Response} response */
-const parsed = async (response) => (response.status === 204 || response.status === 202 ? null : response.json());
+const parsed = async (response) => (/json/.test(response.headers.get("content-type") ?? "") ? response.json() : null);
 
 /** A fresh Idempotency-Key: a retry of the same form never makes a second booking. */
 export function newKey() {
@@ -143,7 +143,7 @@ export const api = {
   /**
    * Writes over the version that was read with an ETag, and answers the new version with its own. A Problem with
    * status 412 says that somebody else was faster.
-   * @param {"PUT" | "POST" | "DELETE"} method @param {string} path @param {any} body @param {string | null} etag
+   * @param {"PUT" | "PATCH" | "POST" | "DELETE"} method @param {string} path @param {any} body @param {string | null} etag
    * @returns {Promise<{data: any, etag: string | null}>}
    */
   async write(method, path, body, etag) {

@@ -33,6 +33,10 @@ export const routes = [
   { path: "/admin/new-rule", view: () => import("./views/rule.js"), title: "rules.add", for: "admin" },
   { path: "/admin/texts", view: () => import("./views/texts.js"), title: "texts.title", for: "admin" },
   { path: "/admin/texts/:kind/:channel/:language", view: () => import("./views/text.js"), title: "texts.one", for: "admin" },
+  { path: "/admin/webhooks", view: () => import("./views/webhooks.js"), title: "webhooks.title", for: "admin" },
+  { path: "/admin/webhooks/:id", view: () => import("./views/webhook.js"), title: "webhooks.one", for: "admin" },
+  { path: "/admin/new-webhook", view: () => import("./views/webhook.js"), title: "webhooks.add", for: "admin" },
+  { path: "/admin/suppressions", view: () => import("./views/suppressions.js"), title: "suppressions.title", for: "admin" },
   { path: "/admin/explain", view: () => import("./views/explain.js"), title: "explain.title", for: "admin" },
   { path: "/admin/people", view: () => import("./views/people.js"), title: "people.title", for: "admin" },
 ];

@@ -200,7 +200,7 @@
  * @property {string[]} people
  */
 
-/** @typedef {Delivery & {gates: {at: string, gate: string, reason: string, until: string | null}[]}} ExplainedDelivery */
+/** @typedef {Delivery & {gates: {at: string, gate: string, passed: boolean, reason: string, until: string | null}[]}} ExplainedDelivery */
 /**
  * @typedef {object} Explanation
  * @property {Happening} event
@@ -211,6 +211,22 @@
  * @property {{way: string, leaves_at: string, left_at: string | null}[]} gathered
  * @property {ExplainedDelivery[]} deliveries
  */
+
+/**
+ * @typedef {object} Webhook
+ * @property {string} id
+ * @property {string} url
+ * @property {string[]} events `*`, a beginning such as `booking.*`, or types
+ * @property {string} description
+ * @property {boolean} enabled
+ * @property {"gone" | "failing" | null} disabled_cause why it was switched off by itself
+ * @property {string | null} failing_since
+ * @property {string | null} old_secret_until
+ * @property {string} created_at
+ * @property {string} updated_at
+ */
+/** @typedef {{channel: string, address: string, cause: string, detail: string, at: string, user: Ref | null}} Suppression */
+/** @typedef {{way: keyof Channels, available: boolean, connected: boolean, held: string | null}} WayState */
 
 /**
  * @typedef {object} RuleDraft

@@ -104,6 +104,12 @@ test("pages of an administrator", async () => {
   await inspect(page, "explain", "/admin/explain", found);
   const [event] = (await call("GET", "/admin/events?type=booking.confirmed&limit=1", { token: admin.session.access_token })).body.items;
   await inspect(page, "explained", `/admin/explain?event=${event.id}&user=${event.people[0]}`, found);
+  await inspect(page, "webhooks", "/admin/webhooks", found);
+  const hooks = (await call("GET", "/admin/webhooks?limit=100", { token: admin.session.access_token })).body.items;
+  await inspect(page, "webhook", `/admin/webhooks/${hooks.find((one) => one.description === "The old CRM").id}`, found);
+  await inspect(page, "webhook-new", "/admin/new-webhook", found);
+  await inspect(page, "suppressions", "/admin/suppressions", found);
+  await inspect(page, "suppressions-none", "/admin/suppressions?query=zzzzzz", found);
   await inspect(page, "people", "/admin/people", found);
   await inspect(page, "live-admin", "/live", found);
   nothingWrong(found, admin.complaints);

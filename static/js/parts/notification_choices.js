@@ -9,9 +9,10 @@ import { say } from "../store.js";
 import { zoneCity } from "../time.js";
 import { Icon } from "./icon.js";
 import { Failed, Skeleton, explain } from "./states.js";
+import { spoken } from "./trace.js";
 import { shown } from "./week_hours.js";
 
-/** @import { Channels, Preferences, User } from "../types.js" */
+/** @import { Channels, Preferences, User, WayState } from "../types.js" */
 /** @typedef {keyof Channels} Way */
 /** @typedef {keyof Preferences["categories"]} Category */
 
@@ -22,20 +23,20 @@ const USUAL_QUIET = { from: "22:00", until: "07:00" };
 /** @param {{person: User}} props */
 export function NotificationChoices({ person }) {
   const page = useLoad(async () => {
-    const { data, etag } = await api.read("/me/preferences");
-    return { chosen: /** @type {Preferences} */ (data), etag };
+    const [{ data, etag }, ways] = await Promise.all([api.read("/me/preferences"), api.get("/me/ways")]);
+    return { chosen: /** @type {Preferences} */ (data), etag, ways: /** @type {WayState[]} */ (ways.items) };
   }, []);
   if (page.loading) return html`<section class="card"><h2>${t("choices.title")}</h2><${Skeleton} rows=${2} /></section>`;
   if (page.error || !page.data) return html`<section class="card"><h2>${t("choices.title")}</h2><${Failed} error=${page.error} retry=${page.retry} /></section>`;
   return html`<${Choices} person=${person} start=${page.data} />`;
 }
 
-/** @param {{person: User, start: {chosen: Preferences, etag: string | null}}} props */
+/** @param {{person: User, start: {chosen: Preferences, etag: string | null, ways: WayState[]}}} props */
 function Choices({ person, start }) {
   const [chosen, setChosen] = useState(start.chosen);
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   // What the server has, and the saves on their way: one after the other, so that each names the version before it.
-  const kept = useRef(start);
+  const kept = useRef({ chosen: start.chosen, etag: start.etag });
   const queue = useRef(/** @type {Promise<void>} */ (Promise.resolve()));
   const wanted = useRef(start.chosen);
   const dismiss = useRef(() => {});
@@ -80,6 +81,7 @@ function Choices({ person, start }) {
   const setQuiet = (/** @type {Preferences["quiet_hours"]} */ quiet_hours) => save({ ...wanted.current, quiet_hours });
   const error = (/** @type {string} */ pointer) => (problem instanceof Problem ? problem.at(pointer) : undefined);
   const quiet = chosen.quiet_hours;
+  const off = new Set(start.ways.filter((state) => !works(state)).map((state) => state.way));
 
   return html`<section class="card choices" aria-labelledby="choices">
     <h2 id="choices">${t("choices.title")}</h2>
@@ -88,7 +90,7 @@ function Choices({ person, start }) {
       <caption class="sr-only">${t("choices.caption")}</caption>
       <thead><tr>
         <th scope="col"><span class="sr-only">${t("choices.what")}</span></th>
-        ${WAYS.map((way) => html`<th key=${way} scope="col">${t(`way.${way}`)}</th>`)}
+        ${WAYS.map((way) => html`<th key=${way} scope="col">${t(`way.${way}`)}${off.has(way) && html` <span class="way-off" title=${t("choices.not_connected")}><${Icon} name="ban" size=${14} /><span class="sr-only">(${t("choices.not_connected")})</span></span>`}</th>`)}
       </tr></thead>
       <tbody>
         <tr class="matrix-all">
@@ -110,7 +112,7 @@ function Choices({ person, start }) {
         </tr>
       </tbody>
     </table>
-    <${Missing} person=${person} />
+    <${Missing} states=${start.ways} />
     <div class="choices-block">
       <label class="check"><input type="checkbox" role="switch" checked=${Boolean(quiet)} aria-describedby="quiet-hint"
         onChange=${(/** @type {any} */ event) => setQuiet(event.target.checked ? USUAL_QUIET : null)} /><span class="strong">${t("choices.quiet")}</span></label>
@@ -133,9 +135,29 @@ function Choices({ person, start }) {
   </section>`;
 }
 
-/** What is needed before a way can be used. @param {{person: User}} props */
-const Missing = ({ person }) => html`
-  <ul class="choices-missing">
-    ${!person.phone && html`<li><${Icon} name="ban" size=${16} /><span><strong>${t("way.sms")}:</strong> ${t("choices.no_phone")}</span></li>`}
-    <li><${Icon} name="why" size=${16} /><span><strong>${t("way.telegram")}, ${t("way.push")}:</strong> ${t("choices.needs_link")}</span></li>
-  </ul>`;
+/** The one step that connects a way: where it is taken on this page. @type {Partial<Record<Way, string>>} */
+const STEPS = { telegram: "#telegram button, #telegram a", push: "#push input", sms: 'input[name="phone"]' };
+
+/** @param {string} where */
+function lead(where) {
+  const place = /** @type {HTMLElement | null} */ (document.querySelector(where));
+  place?.scrollIntoView({ block: "center" });
+  place?.focus({ preventScroll: true });
+}
+
+/** Ways by which nothing would come, whatever is chosen above, each with the one step that changes that. @param {{states: WayState[]}} props */
+const Missing = ({ states }) => {
+  const missing = states.filter((state) => !works(state));
+  return missing.length > 0 && html`<ul class="choices-missing">${missing.map((state) => html`<li key=${state.way}><${Icon} name="ban" size=${16} /><span><strong>${t(`way.${state.way}`)}:</strong> ${whyNot(state)}
+    ${state.available && !state.connected && STEPS[state.way] && html` <button class="link-button" type="button" onClick=${() => lead(/** @type {string} */ (STEPS[state.way]))}>${t(`choices.connect_${state.way}`)}</button>`}</span></li>`)}</ul>`;
+};
+
+/** @param {WayState} state */
+function whyNot({ way, available, connected, held }) {
+  if (!available) return t("choices.not_offered");
+  if (!connected) return t(`choices.missing_${way}`);
+  return t("choices.held", { why: spoken(t(`reason.${held}`), held ?? "") });
+}
+
+/** @param {WayState} state */
+const works = (state) => state.available && state.connected && !state.held;

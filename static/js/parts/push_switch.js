@@ -16,7 +16,8 @@ const read = async () => {
   return { state, devices: (await api.get("/me/devices")).items };
 };
 
-export function PushSwitch() {
+/** @param {{onChange: () => void}} props onChange: a device was added or forgotten */
+export function PushSwitch({ onChange }) {
   const page = useLoad(read, []);
   if (page.loading) return html`<${Skeleton} rows=${1} />`;
   if (page.error) return html`<${Failed} error=${page.error} retry=${page.retry} />`;
@@ -30,6 +31,7 @@ export function PushSwitch() {
       say(error instanceof DOMException ? t("push.failed") : explain(error), { tone: "bad" });
     }
     await page.refresh();
+    onChange();
   };
   const forget = async (/** @type {Device} */ device) => {
     try {
@@ -38,9 +40,10 @@ export function PushSwitch() {
       say(explain(error), { tone: "bad" });
     }
     await page.refresh();
+    onChange();
   };
   const possible = state === "on" || state === "off";
-  return html`<section class="card">
+  return html`<section class="card" id="push">
     <h2>${t("push.title")}</h2>
     <label class="check"><input type="checkbox" role="switch" checked=${state === "on"} disabled=${!possible}
       onChange=${(/** @type {any} */ event) => change(event.target.checked)} /><span>${t("push.here")}</span></label>

@@ -34,6 +34,8 @@ function entries() {
       role === "admin"
         ? [
             { href: "/admin/outbox", icon: "mail", label: t("nav.outbox") },
+            { href: "/admin/suppressions", icon: "ban", label: t("nav.suppressions") },
+            { href: "/admin/webhooks", icon: "plug", label: t("nav.webhooks") },
             { href: "/admin/rules", icon: "rules", label: t("nav.rules") },
             { href: "/admin/texts", icon: "edit", label: t("nav.texts") },
             { href: "/admin/explain", icon: "why", label: t("nav.explain") },

@@ -14,7 +14,7 @@ import { Ago } from "./time.js";
 /** How often it is looked whether the code was used, in milliseconds. */
 const LOOK = 2000;
 
-/** @param {{onChange: () => void}} props onChange: the chat was connected, which switches Telegram on */
+/** @param {{onChange: () => void}} props onChange: the chat was connected, which switches Telegram on, or disconnected */
 export function TelegramCard({ onChange }) {
   const page = useLoad(() => /** @type {Promise<TelegramChat>} */ (api.get("/me/telegram")), []);
   const [code, setCode] = useState(/** @type {TelegramCode | null} */ (null));
@@ -56,9 +56,10 @@ export function TelegramCard({ onChange }) {
     run(async () => {
       await api.delete("/me/telegram");
       page.refresh();
+      onChange();
     });
 
-  return html`<section class="card" aria-live="polite">
+  return html`<section class="card" id="telegram" aria-live="polite">
     <h2>${t("telegram.title")}</h2>
     ${chat.linked
       ? html`<p class="row"><${Icon} name="check" size=${18} /><span>${chat.label ? t("telegram.linked_as", { name: chat.label }) : t("telegram.linked")}</span></p>

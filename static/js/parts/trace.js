@@ -23,7 +23,8 @@ function Gate({ check }) {
       <span class="strong">${spoken(t(`gate.${check.gate}`), check.gate)}${t("explain.colon")}</span><span class="gate-said">${t(`gate_state.${state}`)}</span>
       ${check.until && html` · <span>${t("explain.until")} <${When} at=${check.until} /></span>`}
       ${!check.passed && check.reason && check.reason !== "held" && html`<span class="gate-reason">${spoken(t(`reason.${check.reason}`), check.reason)}</span>`}
-      ${check.passed && check.reason && html`<span class="gate-reason">${t("explain.condition_broken", { fault: check.reason })}</span>`}
+      ${check.passed && check.reason === "came_back" && html`<span class="gate-reason">${t("reason.came_back")}</span>`}
+      ${check.passed && check.reason && check.reason !== "came_back" && html`<span class="gate-reason">${t("explain.condition_broken", { fault: check.reason })}</span>`}
     </span>
   </li>`;
 }
@@ -69,7 +70,7 @@ export const Sent = ({ delivery }) => html`<div class="sent">
   ${delivery.next_at && html`<p class="hint">${t(delivery.attempt ? "outbox.next_try" : "explain.leaves")} <${When} at=${delivery.next_at} /></p>`}
   <${Attempts} delivery=${delivery} />
   ${delivery.gates.length > 0 && html`<p class="hint">${t("explain.at_sending")}</p>
-    <ol class="gates">${delivery.gates.map((gate, i) => html`<${Gate} key=${i} check=${{ ...gate, passed: false, until: gate.until ?? undefined }} />`)}</ol>`}
+    <ol class="gates">${delivery.gates.map((gate, i) => html`<${Gate} key=${i} check=${{ ...gate, until: gate.until ?? undefined }} />`)}</ol>`}
   <p><a href=${`/admin/outbox?open=${delivery.id}`}>${t("explain.open_message")}</a></p>
 </div>`;
 

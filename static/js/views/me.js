@@ -23,20 +23,21 @@ const IMAGE_LIMIT = 2 * 1024 * 1024;
 
 export default function Me() {
   const person = /** @type {User} */ (user.value);
-  // Connecting a chat changes the choices: they are read anew then.
-  const [chats, setChats] = useState(0);
+  // Connecting a chat or a device changes by which ways something comes: the choices are read anew then.
+  const [connected, setConnected] = useState(0);
+  const reread = () => setConnected((times) => times + 1);
   return html`
     <header class="page-head"><h1>${t("me.title")}</h1></header>
     <div class="columns main-aside">
       <div class="stack">
         <${Profile} person=${person} />
-        <${NotificationChoices} key=${chats} person=${person} />
+        <${NotificationChoices} key=${`${connected} ${person.phone}`} person=${person} />
         ${person.role === "expert" && html`<${PublicProfile} id=${person.id} />`}
       </div>
       <div class="stack">
         <${Picture} person=${person} />
-        <${TelegramCard} onChange=${() => setChats(chats + 1)} />
-        <${PushSwitch} />
+        <${TelegramCard} onChange=${reread} />
+        <${PushSwitch} onChange=${reread} />
         <${Account} person=${person} />
       </div>
     </div>`;

@@ -3,17 +3,16 @@ import { useEffect, useState } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
-import { useLoad, usePages } from "../load.js";
+import { usePages } from "../load.js";
 import { Dialog } from "../parts/dialog.js";
 import { Field } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
-import { MailBody } from "../parts/mail_body.js";
+import { OpenedMessage } from "../parts/opened_message.js";
 import { Providers } from "../parts/providers.js";
 import { Empty, Failed, More, Skeleton, explain } from "../parts/states.js";
 import { DeliveryStatus } from "../parts/status.js";
-import { Ago, When } from "../parts/time.js";
-import { Attempts, spoken } from "../parts/trace.js";
-import { setQuery } from "../router.js";
+import { Ago } from "../parts/time.js";
+import { go, setQuery } from "../router.js";
 import { say } from "../store.js";
 
 /** @import { Delivery, Page } from "../types.js" */
@@ -54,7 +53,7 @@ export default function Outbox({ query }) {
     ${pages.items.length > 0 && html`<ul class="table">
       ${pages.items.map((one) => html`<${Row} key=${one.id} delivery=${one} />`)}
     </ul><${More} pages=${pages} />`}
-    ${open && html`<${Opened} key=${open} id=${open} onChange=${pages.refresh} />`}`;
+    ${open && html`<${OpenedMessage} key=${open} id=${open} onClose=${() => setQuery({ open: null })} onChange=${pages.refresh} />`}`;
 }
 
 /** @param {{delivery: Delivery}} props */
@@ -68,44 +67,6 @@ const Row = ({ delivery }) => html`<li class="table-row">
   <${DeliveryStatus} status=${delivery.status} />
 </li>`;
 
-/** @param {{id: string, onChange: () => void}} props */
-function Opened({ id, onChange }) {
-  const page = useLoad(() => api.get(`/admin/deliveries/${id}`), [id]);
-  const [busy, setBusy] = useState(false);
-  /** @type {Delivery | undefined} */
-  const one = page.data;
-  const retry = async () => {
-    setBusy(true);
-    try {
-      await api.post(`/admin/deliveries/${id}/retry`);
-      say(t("outbox.retried"), { tone: "good" });
-      page.refresh();
-      onChange();
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    } finally {
-      setBusy(false);
-    }
-  };
-  return html`<${Dialog} title=${one?.subject ?? t("outbox.message")} onClose=${() => setQuery({ open: null })} wide>
-    ${page.loading && html`<${Skeleton} rows=${3} />`}
-    ${page.error && html`<${Failed} error=${page.error} retry=${page.retry} />`}
-    ${one && html`
-      <div class="row wrap between">
-        <p class="soft">${one.user ? `${one.user.name} · ` : ""}${one.address} · ${spoken(t(`channel.${one.channel}`), one.channel)}</p><${DeliveryStatus} status=${one.status} />
-      </div>
-      ${one.last_error && html`<p class="notice bad">${one.last_error}</p>`}
-      ${(one.status === "dead" || one.status === "ambiguous") && html`<div class="actions"><button class="button primary" type="button" disabled=${busy} onClick=${retry}><${Icon} name="retry" size=${18} />${t("outbox.retry")}</button></div>`}
-      ${one.next_at && one.status === "retrying" && html`<p class="hint">${t("outbox.next_try")} <${When} at=${one.next_at} /></p>`}
-      ${one.user && one.event_id && html`<p><a href=${`/admin/explain?event=${one.event_id}&user=${one.user.id}`}>${t("outbox.why", { name: one.user.name })}</a></p>`}
-      <${MailBody} text=${one.text ?? ""} html=${one.html ?? null} />
-      ${one.attachments && one.attachments.length > 0 && html`<section><h3>${t("outbox.attachments")}</h3>${one.attachments.map((file) => html`<details key=${file.name}><summary>${file.name} <span class="soft">${file.content_type}</span></summary><pre tabindex="0">${file.text}</pre></details>`)}</section>`}
-      <section><h3>${t("outbox.attempts")}</h3>
-        <${Attempts} delivery=${one} />
-      </section>`}
-  <//>`;
-}
-
 /**
  * Everything that was given up and fits the filters, once more.
  * @param {{wanted: {status: string, channel: string, query: string}, onDone: () => void}} props
@@ -117,8 +78,10 @@ function RetryAll({ wanted, onDone }) {
     setBusy(true);
     try {
       const filled = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value));
-      const { count } = await api.post("/admin/deliveries/retry", filled);
+      const { count, suppressed } = await api.post("/admin/deliveries/retry", filled);
       say(t("outbox.all_retried", { n: count }), { tone: "good" });
+      // Those would fail in silence: why, and what can be done, stands with their addresses.
+      if (suppressed) say(t("outbox.all_left", { n: suppressed }), { tone: "bad", ms: 20_000, action: { label: t("suppressions.title"), run: () => go("/admin/suppressions") } });
       setAsking(false);
       onDone();
     } catch (error) {
