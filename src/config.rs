@@ -81,6 +81,7 @@ pub struct Limits {
     pub login: u32,
     pub lookup: u32,
     pub account_login: u32,
+    pub api_key: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -12,7 +12,7 @@ use belfry_domain::schedule::Schedule;
 use belfry_domain::wall::{self, Edge};
 use belfry_store::booking::{Change, NewBooking};
 use belfry_store::branch::Branch;
-use belfry_store::{Store, account, event, expert};
+use belfry_store::{Store, account, branch, event, expert};
 use chrono::{Days, NaiveDate, TimeDelta};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -26,6 +26,8 @@ use crate::password::Passwords;
 mod cast;
 /// Servers that hear of events, and addresses that take nothing any more.
 mod outside;
+/// What an administrator has to look after.
+mod paperwork;
 
 /// The password of every demo account.
 const PASSWORD: &str = "belfry-demo-2026";
@@ -98,7 +100,9 @@ impl Stage<'_> {
                 name: name.to_owned(),
                 time_zone: time_zone.to_owned(),
             };
-            self.store.insert_branch(&branch, self.made).await?;
+            let mut tx = self.store.begin().await?;
+            branch::insert(&mut tx, &branch, self.made).await?;
+            tx.commit().await?;
             branches.push(id);
         }
         let admin = self
@@ -138,7 +142,9 @@ impl Stage<'_> {
         for host in &hosts {
             self.bookings(host, &clients).await?;
         }
-        outside::add(self.store, admin, self.now).await
+        outside::add(self.store, admin, self.now).await?;
+        let experts = hosts.iter().map(|host| host.party.id);
+        paperwork::keep(self.store, admin, experts, self.now).await
     }
 
     async fn account(

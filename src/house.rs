@@ -20,6 +20,7 @@ use belfry_actors::expert::{BookingRules, Committed};
 use belfry_actors::planner::{Books, Desk, Planner};
 use belfry_actors::scheduler::{Nudge, Retire};
 use belfry_actors::{Bus, Clock, Experts, Provider, Scheduler, Supervisor, Sweep, World};
+use belfry_domain::api_key::Scope;
 use belfry_domain::channel::Channel;
 use belfry_domain::cron::Cron;
 use belfry_domain::gate::Policy;
@@ -193,7 +194,8 @@ impl House {
         let inlet = Inlet::of(&settings.telegram.mode, &base, tokens.secret())?;
         let listener_of_chats = chats.clone().map(|chats| Listener::start(chats, inlet));
 
-        let gate = Gate::new(world.clone(), tokens.clone());
+        let session = TimeDelta::minutes(i64::from(settings.auth.access_minutes));
+        let gate = Gate::new(world.clone(), tokens.clone(), session);
         let live = live(&settings, &supervisor, &tokens, &gate);
         let passwords = Passwords::new(settings.auth.hashing, settings.auth.hashing_waiting)?;
         let app = Data::new(App {
@@ -377,7 +379,10 @@ fn live(settings: &Settings, supervisor: &Supervisor, tokens: &Tokens, gate: &Ga
         let gate = gate.clone();
         let checked = async move {
             match gate.admit(&token).await {
-                Ok((account, ends)) => Ok(Some((account.id, ends))),
+                Ok(admitted) if admitted.may(Scope::LiveRead) => {
+                    Ok(Some((admitted.account.id, admitted.ends)))
+                }
+                Ok(_) => Ok(None),
                 // The token may be as good as ever; it is the house that cannot tell.
                 Err(problem) if problem.status_code().is_server_error() => Err(Unknown),
                 Err(_) => Ok(None),

@@ -25,8 +25,12 @@ use crate::token::Tokens;
 pub mod account;
 /// What administrators decide about people and branches.
 pub mod admin;
+/// Keys for machines.
+pub mod api_key;
 /// The contract of the live connections as a document.
 pub mod asyncapi;
+/// Who changed what.
+pub mod audit;
 /// Who is calling.
 pub mod auth;
 /// Bookings.
@@ -79,6 +83,8 @@ pub mod provider;
 pub mod rule;
 /// Schedules.
 pub mod schedule;
+/// Which scope a key needs for which call.
+pub mod scope;
 /// The listening server, with the sockets taken over after their upgrade.
 pub mod server;
 /// Addresses to which nothing is sent any more, and the reports that lead there.
@@ -287,6 +293,17 @@ fn api(config: &mut ServiceConfig) {
                 .get(admin::get_person)
                 .patch(admin::govern_person),
         )
+        .service(
+            web::resource("/admin/api-keys")
+                .get(api_key::list)
+                .post(api_key::create),
+        )
+        .service(
+            web::resource("/admin/api-keys/{id}")
+                .get(api_key::get)
+                .delete(api_key::revoke),
+        )
+        .service(web::resource("/admin/audit").get(audit::list))
         .service(web::resource("/admin/deliveries").get(delivery::list))
         .service(web::resource("/admin/deliveries/retry").post(delivery::retry_all))
         .service(web::resource("/admin/providers").get(provider::list))

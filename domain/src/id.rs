@@ -92,6 +92,10 @@ ids! {
     AddressId;
     /// A server of somebody else's that hears of events.
     WebhookId;
+    /// A key by which a machine acts for somebody.
+    ApiKeyId;
+    /// An entry of the audit log.
+    AuditId;
 }
 
 #[cfg(test)]

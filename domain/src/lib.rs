@@ -3,6 +3,8 @@
 
 /// People: roles, names, addresses, and what is required of them.
 pub mod account;
+/// Keys for machines: what one may do, and what one looks like.
+pub mod api_key;
 /// Bookings: their statuses and the one table of allowed moves.
 pub mod booking;
 /// How an expert lets their time be booked: lengths, grid, buffers, notice, horizon, caps.

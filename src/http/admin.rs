@@ -6,7 +6,6 @@ use belfry_domain::account::{Account, Role};
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{BranchId, UserId};
 use belfry_domain::{account, text};
-use belfry_store::audit::AuditEntry;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -166,14 +165,17 @@ pub async fn govern_person(
         let rules = &app.settings.booking.rules;
         belfry_store::expert::insert(&mut tx, id.0, before.time_zone, rules, now).await?;
     }
-    let entry = AuditEntry {
-        at: now,
-        actor_id: Some(signed.0.id),
-        action: "user.governed".to_owned(),
-        subject: format!("user/{}", id.0),
-        before: json!({ "role": before.role, "disabled": before.disabled, "branch_id": before.branch_id }),
-        after: json!({ "role": input.role, "disabled": input.disabled, "branch_id": input.branch_id }),
-    };
+    let entry = signed.entry(
+        now,
+        "user.governed",
+        format!("user/{}", id.0),
+        json!({ "role": before.role, "disabled": before.disabled, "branch_id": before.branch_id }),
+        json!({
+            "role": input.role.unwrap_or(before.role),
+            "disabled": input.disabled.unwrap_or(before.disabled),
+            "branch_id": branch.unwrap_or(before.branch_id),
+        }),
+    );
     belfry_store::audit::append(&mut tx, &entry).await?;
     tx.commit().await?;
     app.gate.forget(id.0);
@@ -225,7 +227,13 @@ pub async fn create_branch(
             name: name.unwrap_or_default(),
             time_zone: zone.map(|zone| zone.name().to_owned()).unwrap_or_default(),
         };
-        app.world.store.insert_branch(&branch, now).await?;
+        let mut tx = app.world.store.begin().await?;
+        belfry_store::branch::insert(&mut tx, &branch, now).await?;
+        let opened = json!({ "name": branch.name, "time_zone": branch.time_zone });
+        let subject = format!("branch/{}", branch.id);
+        let entry = signed.entry(now, "branch.opened", subject, (), opened);
+        belfry_store::audit::append(&mut tx, &entry).await?;
+        tx.commit().await?;
         let out = BranchOut {
             id: branch.id,
             name: branch.name,
@@ -234,6 +242,6 @@ pub async fn create_branch(
         Ok(crate::http::idempotency::Created::new(&out))
     };
     let lost = async |_| Err(Problem::new("conflict"));
-    let caller = signed.0.id.to_string();
+    let caller = signed.claimant();
     crate::http::idempotency::once(&app, &request, caller, &body, make, lost).await
 }

@@ -115,7 +115,7 @@ pub async fn hold(
         hold.map(|hold| Created::new(&HoldOut::from(hold)))
             .ok_or_else(|| Problem::new("not-found"))
     };
-    once(&app, &request, client.to_string(), &body, make, recover).await
+    once(&app, &request, signed.claimant(), &body, make, recover).await
 }
 
 /// Lets go of a held slot.
@@ -180,7 +180,7 @@ pub async fn create(
         let booking = booking.ok_or_else(|| Problem::new("not-found"))?;
         Ok(Created::new(&shown(&app, booking, &caller).await?))
     };
-    once(&app, &request, caller.id.to_string(), &body, make, recover).await
+    once(&app, &request, signed.claimant(), &body, make, recover).await
 }
 
 /// The person the booking is for.

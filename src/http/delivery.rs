@@ -7,7 +7,7 @@ use belfry_domain::delivery::{Attachment, DeliveryStatus, DeliveryStep};
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{DeliveryId, EventId, UserId};
 use belfry_domain::text;
-use belfry_store::audit::{self, AuditEntry};
+use belfry_store::audit;
 use belfry_store::delivery::{self, Attempt, Filter, Item, ItemDetail, Resent};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -296,14 +296,13 @@ pub async fn retry(
         Resent::NotNow(_) => return Err(Problem::new("conflict")),
         Resent::Missing => return Err(Problem::new("not-found")),
     };
-    let entry = AuditEntry {
-        at: now,
-        actor_id: Some(signed.0.id),
-        action: "delivery.retried".to_owned(),
-        subject: format!("delivery/{}", id.0),
-        before: json!({ "status": before }),
-        after: json!({ "status": DeliveryStatus::Retrying }),
-    };
+    let entry = signed.entry(
+        now,
+        "delivery.retried",
+        format!("delivery/{}", id.0),
+        json!({ "status": before }),
+        json!({ "status": DeliveryStatus::Retrying }),
+    );
     audit::append(&mut tx, &entry).await?;
     tx.commit().await?;
     app.couriers.iter().for_each(|courier| courier.nudge());
@@ -361,15 +360,8 @@ pub async fn resend_all(
         if lot == 0 {
             break;
         }
-        let entry = AuditEntry {
-            at: now,
-            actor_id: Some(signed.0.id),
-            action: "deliveries.retried".to_owned(),
-            subject: subject.to_owned(),
-            before: json!({ "status": filter.status, "channel": filter.channel, "user_id": filter.user_id,
-                "event_id": filter.event_id, "query": filter.query, "made_since": filter.made_since }),
-            after: json!({ "status": DeliveryStatus::Retrying, "count": lot }),
-        };
+        let entry = signed.entry(now, "deliveries.retried", subject.to_owned(), json!({ "status": filter.status, "channel": filter.channel, "user_id": filter.user_id,
+                "event_id": filter.event_id, "query": filter.query, "made_since": filter.made_since }), json!({ "status": DeliveryStatus::Retrying, "count": lot }));
         audit::append(&mut tx, &entry).await?;
         tx.commit().await?;
         count += lot;

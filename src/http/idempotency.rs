@@ -43,6 +43,8 @@ pub struct KeyHeader {
 pub struct Created {
     pub status: StatusCode,
     pub body: serde_json::Value,
+    /// What is kept for a repetition instead of the body, where that holds a secret.
+    kept: Option<serde_json::Value>,
 }
 
 impl Created {
@@ -52,6 +54,16 @@ impl Created {
         Self {
             status: StatusCode::CREATED,
             body,
+            kept: None,
+        }
+    }
+
+    /// The same, of which a repetition is answered `kept` alone: a secret in the body is shown once and kept nowhere.
+    pub fn keeping(self, kept: &impl serde::Serialize) -> Self {
+        let kept = serde_json::to_value(kept).unwrap_or_default();
+        Self {
+            kept: Some(kept),
+            ..self
         }
     }
 
@@ -164,7 +176,7 @@ impl End {
     fn of(made: &Created) -> Self {
         Self::Answered {
             status: made.status.as_u16(),
-            body: made.body.to_string(),
+            body: made.kept.as_ref().unwrap_or(&made.body).to_string(),
         }
     }
 }

@@ -26,6 +26,8 @@ pub enum Policy {
     AccountLogin,
     /// Look-ups by code from an address.
     Lookup,
+    /// Every request with an API key.
+    ApiKey,
 }
 
 impl Policy {
@@ -36,6 +38,7 @@ impl Policy {
             Self::Login => "login",
             Self::AccountLogin => "account-login",
             Self::Lookup => "lookup",
+            Self::ApiKey => "api-key",
         }
     }
 
@@ -46,6 +49,7 @@ impl Policy {
             Self::Login => limits.login,
             Self::AccountLogin => limits.account_login,
             Self::Lookup => limits.lookup,
+            Self::ApiKey => limits.api_key,
         }
     }
 }

@@ -29,7 +29,7 @@ use tracing::{debug, warn};
 use utoipa::ToSchema;
 
 use crate::http::App;
-use crate::http::auth::bearer;
+use crate::http::auth::admitted;
 use crate::http::problem::{self, Problem};
 use crate::http::ticket::{Grant, TICKET_SECONDS, Tickets};
 use command::{Done, Refusal, Work};
@@ -252,9 +252,10 @@ pub async fn create_ticket(
     live: web::Data<Live>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let token = bearer(&request).ok_or_else(|| Problem::new("unauthenticated"))?;
-    let (account, ends) = app.gate.admit(token).await?;
-    let ticket = live.tickets().issue(account.id, ends, live.now());
+    let admitted = admitted(&app, &request).await?;
+    let ticket = live
+        .tickets()
+        .issue(admitted.account.id, admitted.ends, live.now());
     let out = TicketOut {
         ticket: ticket.ok_or_else(|| Problem::new("internal"))?,
         expires_in: TICKET_SECONDS,

@@ -12,8 +12,9 @@ use utoipa_swagger_ui::SwaggerUi;
 pub mod shape;
 
 use super::{
-    account, admin, booking, delivery, device, expert, explain, inbox, live, operation, parked,
-    preference, provider, rule, schedule, suppression, telegram, template, webhook,
+    account, admin, api_key, audit, booking, delivery, device, expert, explain, inbox, live,
+    operation, parked, preference, provider, rule, schedule, suppression, telegram, template,
+    webhook,
 };
 
 #[derive(OpenApi)]
@@ -37,6 +38,7 @@ use super::{
         inbox::list, inbox::unread_count, inbox::read, inbox::read_all, inbox::delete,
         live::create_ticket, live::events::stream,
         admin::list_branches, admin::create_branch, admin::list_people, admin::get_person, admin::govern_person,
+        api_key::list, api_key::create, api_key::get, api_key::revoke, audit::list,
         explain::list_events, explain::explain,
         rule::list, rule::get, rule::versions, rule::create, rule::put, rule::reset, rule::rehearse,
         delivery::list, delivery::get, delivery::retry, delivery::retry_all, parked::list, parked::replan,

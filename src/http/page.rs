@@ -4,7 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use belfry_domain::Instant;
 use belfry_domain::field::FieldError;
-use belfry_domain::id::{BookingId, BranchId, DeliveryId, EventId, TimeOffId, UserId, WebhookId};
+use belfry_domain::id::{
+    ApiKeyId, AuditId, BookingId, BranchId, DeliveryId, EventId, TimeOffId, UserId, WebhookId,
+};
 use chrono::{Datelike, NaiveDate};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -46,6 +48,8 @@ impl Key for i64 {}
 impl Key for String {}
 impl Key for Uuid {}
 impl Key for UserId {}
+impl Key for ApiKeyId {}
+impl Key for AuditId {}
 impl Key for BookingId {}
 impl Key for BranchId {}
 impl Key for DeliveryId {}

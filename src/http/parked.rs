@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use belfry_domain::Instant;
 use belfry_domain::id::EventId;
-use belfry_store::audit::{self, AuditEntry};
+use belfry_store::audit;
 use belfry_store::planning::{self, Parked};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -78,14 +78,13 @@ pub async fn replan(
     let Some(fault) = planning::replan(&mut tx, id.0).await? else {
         return Err(Problem::new("not-found"));
     };
-    let entry = AuditEntry {
-        at: app.world.clock.now(),
-        actor_id: Some(signed.0.id),
-        action: "event.replanned".to_owned(),
-        subject: format!("event/{}", id.0),
-        before: json!({ "fault": fault }),
-        after: json!({ "fault": null }),
-    };
+    let entry = signed.entry(
+        app.world.clock.now(),
+        "event.replanned",
+        format!("event/{}", id.0),
+        json!({ "fault": fault }),
+        json!({ "fault": null }),
+    );
     audit::append(&mut tx, &entry).await?;
     tx.commit().await?;
     (app.committed)();

@@ -11,7 +11,7 @@ use belfry_domain::notification::{Entry, Message, People, Plan};
 use belfry_domain::rule::{Draft, Rule, RuleBook};
 use belfry_domain::sample;
 use belfry_domain::template::Templates;
-use belfry_store::audit::{self, AuditEntry};
+use belfry_store::audit;
 use belfry_store::rule::{self, Version};
 use belfry_store::versions::{self, Book};
 use chrono::{DateTime, Utc};
@@ -217,7 +217,7 @@ pub async fn create(
         Ok(Created::new(&found(&app, &input.id).await?))
     };
     let lost = async |_| Err(Problem::new("conflict"));
-    once(&app, &request, signed.0.id.to_string(), &body, make, lost).await
+    once(&app, &request, signed.claimant(), &body, make, lost).await
 }
 
 /// Puts a new version of a rule in force; admins. What is planned from then on is planned by it.
@@ -339,19 +339,17 @@ async fn keep(
     if !rule::put(&mut tx, id, version, draft, signed.0.id, now).await? {
         return Err(Problem::new("stale"));
     }
-    let entry = AuditEntry {
-        at: now,
-        actor_id: Some(signed.0.id),
-        action: if before.is_some() {
+    let entry = signed.entry(
+        now,
+        if before.is_some() {
             "rule.edited"
         } else {
             "rule.added"
-        }
-        .to_owned(),
-        subject: format!("rule/{id}"),
-        before: before.map_or(Value::Null, |kept| json!(kept.draft)),
-        after: json!(draft),
-    };
+        },
+        format!("rule/{id}"),
+        before.map_or(Value::Null, |kept| json!(kept.draft)),
+        json!(draft),
+    );
     audit::append(&mut tx, &entry).await?;
     tx.commit().await?;
     Ok(())

@@ -321,7 +321,7 @@ pub async fn create_time_off(
         )))
     };
     let lost = async |_| Err(Problem::new("conflict"));
-    let caller = signed.0.id.to_string();
+    let caller = signed.claimant();
     crate::http::idempotency::once(&app, &request, caller, &body, make, lost).await
 }
 

@@ -9,7 +9,7 @@ use belfry_domain::channel::Channel;
 use belfry_domain::delivery::Returned;
 use belfry_domain::field::FieldError;
 use belfry_domain::text;
-use belfry_store::audit::{self, AuditEntry};
+use belfry_store::audit;
 use belfry_store::suppression::{self, Filter, Listed, Suppression};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -159,14 +159,13 @@ pub async fn lift(
     let mut tx = app.world.store.begin().await?;
     let lifted = suppression::lift(&mut tx, channel, &address).await?;
     let lifted = lifted.ok_or_else(missing)?;
-    let entry = AuditEntry {
-        at: app.world.clock.now(),
-        actor_id: Some(signed.0.id),
-        action: "suppression.lifted".to_owned(),
-        subject: format!("suppression/{}/{address}", channel.as_str()),
-        before: json!(SuppressionOut::from(lifted)),
-        after: json!(null),
-    };
+    let entry = signed.entry(
+        app.world.clock.now(),
+        "suppression.lifted",
+        format!("suppression/{}/{address}", channel.as_str()),
+        json!(SuppressionOut::from(lifted)),
+        (),
+    );
     audit::append(&mut tx, &entry).await?;
     tx.commit().await?;
     Ok(HttpResponse::NoContent().finish())

@@ -9,7 +9,7 @@ use belfry_domain::field::FieldError;
 use belfry_domain::id::UserId;
 use belfry_domain::template::{Medium, Override, Templates};
 use belfry_domain::{account, proof, text};
-use belfry_store::audit::{self, AuditEntry};
+use belfry_store::audit;
 use belfry_store::template::{self, Key, Version, Withdrawn};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -244,14 +244,13 @@ pub async fn put(
     let (version, before) = put.ok_or_else(|| Problem::new("stale"))?;
     let before =
         before.map(|before| json!({ "version": before.version, "sections": before.sections }));
-    let entry = AuditEntry {
-        at: now,
-        actor_id: Some(signed.0.id),
-        action: "template.written".to_owned(),
-        subject: subject(&key),
-        before: json!(before),
-        after: json!({ "version": version, "sections": sections }),
-    };
+    let entry = signed.entry(
+        now,
+        "template.written",
+        subject(&key),
+        json!(before),
+        json!({ "version": version, "sections": sections }),
+    );
     audit::append(&mut tx, &entry).await?;
     tx.commit().await?;
     show(&app, &key).await
@@ -276,14 +275,13 @@ pub async fn delete(
         Withdrawn::Stale => return Err(Problem::new("stale")),
         Withdrawn::Missing => return Err(Problem::new("not-found")),
     };
-    let entry = AuditEntry {
-        at: app.world.clock.now(),
-        actor_id: Some(signed.0.id),
-        action: "template.withdrawn".to_owned(),
-        subject: subject(&key),
-        before: json!({ "version": before.version, "sections": before.sections }),
-        after: json!(null),
-    };
+    let entry = signed.entry(
+        app.world.clock.now(),
+        "template.withdrawn",
+        subject(&key),
+        json!({ "version": before.version, "sections": before.sections }),
+        (),
+    );
     audit::append(&mut tx, &entry).await?;
     tx.commit().await?;
     Ok(HttpResponse::NoContent().finish())

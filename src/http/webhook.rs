@@ -8,7 +8,7 @@ use belfry_domain::id::WebhookId;
 use belfry_domain::text;
 use belfry_domain::webhook::{Hook, OVERLAP, Pattern};
 use belfry_store::Tx;
-use belfry_store::audit::{self, AuditEntry};
+use belfry_store::audit;
 use belfry_store::webhook::{self, SigningSecret, Webhook};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -182,7 +182,7 @@ pub async fn create(
         Ok(Created::new(&out))
     };
     let lost = async |_| Err(Problem::new("conflict"));
-    let caller = signed.0.id.to_string();
+    let caller = signed.claimant();
     once(&app, &request, caller, &body, make, lost).await
 }
 
@@ -246,15 +246,9 @@ pub async fn remove(
     if !webhook::delete(&mut tx, id.0).await? {
         return Err(Problem::new("not-found"));
     }
-    note(
-        &mut tx,
-        &signed,
-        "webhook.removed",
-        Some(&before),
-        &before,
-        now,
-    )
-    .await?;
+    let subject = format!("webhook/{}", before.hook.id);
+    let entry = signed.entry(now, "webhook.removed", subject, audited(&before), ());
+    audit::append(&mut tx, &entry).await?;
     tx.commit().await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -365,7 +359,17 @@ async fn write(
     Ok(tx.commit().await?)
 }
 
-/// The audit entry of a change; secrets stay out of it.
+/// An endpoint in the audit log; secrets stay out of it.
+fn audited(webhook: &Webhook) -> Value {
+    json!({
+        "url": webhook.hook.url,
+        "events": webhook.hook.events,
+        "description": webhook.description,
+        "enabled": webhook.enabled,
+    })
+}
+
+/// Writes the audit entry of a change.
 async fn note(
     tx: &mut Tx,
     signed: &Signed,
@@ -374,20 +378,12 @@ async fn note(
     after: &Webhook,
     now: Instant,
 ) -> Result<(), Problem> {
-    let shown = |webhook: &Webhook| {
-        json!({
-            "url": webhook.hook.url,
-            "events": webhook.hook.events,
-            "enabled": webhook.enabled,
-        })
-    };
-    let entry = AuditEntry {
-        at: now,
-        actor_id: Some(signed.0.id),
-        action: action.to_owned(),
-        subject: format!("webhook/{}", after.hook.id),
-        before: before.map_or(Value::Null, shown),
-        after: shown(after),
-    };
+    let entry = signed.entry(
+        now,
+        action,
+        format!("webhook/{}", after.hook.id),
+        before.map(audited),
+        audited(after),
+    );
     Ok(audit::append(tx, &entry).await?)
 }

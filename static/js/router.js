@@ -38,6 +38,8 @@ export const routes = [
   { path: "/admin/new-webhook", view: () => import("./views/webhook.js"), title: "webhooks.add", for: "admin" },
   { path: "/admin/suppressions", view: () => import("./views/suppressions.js"), title: "suppressions.title", for: "admin" },
   { path: "/admin/explain", view: () => import("./views/explain.js"), title: "explain.title", for: "admin" },
+  { path: "/admin/audit", view: () => import("./views/audit.js"), title: "audit.title", for: "admin" },
+  { path: "/admin/api-keys", view: () => import("./views/api_keys.js"), title: "api_keys.title", for: "admin" },
   { path: "/admin/people", view: () => import("./views/people.js"), title: "people.title", for: "admin" },
 ];
 

@@ -23,6 +23,32 @@
  */
 
 /**
+ * @typedef {object} ApiKey
+ * @property {string} id
+ * @property {string} name
+ * @property {string} prefix
+ * @property {string[]} scopes
+ * @property {string} user_id
+ * @property {string} created_at
+ * @property {string | null} expires_at
+ * @property {string | null} last_used_at
+ * @property {string | null} revoked_at
+ * @property {string | null} [key] in the answer that makes it
+ */
+
+/**
+ * @typedef {object} AuditEntry
+ * @property {string} id
+ * @property {string} at
+ * @property {{id: string, name: string} | null} actor
+ * @property {{id: string, name: string} | null} api_key
+ * @property {string} action
+ * @property {string} subject
+ * @property {any} before
+ * @property {any} after
+ */
+
+/**
  * @typedef {object} Session
  * @property {string} access_token
  * @property {string} refresh_token

@@ -413,5 +413,9 @@ pub async fn govern(
     if disabled == Some(true) {
         crate::session::revoke_all(tx, id, now).await?;
     }
+    // A key was made with an administrator's rights, and does not wait for them to come back.
+    if disabled == Some(true) || role.is_some_and(|role| role != Role::Admin) {
+        crate::api_key::revoke_all(tx, id, now).await?;
+    }
     Ok(())
 }

@@ -4,7 +4,7 @@ use belfry_domain::Instant;
 use belfry_domain::id::BranchId;
 use uuid::Uuid;
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, Tx};
 
 /// A branch that experts and managers belong to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,25 +28,6 @@ impl From<Row> for Branch {
 }
 
 impl Store {
-    /// Adds a branch.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn insert_branch(&self, branch: &Branch, now: Instant) -> Result<(), StoreError> {
-        on_write!(self, |pool| {
-            sqlx::query::<DB>(
-                "INSERT INTO branches (id, name, time_zone, created_at) VALUES ($1, $2, $3, $4)",
-            )
-            .bind(branch.id.uuid())
-            .bind(&branch.name)
-            .bind(&branch.time_zone)
-            .bind(now)
-            .execute(pool)
-            .await?;
-        });
-        Ok(())
-    }
-
     /// The branch with this id.
     ///
     /// # Errors
@@ -85,4 +66,23 @@ impl Store {
             Ok(rows.into_iter().map(Branch::from).collect())
         })
     }
+}
+
+/// Adds a branch.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(tx: &mut Tx, branch: &Branch, now: Instant) -> Result<(), StoreError> {
+    on_tx!(tx, |c| {
+        sqlx::query::<DB>(
+            "INSERT INTO branches (id, name, time_zone, created_at) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(branch.id.uuid())
+        .bind(&branch.name)
+        .bind(&branch.time_zone)
+        .bind(now)
+        .execute(&mut *c)
+        .await?;
+    });
+    Ok(())
 }

@@ -7,6 +7,8 @@ pub mod db;
 pub mod account;
 /// Where people can be reached besides mail and phone.
 pub mod address;
+/// Keys for machines, kept as hashes.
+pub mod api_key;
 /// The audit log: who changed what.
 pub mod audit;
 /// How far everything has got.

@@ -111,6 +111,9 @@ test("pages of an administrator", async () => {
   await inspect(page, "suppressions", "/admin/suppressions", found);
   await inspect(page, "suppressions-none", "/admin/suppressions?query=zzzzzz", found);
   await inspect(page, "people", "/admin/people", found);
+  await inspect(page, "api-keys", "/admin/api-keys", found);
+  await inspect(page, "audit", "/admin/audit", found);
+  await inspect(page, "audit-none", "/admin/audit?query=zzzzzz", found);
   await inspect(page, "live-admin", "/live", found);
   nothingWrong(found, admin.complaints);
   await admin.end();

@@ -59,6 +59,7 @@ test("every word that the server may say has words of ours", () => {
     assert.ok(schemas[name].enum.length > 1, name);
     for (const prefix of prefixes) assert.deepEqual(schemas[name].enum.filter((word) => !(`${prefix}.${word}` in words.en)), [], `${name}: ${prefix}`);
   }
+  assert.deepEqual(schemas.Scope.enum.filter((scope) => !(`scope.${scope.replace(":", "_")}` in words.en)), []);
   const rules = Object.values(JSON.parse(readFileSync(join(import.meta.dirname, "../../domain/src/rule/defaults.json"), "utf8")));
   assert.deepEqual([...new Set(rules.map(({ on }) => on))].filter((type) => !EVENT_TYPES.includes(type) || !(`type.${type.replace(".", "_")}` in words.en)), []);
   for (const type of EVENT_TYPES) assert.deepEqual(facts(type).filter((name) => !(`fact.${name.replace(".", "_")}` in words.en)), [], type);

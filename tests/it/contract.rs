@@ -3,7 +3,7 @@
 /// What becomes of bodies, queries and ids that make no sense.
 pub mod body;
 /// Committed, generated and served are the same document, and every call of it is there.
-mod document;
+pub mod document;
 /// Who may call what.
 mod rights;
 /// What every answer has.

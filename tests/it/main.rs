@@ -6,6 +6,10 @@ mod account;
 mod alerts;
 /// A week without an end.
 mod always;
+/// Keys for machines.
+mod api_key;
+/// Who changed what.
+mod audit;
 /// Bookings: the main story and its refusals.
 mod booking;
 /// Free slots where the expert's actor is not.

@@ -114,7 +114,15 @@ fn filter_of(query: &ListQuery, signed: &Signed) -> Result<BookingFilter, Proble
     Ok(filter)
 }
 
-fn instant_or_date(pointer: &str, value: &str, zone: chrono_tz::Tz) -> Result<Instant, FieldError> {
+/// Reads an instant, or a date as its beginning in `zone`.
+///
+/// # Errors
+/// `invalid` at `pointer` for what is neither.
+pub fn instant_or_date(
+    pointer: &str,
+    value: &str,
+    zone: chrono_tz::Tz,
+) -> Result<Instant, FieldError> {
     if let Ok(instant) = chrono::DateTime::parse_from_rfc3339(value) {
         return Ok(to_micros(instant.to_utc()));
     }

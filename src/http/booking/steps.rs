@@ -283,5 +283,5 @@ pub async fn review(
         let booking = booking.ok_or_else(|| Problem::new("not-found"))?;
         Ok(Created::new(&shown(&app, booking, &caller).await?))
     };
-    once(&app, &request, caller.id.to_string(), &body, make, recover).await
+    once(&app, &request, signed.claimant(), &body, make, recover).await
 }

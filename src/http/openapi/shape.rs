@@ -17,6 +17,44 @@ pub enum RoleShape {
     Admin,
 }
 
+/// What an API key may do.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Scope)]
+pub enum ScopeShape {
+    #[serde(rename = "profile:read")]
+    ProfileRead,
+    #[serde(rename = "profile:write")]
+    ProfileWrite,
+    #[serde(rename = "experts:read")]
+    ExpertsRead,
+    #[serde(rename = "experts:write")]
+    ExpertsWrite,
+    #[serde(rename = "bookings:read")]
+    BookingsRead,
+    #[serde(rename = "bookings:write")]
+    BookingsWrite,
+    #[serde(rename = "inbox:read")]
+    InboxRead,
+    #[serde(rename = "inbox:write")]
+    InboxWrite,
+    #[serde(rename = "live:read")]
+    LiveRead,
+    #[serde(rename = "people:read")]
+    PeopleRead,
+    #[serde(rename = "people:write")]
+    PeopleWrite,
+    #[serde(rename = "messages:read")]
+    MessagesRead,
+    #[serde(rename = "messages:write")]
+    MessagesWrite,
+    #[serde(rename = "settings:read")]
+    SettingsRead,
+    #[serde(rename = "settings:write")]
+    SettingsWrite,
+    #[serde(rename = "audit:read")]
+    AuditRead,
+}
+
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Status)]
 #[serde(rename_all = "snake_case")]

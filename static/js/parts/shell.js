@@ -40,6 +40,8 @@ function entries() {
             { href: "/admin/texts", icon: "edit", label: t("nav.texts") },
             { href: "/admin/explain", icon: "why", label: t("nav.explain") },
             { href: "/admin/people", icon: "people", label: t("nav.people") },
+            { href: "/admin/api-keys", icon: "key", label: t("nav.api_keys") },
+            { href: "/admin/audit", icon: "audit", label: t("nav.audit") },
           ]
         : [],
   };

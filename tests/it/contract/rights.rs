@@ -104,6 +104,11 @@ const TABLE: &str = "
     uudyyyyyyy POST /api/v1/live/ticket
     yyyyyyyyyy GET /api/v1/branches
     uudffffffy POST /api/v1/branches
+    uudffffffy GET /api/v1/admin/api-keys
+    uudffffffy POST /api/v1/admin/api-keys
+    uudffffffy GET /api/v1/admin/api-keys/{id}
+    uudffffffy DELETE /api/v1/admin/api-keys/{id}
+    uudffffffy GET /api/v1/admin/audit
     uudffffffy GET /api/v1/admin/deliveries
     uudffffffy GET /api/v1/admin/events
     uudffffffy GET /api/v1/admin/explain

@@ -1,0 +1,126 @@
+//! Which scope an API key needs for which call (C1.8): one table, next to the one screen of routes.
+//!
+//! What it leaves out no key may do, whatever its scopes: keys, passwords and the account itself stay in the hands of
+//! people. Calls that need no log-in are not in it either. `tests/it/api_key` holds it against the document.
+
+use belfry_domain::api_key::Scope::{self, *};
+
+/// Method, route under `/api/v1`, scope.
+const TABLE: &[(&str, &str, Scope)] = &[
+    ("GET", "/me", ProfileRead),
+    ("PATCH", "/me", ProfileWrite),
+    ("PUT", "/me/avatar", ProfileWrite),
+    ("DELETE", "/me/avatar", ProfileWrite),
+    ("GET", "/me/preferences", ProfileRead),
+    ("PUT", "/me/preferences", ProfileWrite),
+    ("GET", "/me/telegram", ProfileRead),
+    ("POST", "/me/telegram", ProfileWrite),
+    ("DELETE", "/me/telegram", ProfileWrite),
+    ("GET", "/me/devices", ProfileRead),
+    ("POST", "/me/devices", ProfileWrite),
+    ("DELETE", "/me/devices/{id}", ProfileWrite),
+    ("PATCH", "/experts/{id}", ExpertsWrite),
+    ("PUT", "/experts/{id}/presence", ExpertsWrite),
+    ("GET", "/experts/{id}/schedule", ExpertsRead),
+    ("PUT", "/experts/{id}/schedule", ExpertsWrite),
+    ("GET", "/experts/{id}/overrides", ExpertsRead),
+    ("PUT", "/experts/{id}/overrides/{date}", ExpertsWrite),
+    ("DELETE", "/experts/{id}/overrides/{date}", ExpertsWrite),
+    ("GET", "/experts/{id}/time-off", ExpertsRead),
+    ("POST", "/experts/{id}/time-off", ExpertsWrite),
+    (
+        "DELETE",
+        "/experts/{id}/time-off/{time_off_id}",
+        ExpertsWrite,
+    ),
+    ("GET", "/experts/{id}/agenda", BookingsRead),
+    ("POST", "/holds", BookingsWrite),
+    ("DELETE", "/holds/{id}", BookingsWrite),
+    ("GET", "/bookings", BookingsRead),
+    ("POST", "/bookings", BookingsWrite),
+    ("GET", "/bookings/{id}", BookingsRead),
+    ("PATCH", "/bookings/{id}", BookingsWrite),
+    ("POST", "/bookings/{id}/confirm", BookingsWrite),
+    ("POST", "/bookings/{id}/reject", BookingsWrite),
+    ("POST", "/bookings/{id}/cancel", BookingsWrite),
+    ("POST", "/bookings/{id}/complete", BookingsWrite),
+    ("POST", "/bookings/{id}/miss", BookingsWrite),
+    ("POST", "/bookings/{id}/keep", BookingsWrite),
+    ("POST", "/bookings/{id}/reschedule", BookingsWrite),
+    ("PUT", "/bookings/{id}/follow", BookingsWrite),
+    ("DELETE", "/bookings/{id}/follow", BookingsWrite),
+    ("GET", "/bookings/{id}/history", BookingsRead),
+    ("GET", "/bookings/{id}/calendar.ics", BookingsRead),
+    ("POST", "/bookings/{id}/review", BookingsWrite),
+    ("GET", "/notifications", InboxRead),
+    ("GET", "/notifications/unread-count", InboxRead),
+    ("POST", "/notifications/read-all", InboxWrite),
+    ("POST", "/notifications/{id}/read", InboxWrite),
+    ("DELETE", "/notifications/{id}", InboxWrite),
+    ("POST", "/live/ticket", LiveRead),
+    ("POST", "/branches", SettingsWrite),
+    ("GET", "/admin/users", PeopleRead),
+    ("GET", "/admin/users/{id}", PeopleRead),
+    ("PATCH", "/admin/users/{id}", PeopleWrite),
+    ("GET", "/admin/deliveries", MessagesRead),
+    ("GET", "/admin/deliveries/{id}", MessagesRead),
+    ("POST", "/admin/deliveries/retry", MessagesWrite),
+    ("POST", "/admin/deliveries/{id}/retry", MessagesWrite),
+    ("GET", "/admin/providers", MessagesRead),
+    ("GET", "/admin/events", MessagesRead),
+    ("GET", "/admin/explain", MessagesRead),
+    ("GET", "/admin/parked-events", MessagesRead),
+    ("POST", "/admin/parked-events/{id}/retry", MessagesWrite),
+    ("GET", "/admin/suppressions", MessagesRead),
+    (
+        "DELETE",
+        "/admin/suppressions/{channel}/{address}",
+        MessagesWrite,
+    ),
+    ("GET", "/admin/rules", SettingsRead),
+    ("POST", "/admin/rules", SettingsWrite),
+    ("POST", "/admin/rules/try", SettingsRead),
+    ("GET", "/admin/rules/{id}", SettingsRead),
+    ("PUT", "/admin/rules/{id}", SettingsWrite),
+    ("GET", "/admin/rules/{id}/versions", SettingsRead),
+    ("POST", "/admin/rules/{id}/reset", SettingsWrite),
+    ("GET", "/admin/templates", SettingsRead),
+    (
+        "GET",
+        "/admin/templates/{kind}/{channel}/{language}",
+        SettingsRead,
+    ),
+    (
+        "PUT",
+        "/admin/templates/{kind}/{channel}/{language}",
+        SettingsWrite,
+    ),
+    (
+        "DELETE",
+        "/admin/templates/{kind}/{channel}/{language}",
+        SettingsWrite,
+    ),
+    (
+        "POST",
+        "/admin/templates/{kind}/{channel}/{language}/preview",
+        SettingsRead,
+    ),
+    ("GET", "/admin/webhooks", SettingsRead),
+    ("POST", "/admin/webhooks", SettingsWrite),
+    ("GET", "/admin/webhooks/{id}", SettingsRead),
+    ("PATCH", "/admin/webhooks/{id}", SettingsWrite),
+    ("DELETE", "/admin/webhooks/{id}", SettingsWrite),
+    ("POST", "/admin/webhooks/{id}/rotate", SettingsWrite),
+    ("POST", "/admin/webhooks/{id}/test", SettingsWrite),
+    ("GET", "/admin/webhooks/{id}/deliveries", SettingsRead),
+    ("POST", "/admin/webhooks/{id}/replay", SettingsWrite),
+    ("GET", "/admin/audit", AuditRead),
+];
+
+/// The scope that a key needs for a route; `None` where no key will do. A HEAD is a GET.
+pub fn scope_of(method: &str, route: &str) -> Option<Scope> {
+    let route = route.strip_prefix("/api/v1")?;
+    let method = if method == "HEAD" { "GET" } else { method };
+    let fits = |(m, r, _): &&(&str, &str, Scope)| *m == method && *r == route;
+    TABLE.iter().find(fits).map(|(_, _, scope)| *scope)
+}

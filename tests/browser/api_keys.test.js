@@ -1,0 +1,70 @@
+// Keys for machines: made, shown once, good for what was ticked, and ended.
+import assert from "node:assert/strict";
+import test, { after } from "node:test";
+import { call, close, nothingWrong, person, settled } from "./support/browser.js";
+
+after(close);
+
+const ADMIN = "admin@belfry.test";
+
+test("a key is made, shown once, does what was ticked, and is revoked", async () => {
+  const desk = await person(ADMIN);
+  const page = await desk.tab("/admin/api-keys");
+  await page.getByRole("button", { name: "Make a key" }).click();
+  const dialog = page.getByRole("dialog");
+  // Nothing ticked is said at the boxes.
+  await dialog.getByLabel("Name").fill("Browser test");
+  await dialog.getByRole("button", { name: "Make a key" }).click();
+  await dialog.getByText("At least one is needed.").waitFor();
+  await dialog.getByLabel("Read bookings").check();
+  await dialog.getByRole("button", { name: "Make a key" }).click();
+  const key = await dialog.locator(".secret code").innerText();
+  assert.match(key, /^belfry_[\w-]{43}$/);
+  assert.equal((await call("GET", "/bookings?limit=1", { token: key })).status, 200);
+  const refused = await call("GET", "/admin/users", { token: key });
+  assert.deepEqual([refused.status, refused.body.scope], [403, "people:read"]);
+  await dialog.getByRole("button", { name: "I have kept it" }).click();
+  await dialog.waitFor({ state: "detached" });
+  assert.ok(!(await page.content()).includes(key));
+  const row = page.locator(".table-row", { hasText: "Browser test" });
+  await row.getByText("Works").waitFor();
+  await row.getByRole("link", { name: "What it changed" }).waitFor();
+  await row.getByRole("button", { name: "Revoke Browser test" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
+  await row.locator(".badge", { hasText: "Revoked" }).waitFor();
+  assert.equal((await call("GET", "/bookings?limit=1", { token: key })).status, 401);
+  nothingWrong(desk.complaints);
+  await desk.end();
+});
+
+test("the change log tells before and after, and its filters are the address", async () => {
+  const desk = await person(ADMIN);
+  const page = await desk.tab("/admin/audit?action=user");
+  const entries = page.locator(".audit-entry");
+  const all = await entries.count();
+  assert.ok(all > 3);
+  const first = entries.first();
+  await first.locator("del", { hasText: "user" }).waitFor();
+  await first.locator("ins", { hasText: "expert" }).waitFor();
+  // Only what differs is told.
+  assert.equal(await first.locator("dt").count(), 1);
+  await first.getByRole("button", { name: /^Only changes of user\// }).click();
+  await settled(page);
+  await page.waitForFunction(() => document.querySelectorAll(".audit-entry").length === 1);
+  assert.match(page.url(), /action=user&subject=user%2F/);
+  await page.reload();
+  await settled(page);
+  assert.equal(await entries.count(), 1);
+  await page.getByRole("button", { name: /^Do not filter by: user\// }).click();
+  await page.waitForFunction((count) => document.querySelectorAll(".audit-entry").length === count, all);
+  await page.getByLabel("Search").fill("Warehouse");
+  await page.getByLabel("What was changed").selectOption("");
+  await page.waitForURL(/query=Warehouse/);
+  await page.locator(".audit-entry", { hasText: "API key made" }).waitFor();
+  await page.waitForFunction(() => document.querySelectorAll(".audit-entry").length === 1);
+  await page.getByLabel("Search").fill("");
+  await page.getByLabel("Until").fill("2020-01-01");
+  await page.getByText("No changes here").waitFor();
+  nothingWrong(desk.complaints);
+  await desk.end();
+});
