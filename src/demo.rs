@@ -144,7 +144,9 @@ impl Stage<'_> {
         }
         outside::add(self.store, admin, self.now).await?;
         let experts = hosts.iter().map(|host| host.party.id);
-        paperwork::keep(self.store, admin, experts, self.now).await
+        paperwork::keep(self.store, admin, experts, self.now).await?;
+        self.store.roll_up_weeks(self.now).await?;
+        Ok(())
     }
 
     async fn account(

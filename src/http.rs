@@ -79,6 +79,8 @@ pub mod preference;
 pub mod problem;
 /// Those who take our messages.
 pub mod provider;
+/// Figures over time.
+pub mod report;
 /// The rules that turn events into notifications.
 pub mod rule;
 /// Schedules.
@@ -182,8 +184,10 @@ fn api(config: &mut ServiceConfig) {
         .service(
             web::resource("/me")
                 .get(account::profile::get_me)
-                .patch(account::profile::update_me),
+                .patch(account::profile::update_me)
+                .delete(account::person::erase_me),
         )
+        .service(web::resource("/me/export").get(account::person::export))
         .service(
             web::resource("/me/avatar")
                 .put(account::profile::set_avatar)
@@ -249,6 +253,7 @@ fn api(config: &mut ServiceConfig) {
                 .get(booking::list::list)
                 .post(booking::create),
         )
+        .service(web::resource("/bookings.csv").get(booking::list::file))
         .service(web::resource("/bookings/lookup").post(booking::lookup::find))
         .service(web::resource("/bookings/lookup/cancel").post(booking::lookup::cancel))
         .service(
@@ -291,7 +296,8 @@ fn api(config: &mut ServiceConfig) {
         .service(
             web::resource("/admin/users/{id}")
                 .get(admin::get_person)
-                .patch(admin::govern_person),
+                .patch(admin::govern_person)
+                .delete(account::person::erase),
         )
         .service(
             web::resource("/admin/api-keys")
@@ -311,6 +317,9 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/admin/deliveries/{id}/retry").post(delivery::retry))
         .service(web::resource("/admin/events").get(explain::list_events))
         .service(web::resource("/admin/explain").get(explain::explain))
+        .service(web::resource("/admin/overview").get(report::overview::overview))
+        .service(web::resource("/admin/reports/weekly").get(report::weekly))
+        .service(web::resource("/admin/reports/weekly.csv").get(report::weekly_file))
         .service(
             web::resource("/admin/rules")
                 .get(rule::list)

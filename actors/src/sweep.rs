@@ -52,6 +52,8 @@ pub struct TickReport {
     pub archived: u64,
     /// Devices that were not seen for too long.
     pub devices: u64,
+    /// Weeks whose figures were made anew.
+    pub weeks: u64,
     /// Rows deleted for their age: notifications, events, deliveries, keys and tokens.
     pub pruned: u64,
     /// Steps that the database refused; the next sweep does them.
@@ -133,6 +135,8 @@ impl Sweep {
         report.clocks = settle(self.hold_clocks(now).await, "clocks", &mut report.failed);
         crash::point("scheduler.sweeping");
         report.missed = settle(self.miss(now).await, "missed", &mut report.failed);
+        let weeks = self.world.store.roll_up_weeks(now).await;
+        report.weeks = settle(weeks, "weeks", &mut report.failed);
         report.holds = settle(
             self.in_batches(now, async || self.world.store.sweep_holds(now, BATCH).await)
                 .await,

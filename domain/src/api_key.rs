@@ -80,6 +80,8 @@ scopes! {
     SettingsWrite = "settings:write";
     /// Reads who changed what.
     AuditRead = "audit:read";
+    /// Reads figures over time.
+    ReportsRead = "reports:read";
 }
 
 /// A key as it is remembered; what opens the door is kept as a hash only.

@@ -19,6 +19,8 @@ use crate::wall::{self, Edge};
 use gate::{Room, Timing};
 use hours::Open;
 
+pub use hours::open_minutes;
+
 /// A stretch that can be booked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot {

@@ -27,6 +27,8 @@ use crate::password::PasswordFailure;
 use crate::secret;
 use crate::token::Purpose;
 
+/// What a person may have of what is kept about them, and their being forgotten.
+pub mod person;
 /// The own profile and its picture.
 pub mod profile;
 

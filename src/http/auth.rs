@@ -31,6 +31,9 @@ const BELIEVED: TimeDelta = TimeDelta::seconds(5);
 /// How much older the last use of a key may look than it is.
 const UNNOTED: TimeDelta = TimeDelta::minutes(1);
 
+/// What was read, and when.
+type Believed<T> = (Instant, Arc<T>);
+
 /// Checks access tokens and API keys, and remembers the accounts behind them for a moment.
 #[derive(Clone)]
 pub struct Gate {
@@ -38,8 +41,9 @@ pub struct Gate {
     tokens: Tokens,
     /// How long a live connection of a key lasts before the key is shown again.
     session: TimeDelta,
-    known: Arc<DashMap<UserId, (Instant, Arc<Account>)>>,
-    keys: Arc<DashMap<Vec<u8>, (Instant, Arc<ApiKey>)>>,
+    known: Arc<DashMap<UserId, Believed<Account>>>,
+    /// By their hashes.
+    keys: Arc<DashMap<Vec<u8>, Believed<ApiKey>>>,
     /// Keys that ended here, for as long as a reading from before may still arrive.
     ended: Arc<DashMap<ApiKeyId, Instant>>,
 }

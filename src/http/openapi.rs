@@ -13,8 +13,8 @@ pub mod shape;
 
 use super::{
     account, admin, api_key, audit, booking, delivery, device, expert, explain, inbox, live,
-    operation, parked, preference, provider, rule, schedule, suppression, telegram, template,
-    webhook,
+    operation, parked, preference, provider, report, rule, schedule, suppression, telegram,
+    template, webhook,
 };
 
 #[derive(OpenApi)]
@@ -23,6 +23,7 @@ use super::{
     paths(
         account::register, account::login, account::refresh, account::logout, account::forgot_password,
         account::reset_password, account::verify_email, account::profile::get_me, account::profile::update_me,
+        account::person::export, account::person::erase_me, account::person::erase,
         account::profile::set_avatar, account::profile::delete_avatar, account::profile::get_avatar,
         preference::get, preference::put, preference::ways,
         telegram::get, telegram::create_code, telegram::unlink,
@@ -31,7 +32,7 @@ use super::{
         schedule::get, schedule::put, schedule::list_overrides, schedule::put_override,
         schedule::delete_override, schedule::list_time_off, schedule::create_time_off,
         schedule::delete_time_off, schedule::agenda,
-        booking::hold, booking::release, booking::create, booking::list::list, booking::lookup::find,
+        booking::hold, booking::release, booking::create, booking::list::list, booking::list::file, booking::lookup::find,
         booking::lookup::cancel, booking::get, booking::steps::edit, booking::steps::confirm, booking::steps::reject,
         booking::steps::cancel, booking::steps::complete, booking::steps::miss, booking::steps::keep,
         booking::steps::reschedule, booking::follow, booking::unfollow, booking::history, booking::calendar, booking::steps::review,
@@ -40,6 +41,7 @@ use super::{
         admin::list_branches, admin::create_branch, admin::list_people, admin::get_person, admin::govern_person,
         api_key::list, api_key::create, api_key::get, api_key::revoke, audit::list,
         explain::list_events, explain::explain,
+        report::overview::overview, report::weekly, report::weekly_file,
         rule::list, rule::get, rule::versions, rule::create, rule::put, rule::reset, rule::rehearse,
         delivery::list, delivery::get, delivery::retry, delivery::retry_all, parked::list, parked::replan,
         provider::list, suppression::list, suppression::lift, suppression::bounce,

@@ -161,6 +161,9 @@ export const api = {
   /** @param {string} path @param {{keepalive?: boolean}} [options] @returns {Promise<any>} */
   delete: async (path, options = {}) => parsed(await send("DELETE", path, options)),
 
-  /** @param {string} path @returns {Promise<Blob>} */
-  blob: async (path) => (await send("GET", path)).blob(),
+  /** Deletes with something to say about it. @param {string} path @param {any} body @returns {Promise<any>} */
+  erase: async (path, body) => parsed(await send("DELETE", path, { body })),
+
+  /** @param {string} path @param {Record<string, unknown>} [query] @returns {Promise<Blob>} */
+  blob: async (path, query) => (await send("GET", path, { query })).blob(),
 };

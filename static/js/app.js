@@ -17,6 +17,7 @@ function allowed(route) {
   if (route.for === "any") return true;
   if (route.for === "user") return Boolean(role);
   if (route.for === "desk") return role === "expert" || role === "manager" || role === "admin";
+  if (route.for === "managers") return role === "manager" || role === "admin";
   return role === "admin";
 }
 

@@ -7,7 +7,8 @@ import { computed, signal } from "@preact/signals-core";
  * @property {string} path with `:id` parts
  * @property {() => Promise<{default: any}>} view
  * @property {string} title key of the page's name
- * @property {"any" | "user" | "desk" | "admin"} for who may open it; a desk is an expert, a manager or an admin
+ * @property {"any" | "user" | "desk" | "managers" | "admin"} for who may open it; a desk is an expert, a manager or an
+ *   admin, managers are those of a branch and admins
  */
 
 /** @type {Route[]} */
@@ -38,6 +39,9 @@ export const routes = [
   { path: "/admin/new-webhook", view: () => import("./views/webhook.js"), title: "webhooks.add", for: "admin" },
   { path: "/admin/suppressions", view: () => import("./views/suppressions.js"), title: "suppressions.title", for: "admin" },
   { path: "/admin/explain", view: () => import("./views/explain.js"), title: "explain.title", for: "admin" },
+  { path: "/admin/overview", view: () => import("./views/overview.js"), title: "overview.title", for: "managers" },
+  { path: "/admin/bookings", view: () => import("./views/booking_table.js"), title: "booking_table.title", for: "managers" },
+  { path: "/admin/weekly", view: () => import("./views/weekly.js"), title: "weekly.title", for: "managers" },
   { path: "/admin/audit", view: () => import("./views/audit.js"), title: "audit.title", for: "admin" },
   { path: "/admin/api-keys", view: () => import("./views/api_keys.js"), title: "api_keys.title", for: "admin" },
   { path: "/admin/people", view: () => import("./views/people.js"), title: "people.title", for: "admin" },

@@ -48,6 +48,33 @@
  * @property {any} after
  */
 
+/** @typedef {{id: string, name: string, time_zone: string}} Branch */
+/** @typedef {Record<Status | "in_progress", number>} Counts */
+
+/**
+ * @typedef {object} Overview
+ * @property {string} from
+ * @property {number} days
+ * @property {string} today
+ * @property {Counts} bookings_today
+ * @property {Counts} bookings_this_week
+ * @property {{date: string, counts: Counts}[]} bookings
+ * @property {{expert: {id: string, name: string}, booked_minutes: number, open_minutes: number}[]} experts
+ * @property {{date: string, channel: string, arrived: number, waiting: number, failed: number, skipped: number}[] | null} deliveries
+ * @property {{dead: number, ambiguous: number, parked: number, unplanned: number, oldest_unplanned: string | null} | null} waiting
+ */
+
+/**
+ * @typedef {object} WeekRow
+ * @property {string} week
+ * @property {string} starts_on
+ * @property {{id: string, name: string}} expert
+ * @property {{id: string, name: string} | null} branch
+ * @property {Counts} counts
+ * @property {number} total
+ * @property {number} booked_minutes
+ */
+
 /**
  * @typedef {object} Session
  * @property {string} access_token

@@ -179,8 +179,12 @@ impl Store {
         expected: Option<i64>,
         now: Instant,
     ) -> Result<bool, StoreError> {
-        on_write!(self, |pool| {
-            let done = sqlx::query::<DB>(
+        let mut tx = self.begin().await?;
+        if let Some(Some(phone)) = &profile.phone {
+            crate::person::remember(&mut tx, "sms", phone).await?;
+        }
+        let done = on_tx!(&mut tx, |c| {
+            sqlx::query::<DB>(
                 "UPDATE users SET name = COALESCE($2, name), \
                      phone = CASE WHEN $3 THEN $4 ELSE phone END, \
                      gender = CASE WHEN $5 THEN $6 ELSE gender END, \
@@ -199,10 +203,12 @@ impl Store {
             .bind(&profile.time_zone)
             .bind(now)
             .bind(expected)
-            .execute(pool)
-            .await?;
-            Ok(done.rows_affected() == 1)
-        })
+            .execute(&mut *c)
+            .await?
+            .rows_affected()
+        });
+        tx.commit().await?;
+        Ok(done == 1)
     }
 
     /// Sets or (with `None`) removes the picture.
@@ -349,6 +355,10 @@ pub async fn insert(
     account: &Account,
     password_hash: &str,
 ) -> Result<bool, StoreError> {
+    crate::person::remember(tx, "email", &account.email).await?;
+    if let Some(phone) = &account.phone {
+        crate::person::remember(tx, "sms", phone).await?;
+    }
     on_tx!(tx, |c| {
         let done = sqlx::query::<DB>(
             "INSERT INTO users (id, email, password_hash, name, role, branch_id, phone, gender, description, \

@@ -60,6 +60,13 @@ pub struct ChannelBacklog {
     pub ambiguous: i64,
 }
 
+/// Deliveries that somebody should look at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromRow)]
+pub struct Unsent {
+    pub dead: i64,
+    pub ambiguous: i64,
+}
+
 impl Store {
     /// How far everything but the deliveries has got at `now`.
     ///
@@ -125,21 +132,28 @@ impl Store {
         })
     }
 
+    /// Deliveries of all channels that were given up or are in doubt.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unsent_deliveries(&self) -> Result<Unsent, StoreError> {
+        Ok(on_read!(self, |pool| {
+            sqlx::query_as::<DB, Unsent>(formatcp!(
+                "SELECT CAST(COALESCE(SUM(CASE WHEN status = 'dead' THEN 1 ELSE 0 END), 0) AS bigint) AS dead,
+                   CAST(COALESCE(SUM(CASE WHEN status = 'ambiguous' THEN 1 ELSE 0 END), 0) AS bigint) AS ambiguous
+                 FROM (SELECT status FROM deliveries WHERE status IN ('dead', 'ambiguous')
+                   LIMIT {MOST_COUNTED}) unsent"
+            ))
+            .fetch_one(pool)
+            .await?
+        }))
+    }
+
     /// Notes that a full sweep was done at `now` and nothing of it failed.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn note_sweep(&self, now: Instant) -> Result<(), StoreError> {
-        on_write!(self, |pool| {
-            sqlx::query::<DB>(
-                "INSERT INTO settings (key, value) VALUES ($1, $2)
-                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            )
-            .bind(SWEPT_AT)
-            .bind(now.to_rfc3339())
-            .execute(pool)
-            .await?;
-        });
-        Ok(())
+        self.put_setting(SWEPT_AT, &now.to_rfc3339()).await
     }
 }

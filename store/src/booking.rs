@@ -154,6 +154,9 @@ pub struct BookingFilter {
     /// `starts_at < to`.
     pub to: Option<Instant>,
     pub expert_id: Option<UserId>,
+    pub client_id: Option<UserId>,
+    /// Of the experts of this branch.
+    pub branch_id: Option<BranchId>,
     /// Text in code, note or names.
     pub query: Option<String>,
     /// Soonest first instead of latest first.
@@ -213,6 +216,7 @@ impl Store {
     ) -> Result<Vec<Booking>, StoreError> {
         const WHERE: &str = "WHERE ($1 IS NULL OR b.starts_at >= $1) AND ($2 IS NULL OR b.starts_at < $2) \
                AND ($3 IS NULL OR b.expert_id = $3) \
+               AND ($11 IS NULL OR b.client_id = $11) AND ($12 IS NULL OR e.branch_id = $12) \
                AND ($4 = '' OR $4 LIKE '%,' || b.status || ',%')";
         const SEEN_DESC: &str = "AND ($6 IS NULL OR (b.starts_at, b.id) < ($6, $7)) \
                ORDER BY b.starts_at DESC, b.id DESC LIMIT $8";
@@ -266,6 +270,8 @@ impl Store {
                 .bind(limit)
                 .bind(person.map(UserId::uuid))
                 .bind(branch.map(BranchId::uuid))
+                .bind(filter.client_id.map(UserId::uuid))
+                .bind(filter.branch_id.map(BranchId::uuid))
                 .fetch_all(pool)
                 .await?
                 .into_iter()

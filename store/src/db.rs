@@ -122,6 +122,8 @@ pub(crate) trait Dialect: Database {
     /// A fresh id of no particular order.
     #[cfg(feature = "crash-points")]
     const RANDOM_ID: &'static str;
+    /// The length of the booking `b` in whole minutes.
+    const BOOKED_MINUTES: &'static str;
     /// Whether a text contains the bound [`Anywhere`], whatever the case of its letters.
     const FINDS: &'static str;
 }
@@ -136,6 +138,8 @@ impl Dialect for Sqlite {
     const ID_IN_DUE: &'static str = "IN (SELECT id FROM due)";
     #[cfg(feature = "crash-points")]
     const RANDOM_ID: &'static str = "randomblob(16)";
+    const BOOKED_MINUTES: &'static str =
+        "CAST(round((julianday(b.ends_at) - julianday(b.starts_at)) * 1440) AS bigint)";
     // SQLite's LIKE knows the case of ASCII alone, while GLOB takes both forms of any letter.
     const FINDS: &'static str = "GLOB";
 }
@@ -151,6 +155,8 @@ impl Dialect for Postgres {
     const ID_IN_DUE: &'static str = "= ANY(ARRAY(SELECT id FROM due))";
     #[cfg(feature = "crash-points")]
     const RANDOM_ID: &'static str = "gen_random_uuid()";
+    const BOOKED_MINUTES: &'static str =
+        "CAST(EXTRACT(EPOCH FROM b.ends_at - b.starts_at) / 60 AS bigint)";
     const FINDS: &'static str = "ILIKE";
 }
 

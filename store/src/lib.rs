@@ -46,12 +46,16 @@ pub mod lease;
 pub mod ledger;
 /// Taken time, and the holds that take it for a moment.
 pub mod occupancy;
+/// Everything about one person, to be given to them or forgotten.
+pub mod person;
 /// Taking events that nobody was told of yet, and writing what they lead to.
 pub mod planning;
 /// What people want to be told on which channel.
 pub mod preference;
 /// Reminders: planned with their booking, issued once.
 pub mod reminder;
+/// Figures over time.
+pub mod report;
 /// What is let go when its time is over.
 pub mod retention;
 /// Many rows as one statement.

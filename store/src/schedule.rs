@@ -97,6 +97,66 @@ impl Store {
         })
     }
 
+    /// The schedules of these experts, with what concerns the time from `from` on.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn schedules(
+        &self,
+        experts: &[UserId],
+        from: Instant,
+    ) -> Result<HashMap<UserId, Schedule>, StoreError> {
+        type Head = (Uuid, String, Json<Vec<Window>>, Json<BookingRules>);
+        let ids: Vec<Uuid> = experts.iter().map(|id| id.uuid()).collect();
+        on_read!(self, |pool| {
+            let heads: Vec<Head> = sqlx::query_as::<DB, _>(formatcp!(
+                "SELECT user_id, time_zone, weekly, booking_rules FROM experts WHERE user_id {}",
+                <DB as Dialect>::ID_IN_1
+            ))
+            .bind(IdList(ids.clone()))
+            .fetch_all(pool)
+            .await?;
+            let overrides: Vec<(Uuid, NaiveDate, Json<Vec<Hours>>)> =
+                sqlx::query_as::<DB, _>(formatcp!(
+                    "SELECT expert_id, date, intervals FROM schedule_overrides \
+                     WHERE expert_id {} AND date >= $2",
+                    <DB as Dialect>::ID_IN_1
+                ))
+                .bind(IdList(ids.clone()))
+                .bind((from - TimeDelta::days(2)).date_naive())
+                .fetch_all(pool)
+                .await?;
+            let off: Vec<(Uuid, Instant, Instant)> = sqlx::query_as::<DB, _>(formatcp!(
+                "SELECT expert_id, starts_at, ends_at FROM time_off \
+                 WHERE expert_id {} AND ends_at > $2",
+                <DB as Dialect>::ID_IN_1
+            ))
+            .bind(IdList(ids))
+            .bind(from)
+            .fetch_all(pool)
+            .await?;
+            let mut schedules = HashMap::with_capacity(heads.len());
+            for (id, zone, weekly, rules) in heads {
+                let zone = zone.parse().map_err(StoreError::unreadable)?;
+                let mut schedule = Schedule::empty(zone);
+                schedule.weekly = weekly.0;
+                schedule.rules = rules.0;
+                schedules.insert(UserId::from(id), schedule);
+            }
+            for (id, date, hours) in overrides {
+                if let Some(schedule) = schedules.get_mut(&id.into()) {
+                    schedule.overrides.insert(date, hours.0);
+                }
+            }
+            for (id, starts_at, ends_at) in off {
+                if let Some(schedule) = schedules.get_mut(&id.into()) {
+                    schedule.time_off.push(TimeOff { starts_at, ends_at });
+                }
+            }
+            Ok(schedules)
+        })
+    }
+
     /// Minutes before the start up to which clients of these experts may cancel or move.
     ///
     /// # Errors

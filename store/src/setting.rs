@@ -40,6 +40,24 @@ impl Store {
         Ok(row.map(|(value,)| value))
     }
 
+    /// Keeps `value` under `key`, whatever was there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_setting(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        on_write!(self, |pool| {
+            sqlx::query::<DB>(
+                "INSERT INTO settings (key, value) VALUES ($1, $2) \
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            )
+            .bind(key)
+            .bind(value)
+            .execute(pool)
+            .await?;
+        });
+        Ok(())
+    }
+
     /// Keeps `value` under `key` in place of `old`, or of nothing. Answers whether it was `old`.
     ///
     /// # Errors

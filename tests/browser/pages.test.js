@@ -111,6 +111,11 @@ test("pages of an administrator", async () => {
   await inspect(page, "suppressions", "/admin/suppressions", found);
   await inspect(page, "suppressions-none", "/admin/suppressions?query=zzzzzz", found);
   await inspect(page, "people", "/admin/people", found);
+  await inspect(page, "overview", "/admin/overview", found);
+  await inspect(page, "booking-table", "/admin/bookings", found);
+  await inspect(page, "booking-table-none", "/admin/bookings?query=zzzzzz", found);
+  await inspect(page, "weekly", "/admin/weekly", found);
+  await inspect(page, "weekly-none", "/admin/weekly?from=2001-01-01&until=2001-02-01", found);
   await inspect(page, "api-keys", "/admin/api-keys", found);
   await inspect(page, "audit", "/admin/audit", found);
   await inspect(page, "audit-none", "/admin/audit?query=zzzzzz", found);

@@ -15,6 +15,8 @@ const vendored = {
   "preact-signals-2.11.4.js": ["@preact/signals", "dist/signals.mjs"],
   "event-calendar-5.10.1.js": ["@event-calendar/build", "dist/event-calendar.min.js"],
   "event-calendar-5.10.1.css": ["@event-calendar/build", "dist/event-calendar.min.css"],
+  "uplot-1.6.32.js": ["uplot", "dist/uPlot.esm.js"],
+  "uplot-1.6.32.css": ["uplot", "dist/uPlot.min.css"],
 };
 
 test("vendored files are what their authors published", () => {

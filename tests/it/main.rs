@@ -46,6 +46,8 @@ mod mail;
 mod outage;
 /// The outbox page's calls, and mail through a whole house.
 mod outbox;
+/// What is kept about people, given to them or forgotten.
+mod person;
 /// Every event is told once, in order, to both sides.
 mod planning;
 /// What people want to be told.
@@ -56,6 +58,8 @@ mod push;
 mod race;
 /// Reminders, missed bookings and vanishing notifications as people see them.
 mod reminder;
+/// Figures over time, and files for spreadsheets.
+mod report;
 /// Rules as data: edited, tried, heeded.
 mod rule;
 /// Schedules: week and rules, overrides, time off, agenda.

@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use chrono::{DateTime, Utc};
+
 use crate::interval::{self, Span};
 use crate::offsets::{Offsets, SECONDS_PER_DAY, date_of};
 use crate::schedule::{Hours, Schedule, Weekday};
@@ -76,6 +78,24 @@ impl Open {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// How many whole minutes of a schedule's hours lie from `from` until `until`, without time off.
+pub fn open_minutes(schedule: &Schedule, from: DateTime<Utc>, until: DateTime<Utc>) -> i64 {
+    let asked = Span::around(from, until);
+    let open = Open::of(schedule, asked, 0);
+    let off = schedule.time_off.iter();
+    let off = interval::merge(
+        off.map(|off| Span::around(off.starts_at, off.ends_at))
+            .collect(),
+    );
+    let seconds = open.spans.iter().map(|span| {
+        let span = span.within(asked);
+        let closed = off.iter().map(|off| off.within(span));
+        let closed: i64 = closed.map(|off| (off.end - off.start).max(0)).sum();
+        (span.end - span.start).max(0) - closed
+    });
+    seconds.sum::<i64>() / 60
 }
 
 /// The hours that start on `day`: those of its override if it has one, else those of the week.

@@ -2,18 +2,21 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use belfry_domain::account::Role;
+use belfry_domain::account::{Caller, Role};
 use belfry_domain::booking::{Booking, Status};
 use belfry_domain::field::FieldError;
-use belfry_domain::id::{BookingId, UserId};
+use belfry_domain::id::{BookingId, BranchId, UserId};
 use belfry_domain::{Instant, text, to_micros};
+use belfry_store::StoreError;
 use belfry_store::booking::{BookingFilter, Scope};
-use chrono::TimeDelta;
+use chrono::{SecondsFormat, TimeDelta};
+use futures::{StreamExt, stream};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::BookingOut;
+use crate::csv;
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::input::{Faults, Query};
@@ -32,6 +35,9 @@ pub struct ListQuery {
     /// Instant or date (in the caller's zone): `starts_at < to`.
     to: Option<String>,
     expert_id: Option<Uuid>,
+    client_id: Option<Uuid>,
+    /// Only those of experts of this branch.
+    branch_id: Option<Uuid>,
     /// Text in code, note and names.
     #[param(max_length = 100)]
     query: Option<String>,
@@ -55,11 +61,7 @@ pub async fn list(
     let after = cursor::<(Instant, BookingId)>(query.after.as_deref())?;
     let filter = filter_of(&query, &signed)?;
     let caller = signed.caller();
-    let scope = match (caller.role, caller.branch_id) {
-        (Role::Admin, _) => Scope::House,
-        (Role::Manager, Some(branch)) => Scope::Branch(branch, caller.id),
-        _ => Scope::Person(caller.id),
-    };
+    let scope = scope_of(&caller);
     let found = app
         .world
         .store
@@ -73,6 +75,125 @@ pub async fn list(
         BookingOut::new(booking, Some(&caller), TimeDelta::minutes(minutes), now)
     };
     Ok(HttpResponse::Ok().json(page(found, limit, |b| (b.starts_at, b.id), show)))
+}
+
+fn scope_of(caller: &Caller) -> Scope {
+    match (caller.role, caller.branch_id) {
+        (Role::Admin, _) => Scope::House,
+        (Role::Manager, Some(branch)) => Scope::Branch(branch, caller.id),
+        _ => Scope::Person(caller.id),
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct FileQuery {
+    /// One or more, with commas.
+    status: Option<String>,
+    /// Instant or date (in the caller's zone): `from <= starts_at`.
+    from: Option<String>,
+    /// Instant or date (in the caller's zone): `starts_at < to`.
+    to: Option<String>,
+    expert_id: Option<Uuid>,
+    client_id: Option<Uuid>,
+    /// Only those of experts of this branch.
+    branch_id: Option<Uuid>,
+    /// Text in code, note and names.
+    #[param(max_length = 100)]
+    query: Option<String>,
+    /// `-starts_at` (latest first, when left out) or `starts_at`.
+    #[param(inline, value_type = Option<SortShape>)]
+    sort: Option<String>,
+}
+
+/// Bookings read at once for a file, and told by one.
+const ROWS: i64 = 500;
+const MOST_ROWS: i64 = 50_000;
+
+/// The same as a file for spreadsheets (RFC 4180), at most fifty thousand lines of it. It is sent as it is read.
+#[utoipa::path(get, path = "/api/v1/bookings.csv", tag = "Bookings", params(FileQuery),
+    responses((status = 200, content_type = "text/csv", body = String)))]
+pub async fn file(
+    app: Data<App>,
+    signed: Signed,
+    query: Query<FileQuery>,
+) -> Result<HttpResponse, Problem> {
+    let query = query.0;
+    let wanted = ListQuery {
+        status: query.status,
+        from: query.from,
+        to: query.to,
+        expert_id: query.expert_id,
+        client_id: query.client_id,
+        branch_id: query.branch_id,
+        query: query.query,
+        sort: query.sort,
+        limit: None,
+        after: None,
+    };
+    let filter = filter_of(&wanted, &signed)?;
+    let scope = scope_of(&signed.caller());
+    let store = app.world.store.clone();
+    // What cannot be read at all is a problem; what breaks off later breaks the connection off.
+    let first = store.list_bookings(scope, &filter, None, ROWS).await?;
+    let mut head = csv::File::new(&COLUMNS);
+    first.iter().for_each(|booking| head.row(&line(booking)));
+    let state = (first.last().map(place_of), first.len() as i64);
+    let whole = |count: i64| count % ROWS == 0 && count > 0 && count < MOST_ROWS;
+    let rest = stream::try_unfold(state, move |(after, told)| {
+        let (store, filter) = (store.clone(), filter.clone());
+        async move {
+            if after.is_none() || !whole(told) {
+                return Ok::<_, StoreError>(None);
+            }
+            let found = store.list_bookings(scope, &filter, after, ROWS).await?;
+            let mut lines = csv::File::more();
+            found.iter().for_each(|booking| lines.row(&line(booking)));
+            let state = (found.last().map(place_of), told + found.len() as i64);
+            Ok(Some((lines.bytes(), state)))
+        }
+    });
+    let all = stream::once(async move { Ok(head.bytes()) }).chain(rest);
+    Ok(csv::answer("bookings.csv").streaming(all))
+}
+
+const COLUMNS: [&str; 12] = [
+    "code",
+    "status",
+    "starts_at",
+    "ends_at",
+    "expert",
+    "client",
+    "mode",
+    "place",
+    "note",
+    "reason",
+    "created_at",
+    "id",
+];
+
+fn place_of(booking: &Booking) -> (Instant, BookingId) {
+    (booking.starts_at, booking.id)
+}
+
+fn line(booking: &Booking) -> [String; 12] {
+    let instant = |at: Instant| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    [
+        booking.code.to_string(),
+        booking.status.as_str().to_owned(),
+        instant(booking.starts_at),
+        instant(booking.ends_at),
+        booking.expert.name.clone(),
+        booking.client.name.clone(),
+        booking.mode.as_str().to_owned(),
+        text(&booking.place),
+        text(&booking.note),
+        text(&booking.reason),
+        instant(booking.created_at),
+        booking.id.to_string(),
+    ]
 }
 
 fn filter_of(query: &ListQuery, signed: &Signed) -> Result<BookingFilter, Problem> {
@@ -97,6 +218,8 @@ fn filter_of(query: &ListQuery, signed: &Signed) -> Result<BookingFilter, Proble
         from: faults.take_some(query.from.as_deref(), |v| instant_or_date("/from", v, zone)),
         to: faults.take_some(query.to.as_deref(), |v| instant_or_date("/to", v, zone)),
         expert_id: query.expert_id.map(UserId::from),
+        client_id: query.client_id.map(UserId::from),
+        branch_id: query.branch_id.map(BranchId::from),
         query: faults.take_some(query.query.as_deref(), |v| {
             text::checked("/query", v, 0, 100, false)
         }),

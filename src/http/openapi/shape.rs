@@ -53,6 +53,8 @@ pub enum ScopeShape {
     SettingsWrite,
     #[serde(rename = "audit:read")]
     AuditRead,
+    #[serde(rename = "reports:read")]
+    ReportsRead,
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -17,6 +17,11 @@ import { PersonMenu } from "./person_menu.js";
 function entries() {
   const role = user.value?.role;
   const desk = role === "expert" || role === "manager" || role === "admin";
+  const figures = [
+    { href: "/admin/overview", icon: "chart", label: t("nav.overview") },
+    { href: "/admin/bookings", icon: "ticket", label: t("nav.booking_table") },
+    { href: "/admin/weekly", icon: "week", label: t("nav.weekly") },
+  ];
   return {
     main: [
       { href: "/", icon: "search", label: t("nav.find"), short: t("nav.find_short") },
@@ -33,6 +38,7 @@ function entries() {
     admin:
       role === "admin"
         ? [
+            ...figures,
             { href: "/admin/outbox", icon: "mail", label: t("nav.outbox") },
             { href: "/admin/suppressions", icon: "ban", label: t("nav.suppressions") },
             { href: "/admin/webhooks", icon: "plug", label: t("nav.webhooks") },
@@ -43,7 +49,9 @@ function entries() {
             { href: "/admin/api-keys", icon: "key", label: t("nav.api_keys") },
             { href: "/admin/audit", icon: "audit", label: t("nav.audit") },
           ]
-        : [],
+        : role === "manager"
+          ? figures
+          : [],
   };
 }
 

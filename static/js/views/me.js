@@ -5,6 +5,8 @@ import { html } from "../html.js";
 import { LOCALES, setLocale, t } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { Avatar } from "../parts/avatar.js";
+import { Download } from "../parts/download.js";
+import { EraseMe } from "../parts/erase.js";
 import { Field, FormError, useForm } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
 import { NotificationChoices } from "../parts/notification_choices.js";
@@ -39,6 +41,7 @@ export default function Me() {
         <${TelegramCard} onChange=${reread} />
         <${PushSwitch} onChange=${reread} />
         <${Account} person=${person} />
+        <${OwnData} />
       </div>
     </div>`;
 }
@@ -155,6 +158,13 @@ function Account({ person }) {
     </div>
   </section>`;
 }
+
+/** What is kept about the reader: theirs to have, and to be rid of. */
+const OwnData = () => html`<section class="card">
+  <h2>${t("me.data")}</h2>
+  <p class="hint">${t("me.data_hint")}</p>
+  <div class="action-list spaced"><${Download} path="/me/export" name="belfry.json" label=${t("me.download")} /><${EraseMe} /></div>
+</section>`;
 
 /** @param {{id: string}} props */
 function PublicProfile({ id }) {

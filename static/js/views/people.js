@@ -6,6 +6,7 @@ import { t } from "../i18n.js";
 import { usePages } from "../load.js";
 import { Avatar } from "../parts/avatar.js";
 import { Dialog } from "../parts/dialog.js";
+import { EraseSomebody } from "../parts/erase.js";
 import { Field } from "../parts/form.js";
 import { Empty, Failed, More, Skeleton, explain } from "../parts/states.js";
 import { setQuery } from "../router.js";
@@ -23,6 +24,7 @@ export default function People({ query }) {
   const role = query.get("role") ?? "";
   const [typed, setTyped] = useState(text);
   const [asking, setAsking] = useState(/** @type {{person: User, change: Partial<User>} | null} */ (null));
+  const [erasing, setErasing] = useState(/** @type {User | null} */ (null));
   const pages = usePages((after, limit) => /** @type {Promise<Page<User>>} */ (api.get("/admin/users", { query: text, role, after, limit })), [text, role]);
   useEffect(() => {
     if (typed === text) return;
@@ -54,15 +56,16 @@ export default function People({ query }) {
     ${pages.loading && html`<${Skeleton} rows=${6} />`}
     ${pages.error && !pages.items.length && html`<${Failed} error=${pages.error} retry=${pages.retry} />`}
     ${!pages.loading && !pages.error && !pages.items.length && html`<${Empty} icon="people" title=${t("people.none")} text=${t("bookings.none_text")} />`}
-    ${pages.items.length > 0 && html`<ul class="table">${pages.items.map((person) => html`<${Person} key=${person.id} person=${person} onAsk=${(/** @type {Partial<User>} */ wanted) => setAsking({ person, change: wanted })} />`)}</ul><${More} pages=${pages} />`}
+    ${pages.items.length > 0 && html`<ul class="table">${pages.items.map((person) => html`<${Person} key=${person.id} person=${person} onAsk=${(/** @type {Partial<User>} */ wanted) => setAsking({ person, change: wanted })} onErase=${() => setErasing(person)} />`)}</ul><${More} pages=${pages} />`}
+    ${erasing && html`<${EraseSomebody} person=${erasing} onClose=${() => setErasing(null)} onDone=${() => (setErasing(null), pages.refresh())} />`}
     ${asking && html`<${Dialog} title=${asking.person.name} onClose=${() => setAsking(null)}>
       <p>${asking.change.role ? t("people.ask_role", { name: asking.person.name, role: t(`role.${asking.change.role}`) }) : t(asking.change.disabled ? "people.ask_disable" : "people.ask_enable", { name: asking.person.name })}</p>
       <div class="actions"><button class=${asking.change.disabled ? "button danger" : "button primary"} type="button" onClick=${change}>${t("people.do")}</button><button class="button" type="button" onClick=${() => setAsking(null)}>${t("action.back")}</button></div>
     <//>`}`;
 }
 
-/** @param {{person: User, onAsk: (change: Partial<User>) => void}} props */
-function Person({ person, onAsk }) {
+/** @param {{person: User, onAsk: (change: Partial<User>) => void, onErase: () => void}} props */
+function Person({ person, onAsk, onErase }) {
   const self = person.id === user.value?.id;
   const pickRole = (/** @type {any} */ event) => {
     const wanted = event.target.value;
@@ -77,5 +80,6 @@ function Person({ person, onAsk }) {
       ${roles.map((one) => html`<option key=${one} value=${one}>${t(`role.${one}`)}</option>`)}
     </select>
     <button class="button small" type="button" disabled=${self} aria-label=${t(person.disabled ? "people.enable_one" : "people.disable_one", { name: person.name })} onClick=${() => onAsk({ disabled: !person.disabled })}>${t(person.disabled ? "people.enable" : "people.disable")}</button>
+    <button class="button small quiet-danger" type="button" disabled=${self} aria-label=${t("erase.one", { name: person.name })} onClick=${onErase}>${t("erase.button")}</button>
   </li>`;
 }

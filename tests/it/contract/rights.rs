@@ -48,6 +48,8 @@ const TABLE: &str = "
     yyyyyyyyyy GET /api/v1/users/{id}/avatar
     uudyyyyyyy GET /api/v1/me
     uudyyyyyyy PATCH /api/v1/me
+    uudyyyyyyy DELETE /api/v1/me
+    uudyyyyyyy GET /api/v1/me/export
     uudyyyyyyy DELETE /api/v1/me/avatar
     uudyyyyyyy PUT /api/v1/me/avatar
     uudyyyyyyy GET /api/v1/me/preferences
@@ -79,6 +81,7 @@ const TABLE: &str = "
     uudhyhhhhh DELETE /api/v1/holds/{id}
     uudyyyyyyy GET /api/v1/bookings
     uudyyyyyyy POST /api/v1/bookings
+    uudyyyyyyy GET /api/v1/bookings.csv
     yyyyyyyyyy POST /api/v1/bookings/lookup
     yyyyyyyyyy POST /api/v1/bookings/lookup/cancel
     uudhyyhyhy GET /api/v1/bookings/{id}
@@ -112,6 +115,9 @@ const TABLE: &str = "
     uudffffffy GET /api/v1/admin/deliveries
     uudffffffy GET /api/v1/admin/events
     uudffffffy GET /api/v1/admin/explain
+    uudffffyyy GET /api/v1/admin/overview
+    uudffffyyy GET /api/v1/admin/reports/weekly
+    uudffffyyy GET /api/v1/admin/reports/weekly.csv
     uudffffffy GET /api/v1/admin/rules
     uudffffffy POST /api/v1/admin/rules
     uudffffffy POST /api/v1/admin/rules/try
@@ -145,6 +151,7 @@ const TABLE: &str = "
     uudffffffy GET /api/v1/admin/users
     uudffffffy GET /api/v1/admin/users/{id}
     uudffffffy PATCH /api/v1/admin/users/{id}
+    uudffffffy DELETE /api/v1/admin/users/{id}
     yyyyyyyyyy GET /healthz
     yyyyyyyyyy GET /metrics
     yyyyyyyyyy GET /readyz

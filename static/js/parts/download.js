@@ -1,0 +1,33 @@
+// A file that only a signed-in person may have: fetched with the token, then handed to the browser.
+import { useState } from "preact/hooks";
+import { api } from "../api.js";
+import { html } from "../html.js";
+import { say } from "../store.js";
+import { Icon } from "./icon.js";
+import { explain } from "./states.js";
+
+/** @param {{path: string, query?: Record<string, string>, name: string, label: string}} props */
+export function Download({ path, query = {}, name, label }) {
+  const [busy, setBusy] = useState(false);
+  const fetchIt = async () => {
+    setBusy(true);
+    try {
+      save(await api.blob(path, query), name);
+    } catch (error) {
+      say(explain(error), { tone: "bad" });
+    } finally {
+      setBusy(false);
+    }
+  };
+  return html`<button class="button" type="button" disabled=${busy} onClick=${fetchIt}><${Icon} name="download" size=${18} />${label}</button>`;
+}
+
+/** @param {Blob} blob @param {string} name */
+export function save(blob, name) {
+  const href = URL.createObjectURL(blob);
+  const link = Object.assign(document.createElement("a"), { href, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
+}

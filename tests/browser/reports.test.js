@@ -1,0 +1,150 @@
+// The console's figures: the overview, the weekly report, and the table of all bookings.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test, { after } from "node:test";
+import { call, close, nothingWrong, open, person, settled, signIn } from "./support/browser.js";
+
+after(close);
+
+const ADMIN = "admin@belfry.test";
+const MANAGER = "manager@belfry.test";
+
+test("the overview shows what the server counts, drawn and as tables", async () => {
+  const { access_token: token } = await signIn(ADMIN);
+  const desk = await person(ADMIN);
+  const page = await desk.tab("/admin/overview");
+  const { body } = await call("GET", "/admin/overview?days=28", { token });
+  const week = page.locator(".card", { hasText: "This week" }).first();
+  const confirmed = week.locator(".tile", { hasText: "Confirmed" });
+  assert.equal(await confirmed.locator("strong").innerText(), String(body.bookings_this_week.confirmed));
+  const chart = page.locator(".chart", { hasText: "Bookings by day" });
+  await chart.locator("canvas").waitFor();
+  // Something was really drawn, in more colours than one.
+  const colours = await chart.locator("canvas").evaluate((canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const found = new Set();
+    for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) found.add(`${data[i]} ${data[i + 1]} ${data[i + 2]}`);
+    return found.size;
+  });
+  assert.ok(colours > 3, `${colours} colours`);
+  await chart.getByText("Show the figures as a table").click();
+  assert.equal(await chart.locator("tbody tr").count(), 28);
+  const sums = await chart.locator("tbody td").allInnerTexts();
+  const total = body.bookings.reduce((sum, { counts }) => sum + Object.values(counts).reduce((a, b) => a + b, 0), 0);
+  assert.equal(sums.reduce((sum, text) => sum + Number(text), 0), total);
+  await page.getByRole("button", { name: "7 days" }).click();
+  await settled(page);
+  assert.match(page.url(), /days=7/);
+  // A figure leads to the bookings that it counts.
+  await page.locator(".card", { hasText: "This week" }).first().locator(".tile", { hasText: "Confirmed" }).click();
+  await page.waitForURL(/\/admin\/bookings\?status=confirmed&from=/);
+  nothingWrong(desk.complaints);
+  await desk.end();
+});
+
+test("the overview follows a booking that is made elsewhere", async () => {
+  const manager = await person(MANAGER);
+  const page = await manager.tab("/admin/overview");
+  assert.equal(await page.getByText("Waits for somebody").count(), 0);
+  const { access_token: token } = await signIn(ADMIN);
+  const { items: experts } = (await call("GET", `/experts?limit=100&branch_id=${manager.session.user.branch_id}`)).body;
+  const from = new Date().toISOString().slice(0, 10);
+  const slots = (await call("GET", `/experts/${experts[0].id}/slots?from=${from}&days=28`)).body.days.flatMap((day) => day.slots);
+  assert.ok(slots.length > 0);
+  const asked = page.waitForResponse((response) => response.url().includes("/admin/overview"));
+  const { items: people } = (await call("GET", "/admin/users?role=user&query=client7", { token })).body;
+  const booked = await call("POST", "/bookings", { token, body: { expert_id: experts[0].id, client_id: people[0].id, starts_at: slots[slots.length - 1].starts_at, mode: "online" } });
+  assert.equal(booked.status, 201, JSON.stringify(booked.body));
+  assert.equal((await asked).status(), 200);
+  nothingWrong(manager.complaints);
+  await manager.end();
+});
+
+test("the weekly report is a chart, a table and a file, of a manager's branch only", async () => {
+  const manager = await person(MANAGER);
+  const page = await manager.tab("/admin/weekly");
+  const rows = page.locator(".card", { hasText: "By week and expert" }).locator("tbody tr");
+  assert.ok((await rows.count()) > 5);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download as CSV" }).click()]);
+  const lines = readFileSync(await download.path(), "utf8").trimEnd().split("\r\n");
+  assert.equal(lines.length - 1, await rows.count());
+  assert.match(lines[0], /^week,starts_on,branch,expert,pending,confirmed/);
+  const { items } = (await call("GET", "/branches", {})).body;
+  const own = items.find(({ id }) => id === manager.session.user.branch_id).name;
+  assert.deepEqual([...new Set(lines.slice(1).map((line) => line.split(",")[2]))], [own]);
+  await page.locator(".chart canvas").waitFor();
+  const name = (await rows.first().locator(".name").innerText()).split("\n")[0].trim();
+  await page.getByLabel("Expert").selectOption({ index: 1 });
+  await settled(page);
+  assert.match(page.url(), /expert_id=/);
+  assert.ok(name.length > 0);
+  nothingWrong(manager.complaints);
+  await manager.end();
+});
+
+test("several filters at once, kept in the address, with columns by choice and a file", async () => {
+  const desk = await person(ADMIN);
+  const page = await desk.tab("/admin/bookings");
+  const table = page.locator(".long-table");
+  await table.locator("tbody tr").first().waitFor();
+  await page.getByRole("button", { name: "Completed" }).click();
+  await page.getByRole("button", { name: "Missed" }).click();
+  await page.waitForURL(/status=completed%2Cmissed/);
+  await page.getByLabel("Expert").selectOption({ index: 1 });
+  await page.waitForURL(/expert_id=/);
+  await settled(page);
+  const words = new Set(await table.locator(".cell-status").allInnerTexts());
+  assert.ok([...words].every((word) => ["Completed", "Missed"].includes(word.trim())), [...words].join());
+  await page.getByText("Columns", { exact: true }).click();
+  await page.getByLabel("Note").uncheck();
+  await page.waitForURL(/columns=/);
+  await page.reload();
+  await settled(page);
+  await table.locator("tbody tr").first().waitFor();
+  assert.equal(await table.locator("th", { hasText: "Note" }).count(), 0);
+  const starts = () => table.locator(".cell-starts time").evaluateAll((all) => all.map((one) => one.getAttribute("datetime")));
+  assert.deepEqual(await starts(), (await starts()).toSorted().toReversed());
+  await table.getByRole("button", { name: "Start" }).click();
+  await page.waitForURL(/sort=starts_at/);
+  await settled(page);
+  await table.locator("th[aria-sort=ascending]").waitFor();
+  assert.deepEqual(await starts(), (await starts()).toSorted());
+  const shown = Number((await page.locator("p[role=status]").innerText()).match(/\d+/)[0]);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download as CSV" }).click()]);
+  const file = readFileSync(await download.path(), "utf8");
+  assert.ok(file.split("\r\n").length - 2 >= shown);
+  await table.locator(".cell-client button").first().click();
+  await page.waitForURL(/client_id=/);
+  await settled(page);
+  assert.equal(new Set(await table.locator(".cell-client").allInnerTexts()).size, 1);
+  nothingWrong(desk.complaints);
+  await desk.end();
+});
+
+test("five thousand rows are all there, and only those in sight are drawn", async () => {
+  const { access_token: token } = await signIn(ADMIN);
+  const [like] = (await call("GET", "/bookings?limit=1", { token })).body.items;
+  const desk = await person(ADMIN);
+  const page = await desk.tab();
+  const id = (n) => `0192d3a0-0000-7000-8000-${String(n).padStart(12, "0")}`;
+  await page.route(/\/api\/v1\/bookings\?/, (route) => {
+    const from = Number(new URL(route.request().url()).searchParams.get("after") ?? 0);
+    const items = Array.from({ length: 100 }, (_, i) => ({ ...like, id: id(from + i), code: String(100000 + from + i) }));
+    return route.fulfill({ json: { items, next: from + 100 < 5000 ? String(from + 100) : null } });
+  });
+  await open(page, "/admin/bookings");
+  const table = page.locator(".long-table");
+  for (let n = 0; n < 80 && !(await page.getByText("5,000 bookings").count()); n++) {
+    await table.evaluate((box) => (box.scrollTop = box.scrollHeight));
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  }
+  await page.getByText("5,000 bookings").waitFor();
+  await table.evaluate((box) => (box.scrollTop = box.scrollHeight));
+  await table.getByRole("link", { name: "104999" }).waitFor();
+  assert.ok((await table.locator("tbody tr").count()) < 120);
+  assert.equal(await table.locator("table").getAttribute("aria-rowcount"), "5001");
+  await table.evaluate((box) => (box.scrollTop = 0));
+  await table.getByRole("link", { name: "100000" }).waitFor();
+  nothingWrong(desk.complaints);
+  await desk.end();
+});
