@@ -180,6 +180,22 @@ impl Store {
         Ok(rows.into_iter().map(|(id,)| id.into()).collect())
     }
 
+    /// Whether something happened to a booking of which nobody was told yet.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_untold(&self, booking: BookingId) -> Result<bool, StoreError> {
+        let row: Option<(Uuid,)> = on_read!(self, |pool| {
+            sqlx::query_as::<DB, _>(
+                "SELECT id FROM events WHERE subject = $1 AND planned_at IS NULL LIMIT 1",
+            )
+            .bind(format!("booking/{booking}"))
+            .fetch_optional(pool)
+            .await?
+        });
+        Ok(row.is_some())
+    }
+
     /// Whether somebody else runs the house, too.
     ///
     /// # Errors

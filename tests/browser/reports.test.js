@@ -47,13 +47,15 @@ test("the overview follows a booking that is made elsewhere", async () => {
   const page = await manager.tab("/admin/overview");
   assert.equal(await page.getByText("Waits for somebody").count(), 0);
   const { access_token: token } = await signIn(ADMIN);
-  const { items: experts } = (await call("GET", `/experts?limit=100&branch_id=${manager.session.user.branch_id}`)).body;
+  // One of those that the page shows, so that it listens to them.
+  const { experts } = (await call("GET", "/admin/overview", { token: manager.session.access_token })).body;
   const from = new Date().toISOString().slice(0, 10);
-  const slots = (await call("GET", `/experts/${experts[0].id}/slots?from=${from}&days=28`)).body.days.flatMap((day) => day.slots);
+  const slots = (await call("GET", `/experts/${experts[0].expert.id}/slots?from=${from}&days=28`)).body.days.flatMap((day) => day.slots);
   assert.ok(slots.length > 0);
+  await page.locator(".connection.live").waitFor();
   const asked = page.waitForResponse((response) => response.url().includes("/admin/overview"));
   const { items: people } = (await call("GET", "/admin/users?role=user&query=client7", { token })).body;
-  const booked = await call("POST", "/bookings", { token, body: { expert_id: experts[0].id, client_id: people[0].id, starts_at: slots[slots.length - 1].starts_at, mode: "online" } });
+  const booked = await call("POST", "/bookings", { token, body: { expert_id: experts[0].expert.id, client_id: people[0].id, starts_at: slots[slots.length - 1].starts_at, mode: "online" } });
   assert.equal(booked.status, 201, JSON.stringify(booked.body));
   assert.equal((await asked).status(), 200);
   nothingWrong(manager.complaints);

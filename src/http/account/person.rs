@@ -1,5 +1,7 @@
 //! What a person may have of what is kept about them, and their being forgotten (C1.9).
 
+use std::time::Duration;
+
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::web::Data;
@@ -7,7 +9,7 @@ use belfry_actors::expert::Refused;
 use belfry_domain::account::Role;
 use belfry_domain::booking::{Actor, Side, Step};
 use belfry_domain::field::FieldError;
-use belfry_domain::id::UserId;
+use belfry_domain::id::{BookingId, UserId};
 use belfry_store::{audit, person};
 use serde::Deserialize;
 use serde_json::json;
@@ -22,6 +24,9 @@ use crate::http::problem::Problem;
 
 /// What somebody is called who was forgotten.
 const NAME: &str = "Erased person";
+/// How often, and how long after one another, it is looked whether a booking's end was told.
+const LOOKS: u32 = 40;
+const LOOK: Duration = Duration::from_millis(25);
 /// Why their bookings are called off.
 const REASON: &str = "The account was erased.";
 
@@ -90,8 +95,8 @@ async fn forget(app: &App, signed: &Signed, id: UserId) -> Result<HttpResponse, 
     if account.role == Role::Admin && !store.has_other_admin(id).await? {
         return Err(Problem::new("last-administrator"));
     }
-    // Those concerned are told as ever, while it is still known who they had to do with.
-    for booking in store.open_bookings_of(id).await? {
+    let open = store.open_bookings_of(id).await?;
+    for &booking in &open {
         let doer = Actor::person(signed.0.id, signed.0.name.clone(), signed.0.role);
         let reason = Some(REASON.to_owned());
         let done = app
@@ -103,6 +108,7 @@ async fn forget(app: &App, signed: &Signed, id: UserId) -> Result<HttpResponse, 
             Err(refused) => return Err(refused.into()),
         }
     }
+    told(app, &open).await?;
     let now = app.world.clock.now();
     let mut tx = store.begin().await?;
     person::erase(&mut tx, id, NAME, now).await?;
@@ -114,4 +120,18 @@ async fn forget(app: &App, signed: &Signed, id: UserId) -> Result<HttpResponse, 
     app.experts.rescheduled(id).await;
     app.supervisor.disable(id);
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Waits until everybody concerned was told, while it is still known who they had to do with, and nothing is on its way
+/// into the inbox of somebody who is forgotten. A planner that does not get to it tells the others later.
+async fn told(app: &App, bookings: &[BookingId]) -> Result<(), Problem> {
+    for booking in bookings {
+        for _ in 0..LOOKS {
+            if !app.world.store.is_untold(*booking).await? {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+    Ok(())
 }

@@ -15,7 +15,7 @@ import { Ago } from "../parts/time.js";
 import { spoken } from "../parts/trace.js";
 import { setQuery } from "../router.js";
 import { user } from "../session.js";
-import { onNews, onResync } from "../socket.js";
+import { onNews, onResync, onTopic } from "../socket.js";
 import { addDays, formatDate } from "../time.js";
 
 /** @import { Branch, Counts, Overview } from "../types.js" */
@@ -40,20 +40,22 @@ export default function OverviewPage({ query }) {
   const branch = query.get("branch_id") ?? "";
   const isAdmin = user.value?.role === "admin";
   const page = useLoad(() => /** @type {Promise<Overview>} */ (api.get("/admin/overview", { days, branch_id: branch })), [days, branch]);
+  // A booking that is made, moved or called off changes what its expert has free: that is told to whoever listens.
+  const experts = page.data?.experts.map(({ expert }) => expert.id).join() ?? "";
   useEffect(() => {
     let timer = 0;
     const soon = () => {
       clearTimeout(timer);
       timer = window.setTimeout(page.refresh, SETTLED_MS);
     };
-    const stops = [onNews(soon), onResync(soon)];
+    const stops = [onNews(soon), onResync(soon), ...experts.split(",").filter(Boolean).map((id) => onTopic(`expert:${id}:slots`, soon))];
     const regular = setInterval(() => !document.hidden && page.refresh(), EVERY_MS);
     return () => {
       stops.forEach((stop) => stop());
       clearTimeout(timer);
       clearInterval(regular);
     };
-  }, [page.refresh]);
+  }, [page.refresh, experts]);
   return html`
     <header class="page-head row wrap between"><div class="grow"><h1>${t("overview.title")}</h1><p class="soft">${t(isAdmin ? "overview.lead" : "overview.lead_branch")}</p></div></header>
     <form class="filters" aria-label=${t("overview.filters")} onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>

@@ -138,7 +138,7 @@ const RECIPIENTS: &str = formatcp!(
      FROM users u LEFT JOIN preferences p ON p.user_id = u.id \
        LEFT JOIN suppressions m ON m.channel = 'email' AND m.address = u.email \
        LEFT JOIN suppressions s ON s.channel = 'sms' AND s.address = u.phone \
-     WHERE u.id",
+     WHERE u.erased_at IS NULL AND u.id",
     preference::COLUMNS
 );
 
