@@ -35,6 +35,8 @@ pub mod audit;
 pub mod auth;
 /// Bookings.
 pub mod booking;
+/// Files for spreadsheets.
+pub mod csv;
 /// The outbox.
 pub mod delivery;
 /// The apps and browsers in which somebody is told by push.

@@ -10,8 +10,6 @@ pub mod channel;
 pub mod cli;
 /// Settings.
 pub mod config;
-/// Files for spreadsheets.
-pub mod csv;
 /// People and bookings to look at.
 pub mod demo;
 /// What strangers send, as a fuzzer sends it.

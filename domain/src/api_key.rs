@@ -9,7 +9,7 @@ use crate::account::UnknownName;
 use crate::id::{ApiKeyId, UserId};
 
 /// How every key begins, so that people and scanners recognise one where it should not be.
-pub const PREFIX: &str = "belfry_";
+pub const PREFIX: &str = "bfk_";
 /// Characters of a key that stay visible after it was shown, the prefix among them.
 pub const VISIBLE: usize = PREFIX.len() + 6;
 /// Characters after the prefix: 32 random bytes in base64url.
@@ -141,7 +141,7 @@ mod tests {
         for odd in [
             fits[..fits.len() - 1].to_owned(),
             format!("{fits}a"),
-            fits.replace(PREFIX, "belfry-"),
+            fits.replace(PREFIX, "bfk-"),
             format!("{}+", &fits[..fits.len() - 1]),
             String::new(),
             PREFIX.to_owned(),

@@ -52,7 +52,7 @@ pub struct ApiKeyOut {
     id: ApiKeyId,
     name: String,
     /// How it begins.
-    #[schema(example = "belfry_x7Kq2B")]
+    #[schema(example = "bfk_x7Kq2B")]
     prefix: String,
     #[schema(value_type = Vec<ScopeShape>)]
     scopes: Vec<Scope>,

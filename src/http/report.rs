@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::csv;
 use crate::http::App;
 use crate::http::auth::Signed;
+use crate::http::csv;
 use crate::http::expert::date;
 use crate::http::input::{Faults, Query};
 use crate::http::page::{Page, cursor, limit, page};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use belfry::http::scope::scope_of;
 use belfry::secret;
-use belfry_domain::api_key::Scope;
+use bfk_domain::api_key::Scope;
 use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -125,7 +125,7 @@ async fn a_key_is_shown_once_and_acts_for_who_made_it(fresh: &Fresh) {
         first.body["scopes"],
         json!(["profile:read", "settings:write"])
     );
-    assert!(key.starts_with(&first.text("prefix")) && key.starts_with("belfry_"));
+    assert!(key.starts_with(&first.text("prefix")) && key.starts_with("bfk_"));
     assert_eq!(first.body["user_id"], json!(admin.id));
     // What answers a repetition was kept, so it cannot hold the key.
     let again = send().await.expect(201);
@@ -274,9 +274,9 @@ async fn what_is_no_key_opens_nothing(fresh: &Fresh) {
         key[..key.len() - 1].to_owned(),
         format!("{key}A"),
         key.to_uppercase(),
-        format!("belfry_{}", "ü".repeat(21)),
-        "belfry_".to_owned(),
-        format!("belfry_{}", "A".repeat(8000)),
+        format!("bfk_{}", "ü".repeat(21)),
+        "bfk_".to_owned(),
+        format!("bfk_{}", "A".repeat(8000)),
         id,
     ] {
         let mut stranger = town.stranger();

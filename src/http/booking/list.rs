@@ -16,9 +16,9 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::BookingOut;
-use crate::csv;
 use crate::http::App;
 use crate::http::auth::Signed;
+use crate::http::csv;
 use crate::http::input::{Faults, Query};
 use crate::http::openapi::shape::SortShape;
 use crate::http::page::{cursor, limit, page};
