@@ -8,7 +8,7 @@ after(close);
 const ADMIN = "admin@belfry.test";
 
 test("a key is made, shown once, does what was ticked, and is revoked", async () => {
-  const desk = await person(ADMIN);
+  const desk = await person(ADMIN, { expect: [422] });
   const page = await desk.tab("/admin/api-keys");
   await page.getByRole("button", { name: "Make a key" }).click();
   const dialog = page.getByRole("dialog");
@@ -39,7 +39,7 @@ test("a key is made, shown once, does what was ticked, and is revoked", async ()
 
 test("the change log tells before and after, and its filters are the address", async () => {
   const desk = await person(ADMIN);
-  const page = await desk.tab("/admin/audit?action=user");
+  const page = await desk.tab("/admin/audit?action=user.governed");
   const entries = page.locator(".audit-entry");
   const all = await entries.count();
   assert.ok(all > 3);
@@ -51,7 +51,7 @@ test("the change log tells before and after, and its filters are the address", a
   await first.getByRole("button", { name: /^Only changes of user\// }).click();
   await settled(page);
   await page.waitForFunction(() => document.querySelectorAll(".audit-entry").length === 1);
-  assert.match(page.url(), /action=user&subject=user%2F/);
+  assert.match(page.url(), /action=user\.governed&subject=user%2F/);
   await page.reload();
   await settled(page);
   assert.equal(await entries.count(), 1);

@@ -76,7 +76,7 @@ test("the weekly report is a chart, a table and a file, of a manager's branch on
   assert.deepEqual([...new Set(lines.slice(1).map((line) => line.split(",")[2]))], [own]);
   await page.locator(".chart canvas").waitFor();
   const name = (await rows.first().locator(".name").innerText()).split("\n")[0].trim();
-  await page.getByLabel("Expert").selectOption({ index: 1 });
+  await page.getByRole("combobox", { name: "Expert" }).selectOption({ index: 1 });
   await settled(page);
   assert.match(page.url(), /expert_id=/);
   assert.ok(name.length > 0);
@@ -92,13 +92,13 @@ test("several filters at once, kept in the address, with columns by choice and a
   await page.getByRole("button", { name: "Completed" }).click();
   await page.getByRole("button", { name: "Missed" }).click();
   await page.waitForURL(/status=completed%2Cmissed/);
-  await page.getByLabel("Expert").selectOption({ index: 1 });
+  await page.getByRole("combobox", { name: "Expert" }).selectOption({ index: 1 });
   await page.waitForURL(/expert_id=/);
   await settled(page);
   const words = new Set(await table.locator(".cell-status").allInnerTexts());
   assert.ok([...words].every((word) => ["Completed", "Missed"].includes(word.trim())), [...words].join());
   await page.getByText("Columns", { exact: true }).click();
-  await page.getByLabel("Note").uncheck();
+  await page.getByRole("checkbox", { name: "Note" }).uncheck();
   await page.waitForURL(/columns=/);
   await page.reload();
   await settled(page);

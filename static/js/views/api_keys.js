@@ -1,5 +1,5 @@
 // Keys by which machines act for an administrator: make one, see what it may and when it was last used, end it.
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { api, newKey, now } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
@@ -91,11 +91,14 @@ function Row({ one, onEnd }) {
 /** @param {{onClose: () => void, onMade: () => void}} props */
 function Making({ onClose, onMade }) {
   const form = useForm({ name: "", scopes: /** @type {string[]} */ ([]), days: "90" });
-  const [key] = useState(newKey);
+  // A retry of the same wish makes no second key; a corrected wish is another one.
+  const sent = useRef({ wish: "", key: "", expires_at: /** @type {string | undefined} */ (undefined) });
   const [made, setMade] = useState(/** @type {ApiKey | null} */ (null));
   const send = form.submit(async ({ name, scopes: chosen, days }) => {
+    const wish = JSON.stringify([name, chosen, days]);
     const expires_at = days ? new Date(now() + Number(days) * DAY_MS).toISOString() : undefined;
-    setMade(await api.post("/admin/api-keys", { name, scopes: chosen, expires_at }, { key }));
+    if (sent.current.wish !== wish) sent.current = { wish, key: newKey(), expires_at };
+    setMade(await api.post("/admin/api-keys", { name, scopes: chosen, expires_at: sent.current.expires_at }, { key: sent.current.key }));
     onMade();
   });
   const toggle = (/** @type {string} */ scope) =>
