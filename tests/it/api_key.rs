@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use belfry::http::scope::scope_of;
 use belfry::secret;
-use bfk_domain::api_key::Scope;
+use belfry_domain::api_key::Scope;
 use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};

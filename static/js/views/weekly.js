@@ -63,7 +63,7 @@ export default function Weekly({ query }) {
       <section class="card"><${StackedBars} title=${t("weekly.chart")} series=${series} points=${weeks} first=${t("weekly.week")} /></section>
       <section class="card"><h2 id="weeks">${t("weekly.by_expert")}</h2>
         <div class="wide-table" tabindex="0" role="region" aria-labelledby="weeks"><table class="figures">
-          <thead><tr><th scope="col">${t("weekly.week")}</th><th scope="col">${t("overview.expert")}</th>${STATUSES.map((status) => html`<th key=${status} scope="col">${t(`status.${status}`)}</th>`)}<th scope="col">${t("weekly.total")}</th><th scope="col">${t("overview.booked")}</th></tr></thead>
+          <thead><tr><th scope="col">${t("weekly.week")}</th><th scope="col" class="name">${t("overview.expert")}</th>${STATUSES.map((status) => html`<th key=${status} scope="col">${t(`status.${status}`)}</th>`)}<th scope="col">${t("weekly.total")}</th><th scope="col">${t("overview.booked")}</th></tr></thead>
           <tbody>${rows.map((row) => html`<tr key=${`${row.week} ${row.expert.id}`}>
             <th scope="row" title=${formatDate(row.starts_on)}>${row.week}</th>
             <td class="name">${row.expert.name}${row.branch && html` <span class="soft">${row.branch.name}</span>`}</td>
