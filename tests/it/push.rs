@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 mod browser;
 /// The devices of a person.
 mod device;
+/// What becomes of messages and devices, code by code.
+mod fate;
 /// Apps, through Firebase Cloud Messaging.
 mod fcm;
 
