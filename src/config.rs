@@ -82,6 +82,7 @@ pub struct Limits {
     pub lookup: u32,
     pub account_login: u32,
     pub api_key: u32,
+    pub calendar_feed: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -161,11 +161,12 @@ impl House {
             url => url.to_owned(),
         };
         let templates = Arc::new(Templates::builtin()?);
+        let links = Arc::new(PublicLinks::new(&base, tokens.clone()));
         let planner = Planner::start(Desk {
             world: backstage.clone(),
             books: Books::new(templates.clone()),
             policy,
-            links: Arc::new(PublicLinks::new(&base, tokens.clone())),
+            links: links.clone(),
             supervisor: supervisor.clone(),
             couriers: couriers.clone(),
         });
@@ -204,6 +205,7 @@ impl House {
             passwords: passwords.clone(),
             chats,
             figures: Figures::new(world.clone()),
+            links,
             templates,
             content_security_policy: pages::content_security_policy(),
             outbound,

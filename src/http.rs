@@ -17,6 +17,7 @@ use crate::config::Settings;
 use crate::http::auth::Gate;
 use crate::http::figures::Figures;
 use crate::http::limit::Limiter;
+use crate::links::PublicLinks;
 use crate::password::Passwords;
 use crate::telegram::Chats;
 use crate::token::Tokens;
@@ -47,6 +48,8 @@ pub mod etag;
 pub mod expert;
 /// Why somebody was told, or was not.
 pub mod explain;
+/// The calendar that a person subscribes to.
+pub mod feed;
 /// The figures that are read when somebody looks at them.
 pub mod figures;
 /// Repeated creating calls.
@@ -124,6 +127,8 @@ pub struct App {
     /// The conversations of the house's bot, if it has one.
     pub chats: Option<Arc<Chats>>,
     pub figures: Figures,
+    /// Addresses that lead here.
+    pub links: Arc<PublicLinks>,
     /// The built-in words, for pages that need no log-in.
     pub templates: Arc<Templates>,
     pub limiter: Limiter,
@@ -164,6 +169,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/docs").get(openapi::docs))
         .service(openapi::viewer())
         .service(web::resource("/problems/{slug}").get(pages::problem))
+        .service(web::resource("/calendar/{secret}.ics").get(feed::file))
         .service(
             web::resource("/unsubscribe/{token}")
                 .get(unsubscribe::get)
@@ -208,6 +214,12 @@ fn api(config: &mut ServiceConfig) {
                 .delete(telegram::unlink),
         )
         .service(
+            web::resource("/me/calendar-feed")
+                .get(feed::get)
+                .post(feed::create)
+                .delete(feed::remove),
+        )
+        .service(
             web::resource("/me/devices")
                 .get(device::list)
                 .post(device::register),
@@ -224,6 +236,7 @@ fn api(config: &mut ServiceConfig) {
                 .patch(expert::update),
         )
         .service(web::resource("/experts/{id}/slots").get(expert::slots))
+        .service(web::resource("/experts/{id}/slots/explain").get(schedule::explain::get))
         .service(web::resource("/experts/{id}/presence").put(expert::set_presence))
         .service(web::resource("/experts/{id}/reviews").get(expert::reviews))
         .service(

@@ -22,6 +22,13 @@ impl PublicLinks {
     }
 }
 
+impl PublicLinks {
+    /// The calendar behind a secret.
+    pub fn feed(&self, secret: &str) -> String {
+        format!("{}/calendar/{secret}.ics", self.base)
+    }
+}
+
 impl Links for PublicLinks {
     fn booking(&self, booking: BookingId) -> String {
         format!("{}/bookings/{booking}", self.base)

@@ -42,7 +42,7 @@ mod slots;
 
 pub use desk::{BookingRules, Committed, Experts};
 pub use flight::{BookRequest, Done, HoldRequest, MoveRequest};
-pub use slots::{SlotQuery, SlotsAnswer};
+pub use slots::{DayQuery, ExplainedDay, SlotQuery, SlotsAnswer};
 
 use entry::Shared;
 use flight::{Flight, Job, Want};

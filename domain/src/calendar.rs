@@ -1,13 +1,21 @@
 //! Calendar files (iCalendar, RFC 5545) and the invitations made of them (iTIP, RFC 5546).
 //!
 //! Written here line by line: the format is a dozen lines, and a general writer would bring a clock and
-//! random ids into this crate while still leaving the folding to be checked.
+//! random ids into this crate while still leaving the folding to be checked. Mails, downloads and feeds are
+//! all written by [`event`], so that a calendar which gets several of them keeps one entry.
+
+/// The calendar that somebody subscribes to.
+mod feed;
 
 use serde::{Deserialize, Serialize};
 
 use crate::Instant;
 use crate::booking::{Mode, Status};
 use crate::event::BookingFacts;
+use crate::id::BookingId;
+use crate::template::Templates;
+
+pub use feed::{FEED_AHEAD, FEED_BACK, FEED_MOST, Feed};
 
 /// What a calendar is asked to do with the event (RFC 5546 §1.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -71,20 +79,76 @@ pub fn invitation(
     wording: Wording<'_>,
     stamp: Instant,
 ) -> String {
-    let mut file = Lines::default();
-    file.line("BEGIN:VCALENDAR");
-    file.line("VERSION:2.0");
-    file.line("PRODID:-//Belfry//Belfry//EN");
-    file.line("CALSCALE:GREGORIAN");
+    let mut file = Lines::calendar();
     file.line(&format!("METHOD:{}", method.as_str()));
+    event(
+        &mut file,
+        facts,
+        status(facts.status, method),
+        wording,
+        stamp,
+        |file| {
+            file.line(&format!(
+                "ORGANIZER;CN={}:mailto:{}",
+                parameter(organiser.name),
+                organiser.email
+            ));
+            // They booked it themselves: nobody has to answer.
+            file.line(&format!(
+            "ATTENDEE;CUTYPE=INDIVIDUAL;ROLE=REQ-PARTICIPANT;PARTSTAT=ACCEPTED;RSVP=FALSE;CN={}:mailto:{}",
+            parameter(attendee.name),
+            attendee.email
+        ));
+        },
+    );
+    file.end()
+}
+
+/// What a reader's calendar says of a booking: whom they meet, and what was written with it. One line, and any
+/// number of them.
+pub fn described(
+    templates: &Templates,
+    locale: &str,
+    other: &str,
+    facts: &BookingFacts,
+) -> (String, String) {
+    let word = |key| templates.word(locale, key);
+    let mut lines = vec![format!("{}: {}", word("code"), facts.code)];
+    for (key, text) in [("note", &facts.note), ("reason", &facts.reason)] {
+        lines.extend(text.as_ref().map(|text| format!("{}: {text}", word(key))));
+    }
+    let summary = templates.phrase(locale, "summary", other);
+    (summary, lines.join("\n"))
+}
+
+/// The identity of a booking in every calendar.
+const UID_END: &str = "@belfry";
+
+/// The booking that a calendar's `UID` may stand for: it has the form of those written here.
+pub fn booking_of_uid(uid: &str) -> Option<BookingId> {
+    uid.trim().strip_suffix(UID_END)?.parse().ok()
+}
+
+/// One booking; `people` adds those who take part, where a calendar is to be asked something.
+fn event(
+    file: &mut Lines,
+    facts: &BookingFacts,
+    status: &str,
+    wording: Wording<'_>,
+    stamp: Instant,
+    people: impl FnOnce(&mut Lines),
+) {
     file.line("BEGIN:VEVENT");
-    file.line(&format!("UID:{}@belfry", facts.booking_id));
+    file.line(&format!("UID:{}{UID_END}", facts.booking_id));
     file.line(&format!("SEQUENCE:{}", facts.sequence.max(0)));
     file.line(&format!("DTSTAMP:{}", utc(stamp)));
     file.line(&format!("DTSTART:{}", utc(facts.starts_at)));
     file.line(&format!("DTEND:{}", utc(facts.ends_at)));
-    file.line(&format!("STATUS:{}", status(facts.status, method)));
-    file.line("TRANSP:OPAQUE");
+    file.line(&format!("STATUS:{status}"));
+    file.line(match status {
+        "CANCELLED" => "TRANSP:TRANSPARENT",
+        _ => "TRANSP:OPAQUE",
+    });
     file.text("SUMMARY", wording.summary);
     if !wording.description.is_empty() {
         file.text("DESCRIPTION", wording.description);
@@ -95,20 +159,8 @@ pub fn invitation(
     if let Some(page) = wording.page.filter(|page| is_web_address(page)) {
         file.line(&format!("URL:{page}"));
     }
-    file.line(&format!(
-        "ORGANIZER;CN={}:mailto:{}",
-        parameter(organiser.name),
-        organiser.email
-    ));
-    // They booked it themselves: nobody has to answer.
-    file.line(&format!(
-        "ATTENDEE;CUTYPE=INDIVIDUAL;ROLE=REQ-PARTICIPANT;PARTSTAT=ACCEPTED;RSVP=FALSE;CN={}:mailto:{}",
-        parameter(attendee.name),
-        attendee.email
-    ));
+    people(file);
     file.line("END:VEVENT");
-    file.line("END:VCALENDAR");
-    file.0
 }
 
 /// Whether a text can stand as a link: an absolute web address without anything that could end it early.
@@ -155,6 +207,22 @@ fn parameter(value: &str) -> String {
 struct Lines(String);
 
 impl Lines {
+    /// The head of every file.
+    fn calendar() -> Self {
+        let mut file = Self::default();
+        file.line("BEGIN:VCALENDAR");
+        file.line("VERSION:2.0");
+        file.line("PRODID:-//Belfry//Belfry//EN");
+        file.line("CALSCALE:GREGORIAN");
+        file
+    }
+
+    /// The whole file.
+    fn end(mut self) -> String {
+        self.line("END:VCALENDAR");
+        self.0
+    }
+
     /// Longest line in octets, without the line end (RFC 5545 §3.1).
     const WIDTH: usize = 75;
 

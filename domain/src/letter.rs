@@ -302,15 +302,12 @@ impl Letter<'_> {
     fn calendar_file(&self, facts: &BookingFacts, method: Method) -> Option<Attachment> {
         let expert = self.planning.people.get(&facts.expert.id)?;
         let client = self.planning.people.get(&facts.client.id)?;
-        let locale = &self.reader.locale;
-        let summary = self
-            .planning
-            .templates
-            .phrase(locale, "summary", &self.other(facts).name);
-        let mut description = vec![format!("{}: {}", self.word("code"), facts.code)];
-        for (key, text) in [("note", &facts.note), ("reason", &facts.reason)] {
-            description.extend(text.as_ref().map(|t| format!("{}: {t}", self.word(key))));
-        }
+        let (summary, description) = calendar::described(
+            self.planning.templates,
+            &self.reader.locale,
+            &self.other(facts).name,
+            facts,
+        );
         let page = self.planning.links.booking(facts.booking_id);
         let text = calendar::invitation(
             facts,
@@ -325,7 +322,7 @@ impl Letter<'_> {
             },
             Wording {
                 summary: &summary,
-                description: &description.join("\n"),
+                description: &description,
                 page: Some(&page),
             },
             self.event.time,

@@ -106,13 +106,26 @@ pub enum Refusal {
     Taken,
 }
 
-/// Why a start that lies in the expert's hours is not free, in the words of somebody who sees the whole agenda.
+/// What somebody does in a stretch that is gone, without the buffers around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Engaged {
+    /// When it begins.
+    pub starts_at: DateTime<Utc>,
+    /// When it is over.
+    pub ends_at: DateTime<Utc>,
+    /// Whether it is only held while somebody fills the form.
+    pub held: bool,
+}
+
+/// Why a start of the grid is not free, in the words of somebody who sees the whole agenda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Missing {
     /// The expert does not offer it.
     NotOffered(Reason),
-    /// It overlaps a booking, a hold or a walk-in.
+    /// It overlaps a booking or a walk-in.
     Taken,
+    /// It overlaps a stretch that somebody holds for a few minutes.
+    Held,
     /// It is clear itself, but its buffers or those of a neighbour are not.
     Buffer,
 }
@@ -123,6 +136,7 @@ impl Missing {
         match self {
             Missing::NotOffered(reason) => reason.code(),
             Missing::Taken => "taken",
+            Missing::Held => "held",
             Missing::Buffer => "buffer",
         }
     }
@@ -258,13 +272,13 @@ impl Availability<'_> {
         found
     }
 
-    /// Every start of the grid in the hours of one date of the expert's calendar, with the reason if it is not free.
-    /// `engaged` is what is taken without the buffers (in any order), to tell a buffer from the booking it guards.
+    /// Every start of the grid on one date of the expert's calendar, with the first reason against it if it is not
+    /// free. `engaged` is what is taken without the buffers (in any order), to tell a buffer from the booking it guards.
     pub fn explain_day(
         &self,
         date: NaiveDate,
         minutes: u16,
-        engaged: &[Taken],
+        engaged: &[Engaged],
     ) -> Vec<(Slot, Option<Missing>)> {
         let zone = self.schedule.time_zone;
         let starts = Span {
@@ -278,22 +292,25 @@ impl Availability<'_> {
         let asked = day_number(date);
         let mut explained = Vec::new();
         let open = Open::of(self.schedule, starts, length);
-        let _ = open.each_start(starts, length, |start, day| {
+        let _ = open.each_of_grid(starts, |start, day| {
             if day != asked {
                 return ControlFlow::Continue(());
             }
             let slot = slot(start, length);
-            let overlaps =
-                |taken: &Taken| taken.starts_at < slot.ends_at && slot.starts_at < taken.ends_at;
+            let inside = Span {
+                start,
+                end: start + length,
+            };
             let missing = if !offered {
                 Some(Missing::NotOffered(Reason::LengthNotOffered))
             } else if let Some(reason) = timing.refuses(start, day) {
                 Some(Missing::NotOffered(reason))
+            } else if !open.covers(inside) {
+                Some(Missing::NotOffered(Reason::OutsideHours))
             } else {
                 room.refuses(start, day).map(|refusal| match refusal {
                     Refusal::NotOffered(reason) => Missing::NotOffered(reason),
-                    Refusal::Taken if engaged.iter().any(overlaps) => Missing::Taken,
-                    Refusal::Taken => Missing::Buffer,
+                    Refusal::Taken => taken_by(slot, engaged),
                 })
             };
             explained.push((slot, missing));
@@ -322,6 +339,16 @@ impl Availability<'_> {
             }
             ControlFlow::Continue(())
         })
+    }
+}
+
+/// What is in the way of a slot that is taken; a booking says more than a hold.
+fn taken_by(slot: Slot, engaged: &[Engaged]) -> Missing {
+    let overlaps = |one: &&Engaged| one.starts_at < slot.ends_at && slot.starts_at < one.ends_at;
+    match engaged.iter().filter(overlaps).map(|one| one.held).min() {
+        Some(false) => Missing::Taken,
+        Some(true) => Missing::Held,
+        None => Missing::Buffer,
     }
 }
 

@@ -107,7 +107,7 @@ async fn answered<B: MessageBody + 'static>(
     id: &str,
 ) -> Result<ServiceResponse<B>, Error> {
     let language = problem::language(request.request());
-    let path = request.path().to_owned();
+    let path = loggable(request.request());
     let changes = !request.method().is_safe();
     let answering = next.call(request);
     let answer = if changes {
@@ -207,11 +207,24 @@ fn note<B>(response: &ServiceResponse<B>, id: &str, seconds: f64) {
     tracing::info!(
         request_id = id,
         method = %request.method(),
-        path = request.path(),
+        path = loggable(request),
         status,
         milliseconds = seconds * 1000.0,
         "answered"
     );
+}
+
+/// The path as a log may have it: of an address that is a secret itself, no more than its kind.
+fn loggable(request: &HttpRequest) -> String {
+    let secret = ["/calendar/", "/unsubscribe/"];
+    let path = request.path();
+    match secret
+        .iter()
+        .find(|beginning| path.starts_with(**beginning))
+    {
+        Some(beginning) => format!("{beginning}…"),
+        None => path.to_owned(),
+    }
 }
 
 /// A caller's own request id, when it is short and plain enough for a log.

@@ -28,6 +28,8 @@ pub enum Policy {
     Lookup,
     /// Every request with an API key.
     ApiKey,
+    /// Looks at one calendar.
+    Feed,
 }
 
 impl Policy {
@@ -39,6 +41,7 @@ impl Policy {
             Self::AccountLogin => "account-login",
             Self::Lookup => "lookup",
             Self::ApiKey => "api-key",
+            Self::Feed => "calendar-feed",
         }
     }
 
@@ -50,6 +53,7 @@ impl Policy {
             Self::AccountLogin => limits.account_login,
             Self::Lookup => limits.lookup,
             Self::ApiKey => limits.api_key,
+            Self::Feed => limits.calendar_feed,
         }
     }
 }

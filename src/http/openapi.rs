@@ -12,7 +12,7 @@ use utoipa_swagger_ui::SwaggerUi;
 pub mod shape;
 
 use super::{
-    account, admin, api_key, audit, booking, delivery, device, expert, explain, inbox, live,
+    account, admin, api_key, audit, booking, delivery, device, expert, explain, feed, inbox, live,
     operation, parked, preference, provider, report, rule, schedule, suppression, telegram,
     template, webhook,
 };
@@ -27,11 +27,12 @@ use super::{
         account::profile::set_avatar, account::profile::delete_avatar, account::profile::get_avatar,
         preference::get, preference::put, preference::ways,
         telegram::get, telegram::create_code, telegram::unlink,
+        feed::get, feed::create, feed::remove, feed::file,
         device::register, device::list, device::forget, device::key,
         expert::list, expert::get, expert::update, expert::slots, expert::set_presence, expert::reviews,
         schedule::get, schedule::put, schedule::list_overrides, schedule::put_override,
         schedule::delete_override, schedule::list_time_off, schedule::create_time_off,
-        schedule::delete_time_off, schedule::agenda,
+        schedule::delete_time_off, schedule::agenda, schedule::explain::get,
         booking::hold, booking::release, booking::create, booking::list::list, booking::list::file, booking::lookup::find,
         booking::lookup::cancel, booking::get, booking::steps::edit, booking::steps::confirm, booking::steps::reject,
         booking::steps::cancel, booking::steps::complete, booking::steps::miss, booking::steps::keep,

@@ -23,6 +23,9 @@ use crate::http::openapi::shape::{BookingRulesShape, HoursShape, WindowShape};
 use crate::http::page::{cursor, limit, page};
 use crate::http::problem::Problem;
 
+/// Why times are free or not.
+pub mod explain;
+
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleIn {

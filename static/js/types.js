@@ -169,6 +169,9 @@
  */
 /** @typedef {{available: boolean, linked: boolean, label: string | null, linked_at: string | null}} TelegramChat */
 /** @typedef {{code: string, url: string, expires_at: string}} TelegramCode */
+/** @typedef {{url: string | null, created_at: string | null}} CalendarFeed */
+/** @typedef {{starts_at: string, ends_at: string, missing: string | null}} ExplainedSlot */
+/** @typedef {{date: string, time_zone: string, minutes: number, slots: ExplainedSlot[]}} ExplainedDay */
 /** @typedef {{id: string, stars: number, text: string | null, client_name: string, created_at: string}} Review */
 /** @typedef {{from: string, until: string}} Interval */
 /** @typedef {Interval & {weekday: string}} WeeklyInterval */

@@ -31,6 +31,8 @@ pub mod event;
 pub mod expert;
 /// Why somebody was told of an event, or was not.
 pub mod explain;
+/// The calendars that people subscribe to.
+pub mod feed;
 /// Very many deliveries at once, for tests and benchmarks.
 #[cfg(feature = "crash-points")]
 pub mod flood;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use belfry_domain::Instant;
 use belfry_domain::booking::{Booking, BookingError, Hold};
 use belfry_domain::id::{HoldId, UserId};
+use belfry_domain::slot::Engaged;
 use const_format::formatcp;
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -83,6 +84,42 @@ impl Store {
                     ends_at: row.ends_at,
                     expires_at: row.expires_at,
                     holder: row.client_id.map(UserId::from),
+                })
+                .collect())
+        })
+    }
+
+    /// What an expert does in the stretches that are taken between `from` and `to`, without buffers.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn engagements(
+        &self,
+        expert: UserId,
+        (from, to): (Instant, Instant),
+        now: Instant,
+    ) -> Result<Vec<Engaged>, StoreError> {
+        on_read!(self, |pool| {
+            let rows: Vec<(Instant, Instant, String)> = sqlx::query_as::<DB, _>(
+                "SELECT COALESCE(b.starts_at, h.starts_at, o.starts_at), \
+                   COALESCE(b.ends_at, h.ends_at, o.ends_at), o.kind \
+                 FROM occupancies o LEFT JOIN bookings b ON b.id = o.source_id \
+                   LEFT JOIN holds h ON h.id = o.source_id \
+                 WHERE o.subject_id = $1 AND o.ends_at > $2 AND o.starts_at < $3 \
+                   AND (o.expires_at IS NULL OR o.expires_at > $4)",
+            )
+            .bind(expert.uuid())
+            .bind(from)
+            .bind(to)
+            .bind(now)
+            .fetch_all(pool)
+            .await?;
+            Ok(rows
+                .into_iter()
+                .map(|(starts_at, ends_at, kind)| Engaged {
+                    starts_at,
+                    ends_at,
+                    held: kind == "hold",
                 })
                 .collect())
         })

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::engine::{Fresh, on_both_engines};
 use crate::town::{Answer, Person, Town};
 
+/// Why times are free or not.
+mod explain;
 /// Free slots: days, zones, lengths, tags.
 mod slots;
 

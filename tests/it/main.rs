@@ -30,6 +30,8 @@ mod drain;
 mod engine;
 /// Experts: the list, the profile, free slots.
 mod expert;
+/// The calendar that a person subscribes to.
+mod feed;
 /// Bookings that share a transaction.
 mod group_commit;
 /// Repeated wishes, and the first answer to them.

@@ -6,14 +6,14 @@ use actix::prelude::*;
 use belfry_domain::Instant;
 use belfry_domain::booking::{Booking, Hold, Status};
 use belfry_domain::id::{HoldId, UserId};
-use chrono::TimeDelta;
+use chrono::{NaiveTime, TimeDelta};
 use dashmap::DashMap;
 use serde_json::Value;
 
 use super::entry::{Entry, Shared};
 use super::flight::{BookRequest, Command, Done, HoldRequest, MoveRequest};
-use super::mailbox::{Ask, GetSlots, NextFree, Notice};
-use super::slots::{SlotQuery, SlotsAnswer};
+use super::mailbox::{Ask, ExplainDay, GetSlots, NextFree, Notice};
+use super::slots::{DayQuery, ExplainedDay, SlotQuery, SlotsAnswer};
 use super::{Busy, ExpertActor, LINE, PATIENCE, Refused, World};
 use crate::cache::SlotCache;
 use crate::group_commit::GroupCommit;
@@ -106,6 +106,27 @@ impl Experts {
             cache.put(expert, &version, &question, &answer, now).await;
         }
         Ok(answer)
+    }
+
+    /// Why times of a date are free or not: what the slots of that date come from, start by start (C2.8).
+    ///
+    /// # Errors
+    /// `NoExpert`, `Busy`, or the store's own.
+    pub async fn explain_day(
+        &self,
+        expert: UserId,
+        query: DayQuery,
+    ) -> Result<ExplainedDay, Refused> {
+        let now = self.world.clock.now();
+        // The date in every zone, and what runs into it.
+        let midnight = query.date.and_time(NaiveTime::MIN).and_utc();
+        let near = (midnight - TimeDelta::days(3), midnight + TimeDelta::days(4));
+        let store = &self.world.store;
+        let engaged = store.engagements(expert, near, now).await?;
+        self.ask(expert, |place| {
+            ExplainDay(query.clone(), engaged.clone(), place)
+        })
+        .await?
     }
 
     /// Whether the expert's actor is on this node.

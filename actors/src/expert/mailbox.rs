@@ -5,12 +5,13 @@ use std::sync::atomic::Ordering;
 
 use actix::prelude::*;
 use belfry_domain::Instant;
+use belfry_domain::slot::Engaged;
 use futures::channel::oneshot;
 use uuid::Uuid;
 
 use super::flight::{Command, Done, Job};
 use super::slots::MOST_ANSWERS;
-use super::{ExpertActor, Refused, SlotQuery, SlotsAnswer};
+use super::{DayQuery, ExpertActor, ExplainedDay, Refused, SlotQuery, SlotsAnswer};
 use crate::{Busy, Place};
 
 /// Asks for free slots.
@@ -39,6 +40,26 @@ impl Handler<GetSlots> for ExpertActor {
         }
         self.answers.insert(query, answer.clone());
         Ok(answer)
+    }
+}
+
+/// Asks why times of a date are free or not, of somebody who knows who is engaged then.
+#[derive(Message)]
+#[rtype(result = "Result<ExplainedDay, Refused>")]
+pub(super) struct ExplainDay(pub DayQuery, pub Vec<Engaged>, pub Place);
+
+impl Handler<ExplainDay> for ExpertActor {
+    type Result = Result<ExplainedDay, Refused>;
+
+    fn handle(
+        &mut self,
+        ExplainDay(query, engaged, _place): ExplainDay,
+        _: &mut Context<Self>,
+    ) -> Self::Result {
+        self.drop_expired();
+        let memory = self.memory.as_ref().ok_or(Refused::NoExpert)?;
+        let now = self.world.clock.now();
+        Ok(ExplainedDay::new(memory, &query, &engaged, now))
     }
 }
 

@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use belfry_domain::Instant;
 use belfry_domain::id::UserId;
+use belfry_domain::slot::{Engaged, Missing, Slot};
 use belfry_domain::wall;
 use bytes::Bytes;
 use chrono::{NaiveDate, TimeDelta};
@@ -70,6 +71,44 @@ struct DayOut {
 struct SlotOut {
     starts_at: Instant,
     ends_at: Instant,
+}
+
+/// A question why times of one date are free or not.
+#[derive(Clone, Debug)]
+pub struct DayQuery {
+    /// On the expert's calendar.
+    pub date: NaiveDate,
+    /// The expert's first length when left out.
+    pub minutes: Option<u16>,
+}
+
+/// Every start of the grid on one date, each free or with what stands against it.
+#[derive(Clone, Debug)]
+pub struct ExplainedDay {
+    pub time_zone: Tz,
+    pub date: NaiveDate,
+    pub minutes: u16,
+    pub starts: Vec<(Slot, Option<Missing>)>,
+}
+
+impl ExplainedDay {
+    pub(super) fn new(
+        memory: &Memory,
+        query: &DayQuery,
+        engaged: &[Engaged],
+        now: Instant,
+    ) -> Self {
+        let rules = &memory.schedule.rules;
+        let minutes = query.minutes.or_else(|| rules.default_minutes());
+        let minutes = minutes.unwrap_or(0);
+        let asked = memory.availability(now);
+        Self {
+            time_zone: memory.schedule.time_zone,
+            date: query.date,
+            minutes,
+            starts: asked.explain_day(query.date, minutes, engaged),
+        }
+    }
 }
 
 impl SlotsAnswer {

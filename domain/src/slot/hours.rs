@@ -63,18 +63,32 @@ impl Open {
     ) -> ControlFlow<()> {
         for span in &self.spans {
             for piece in self.offsets.pieces() {
-                let first = span.start.max(starts.start).max(piece.start);
-                let end = (span.end - length + 1).min(starts.end).min(piece.end);
-                if first < end {
-                    let clock = Span {
-                        start: first + piece.offset,
-                        end: end + piece.offset,
-                    };
-                    each_multiple(clock, self.step, |shown, day| {
-                        visit(shown - piece.offset, day)
-                    })?;
-                }
+                let fitting = Span {
+                    start: span.start,
+                    end: span.end - length + 1,
+                };
+                let within = fitting.within(starts).within(Span {
+                    start: piece.start,
+                    end: piece.end,
+                });
+                each_multiple(within, piece.offset, self.step, &mut visit)?;
             }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Names each start of the grid in `starts`, inside the hours or not, as [`Open::each_start`] does.
+    pub fn each_of_grid(
+        &self,
+        starts: Span,
+        mut visit: impl FnMut(i64, i64) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        for piece in self.offsets.pieces() {
+            let within = starts.within(Span {
+                start: piece.start,
+                end: piece.end,
+            });
+            each_multiple(within, piece.offset, self.step, &mut visit)?;
         }
         ControlFlow::Continue(())
     }
@@ -124,13 +138,18 @@ fn span(offsets: &Offsets, day: i64, hours: Hours) -> Span {
     }
 }
 
-/// Each clock second in `clock` that is a multiple of `step` since the 00:00 before it, with its day. The clock does
-/// not change within `clock`.
+/// Each second in `within` at which the clock, `offset` ahead of UTC all the while, shows a multiple of `step` since
+/// the 00:00 before it, with its day.
 fn each_multiple(
-    clock: Span,
+    within: Span,
+    offset: i64,
     step: i64,
-    mut visit: impl FnMut(i64, i64) -> ControlFlow<()>,
+    visit: &mut impl FnMut(i64, i64) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
+    let clock = Span {
+        start: within.start + offset,
+        end: within.end + offset,
+    };
     let mut shown = clock.start;
     while shown < clock.end {
         let day = shown.div_euclid(SECONDS_PER_DAY);
@@ -138,7 +157,7 @@ fn each_multiple(
         let end = clock.end.min(midnight + SECONDS_PER_DAY);
         shown = midnight + (shown - midnight + step - 1) / step * step;
         while shown < end {
-            visit(shown, day)?;
+            visit(shown - offset, day)?;
             shown += step;
         }
         shown = end;

@@ -1,10 +1,10 @@
 //! The engine against the slow oracle, on schedules made up at random around the dates at which clocks change.
 
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use proptest::prelude::*;
 
-use super::{Availability, Counted, Slot, Taken, oracle};
+use super::{Availability, Counted, Engaged, Missing, Refusal, Slot, Taken, oracle};
 use crate::booking_rules::BookingRules;
 use crate::offsets::Offsets;
 use crate::schedule::{Hours, Schedule, TimeOff, Weekday, Window};
@@ -279,11 +279,35 @@ proptest! {
         let asked = case.availability();
         let zone = case.schedule.time_zone;
         let free = asked.free_slots(case.minutes, case.from, 1, zone);
-        let explained = asked.explain_day(case.from, case.minutes, &case.taken);
+        let engaged: Vec<Engaged> = case.taken.iter().map(|taken| Engaged {
+            starts_at: taken.starts_at,
+            ends_at: taken.ends_at,
+            held: false,
+        }).collect();
+        let explained = asked.explain_day(case.from, case.minutes, &engaged);
         let unexplained = explained.iter().filter(|(_, missing)| missing.is_none());
         let unexplained: Vec<Slot> = unexplained.map(|(slot, _)| *slot).collect();
         prop_assert_eq!(&unexplained, &free[0].slots);
         prop_assert!(explained.is_sorted_by_key(|(slot, _)| *slot));
+        // Free or explained, and nothing else: the whole grid of the date, each start once.
+        let first = Utc.from_utc_datetime(&case.from.and_hms_opt(0, 0, 0).unwrap()) - TimeDelta::days(2);
+        let interval = u32::from(case.schedule.rules.interval_minutes);
+        let grid = (0..5 * 1440).map(|minute| first + TimeDelta::minutes(minute)).filter(|start| {
+            let shown = start.with_timezone(&zone);
+            shown.date_naive() == case.from && (shown.hour() * 60 + shown.minute()).is_multiple_of(interval)
+        });
+        let starts: Vec<_> = explained.iter().map(|(slot, _)| slot.starts_at).collect();
+        prop_assert_eq!(starts, grid.collect::<Vec<_>>());
+        // Whoever tries to book hears the same.
+        for (slot, missing) in explained {
+            let told = asked.check(slot.starts_at, case.minutes);
+            let same = match missing {
+                None => told.is_ok(),
+                Some(Missing::NotOffered(reason)) => told == Err(Refusal::NotOffered(reason)),
+                Some(_) => told == Err(Refusal::Taken),
+            };
+            prop_assert!(same, "{:?}: {:?}, {:?}", slot, missing, told);
+        }
     }
 
     #[test]

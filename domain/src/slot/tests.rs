@@ -8,7 +8,7 @@ mod search;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-use super::{Availability, Counted, Day, Missing, Refusal, Slot, Taken};
+use super::{Availability, Counted, Day, Engaged, Missing, Refusal, Slot, Taken};
 use crate::booking_rules::BookingRules;
 use crate::schedule::{Hours, Schedule, Weekday, Window};
 
@@ -153,12 +153,17 @@ impl Expert {
             .check(instant(starts_at), self.minutes())
     }
 
-    fn missing(&self, on: &str, engaged: &[Taken]) -> String {
+    /// What stands against each start of a day, equal ones together.
+    fn missing(&self, on: &str, engaged: &[Engaged]) -> String {
         let explained = self
             .availability()
             .explain_day(date(on), self.minutes(), engaged);
         let code = |missing: &Option<Missing>| missing.map_or("free", Missing::code);
         let codes: Vec<&str> = explained.iter().map(|(_, missing)| code(missing)).collect();
-        codes.join(" ")
+        let runs = codes.chunk_by(|a, b| a == b).map(|run| match run.len() {
+            1 => run[0].to_owned(),
+            many => format!("{}×{many}", run[0]),
+        });
+        runs.collect::<Vec<_>>().join(" ")
     }
 }

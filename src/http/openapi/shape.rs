@@ -88,6 +88,23 @@ pub enum PresenceShape {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[schema(as = Missing)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingShape {
+    LengthNotOffered,
+    InThePast,
+    Notice,
+    Horizon,
+    OutsideHours,
+    TimeOff,
+    DayCap,
+    WeekCap,
+    Taken,
+    Held,
+    Buffer,
+}
+
+#[derive(Deserialize, ToSchema)]
 #[schema(as = Channel)]
 #[serde(rename_all = "snake_case")]
 pub enum ChannelShape {

@@ -7,6 +7,7 @@ import { useLoad } from "../load.js";
 import { Avatar } from "../parts/avatar.js";
 import { Download } from "../parts/download.js";
 import { EraseMe } from "../parts/erase.js";
+import { FeedCard } from "../parts/feed_card.js";
 import { Field, FormError, useForm } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
 import { NotificationChoices } from "../parts/notification_choices.js";
@@ -38,6 +39,7 @@ export default function Me() {
       </div>
       <div class="stack">
         <${Picture} person=${person} />
+        <${FeedCard} />
         <${TelegramCard} onChange=${reread} />
         <${PushSwitch} onChange=${reread} />
         <${Account} person=${person} />

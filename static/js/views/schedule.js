@@ -5,6 +5,7 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { Desk } from "../parts/desk.js";
+import { ExplainedDayCard } from "../parts/explained_day.js";
 import { FormError, useForm } from "../parts/form.js";
 import { Overrides } from "../parts/overrides.js";
 import { RulesForm, asRules, asText } from "../parts/rules_form.js";
@@ -37,6 +38,7 @@ function Editor({ expert, picker }) {
       }} /></div>
       <div class="stack">
         <${SlotPreview} key=${round} expertId=${expert.id} timeZone=${page.data.time_zone} lengths=${page.data.booking_rules.minutes} />
+        <${ExplainedDayCard} key=${`why${round}`} expert=${{ ...expert, time_zone: page.data.time_zone }} lengths=${page.data.booking_rules.minutes} />
         <${Overrides} expert=${{ ...expert, time_zone: page.data.time_zone }} onChange=${again} />
         <${TimeOffList} expert=${{ ...expert, time_zone: page.data.time_zone }} onChange=${again} />
       </div>

@@ -58,6 +58,10 @@ const TABLE: &str = "
     uudyyyyyyy DELETE /api/v1/me/telegram
     uudyyyyyyy GET /api/v1/me/telegram
     uudyyyyyyy POST /api/v1/me/telegram
+    uudyyyyyyy DELETE /api/v1/me/calendar-feed
+    uudyyyyyyy GET /api/v1/me/calendar-feed
+    uudyyyyyyy POST /api/v1/me/calendar-feed
+    yyyyyyyyyy GET /calendar/{secret}.ics
     uudyyyyyyy GET /api/v1/me/devices
     uudyyyyyyy POST /api/v1/me/devices
     uudhhhhhhh DELETE /api/v1/me/devices/{id}
@@ -74,6 +78,7 @@ const TABLE: &str = "
     uudffyfyfy GET /api/v1/experts/{id}/schedule
     uudffyfyfy PUT /api/v1/experts/{id}/schedule
     yyyyyyyyyy GET /api/v1/experts/{id}/slots
+    uudffyfyfy GET /api/v1/experts/{id}/slots/explain
     uudffyfyfy GET /api/v1/experts/{id}/time-off
     uudffyfyfy POST /api/v1/experts/{id}/time-off
     uudffyfyfy DELETE /api/v1/experts/{id}/time-off/{time_off_id}
@@ -259,6 +264,7 @@ impl Things {
             .replace("{kind}/{channel}/{language}", "booking.kept/inbox/en")
             .replace("{channel}/{address}", "email/nobody@belfry.test")
             .replace("{id}", UNKNOWN)
+            .replace("{secret}", UNKNOWN)
     }
 }
 

@@ -112,6 +112,7 @@ impl Person {
             "/asyncapi.json",
             "/docs",
             "/problems/",
+            "/calendar/",
             "/static/",
             "/ws",
         ];

@@ -2,9 +2,9 @@
 
 use chrono_tz::Tz;
 
-use super::{Expert, date, hours, instant, taken};
+use super::{Expert, date, hours, instant};
 use crate::schedule::TimeOff;
-use crate::slot::{Missing, Reason};
+use crate::slot::{Engaged, Missing, Reason};
 
 #[test]
 fn the_nearest_free_slots_come_nearest_first_and_from_both_sides() {
@@ -48,13 +48,20 @@ fn a_day_is_explained_start_by_start() {
         starts_at: instant("2026-06-10T16:00:00Z"),
         ends_at: instant("2026-06-10T18:00:00Z"),
     }];
-    let engaged = [taken("2026-06-10T13:00:00Z", "2026-06-10T14:00:00Z")];
+    let mut engaged = [Engaged {
+        starts_at: instant("2026-06-10T13:00:00Z"),
+        ends_at: instant("2026-06-10T14:00:00Z"),
+        held: false,
+    }];
     let expert = expert.booked(&[("2026-06-10T13:00:00Z", "2026-06-10T14:30:00Z")]);
     assert_eq!(
         expert.missing("2026-06-10", &engaged),
-        "in_the_past notice free buffer taken buffer free time_off"
+        "in_the_past×10 notice free buffer taken buffer free time_off outside_hours×7"
     );
     assert_eq!(expert.starts("2026-06-10"), "11:00 15:00");
+    engaged[0].held = true;
+    let held = expert.missing("2026-06-10", &engaged);
+    assert!(held.contains(" buffer held buffer "), "{held}");
 }
 
 #[test]
@@ -64,10 +71,19 @@ fn caps_and_the_horizon_are_explained() {
     expert.schedule.rules.max_per_week = Some(2);
     expert.schedule.rules.horizon_days = 7;
     let expert = expert.counting(&["2026-06-09T09:00:00Z", "2026-06-10T09:00:00Z"]);
-    assert_eq!(expert.missing("2026-06-10", &[]), "day_cap day_cap");
-    assert_eq!(expert.missing("2026-06-11", &[]), "week_cap week_cap");
-    assert_eq!(expert.missing("2026-06-15", &[]), "free free");
-    assert_eq!(expert.missing("2026-06-16", &[]), "horizon horizon");
+    assert_eq!(
+        expert.missing("2026-06-10", &[]),
+        "outside_hours×9 day_cap×2 outside_hours×13"
+    );
+    assert_eq!(
+        expert.missing("2026-06-11", &[]),
+        "outside_hours×9 week_cap×2 outside_hours×13"
+    );
+    assert_eq!(
+        expert.missing("2026-06-15", &[]),
+        "outside_hours×9 free×2 outside_hours×13"
+    );
+    assert_eq!(expert.missing("2026-06-16", &[]), "horizon×24");
     let explained = expert
         .availability()
         .explain_day(date("2026-06-15"), 30, &[]);
