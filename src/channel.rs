@@ -1,5 +1,7 @@
 //! The ways out of the house.
 
+/// Calendars on servers of others.
+pub mod calendar;
 /// Calls to the web services of others.
 pub mod call;
 /// Signatures on mails.

@@ -30,16 +30,19 @@ use crate::http::{page, ticket};
 use crate::secret::Secret;
 use crate::token::{Purpose, Tokens};
 
+/// Calendars kept elsewhere.
+mod busy_time;
 /// Frames and what becomes of them.
 mod frames;
 
+pub use busy_time::{busy_time, multistatus};
 pub(crate) use frames::{Frames, outcome};
 
 /// One parser and what is said of it.
 type Entry = fn(&[u8]);
 
 /// Every entry point by the name of its target; `belfry_actors::fuzz` has one more.
-pub const ENTRIES: [(&str, Entry); 13] = [
+pub const ENTRIES: [(&str, Entry); 15] = [
     ("socket_frames", socket_frames),
     ("socket_commands", socket_commands),
     ("tokens", tokens),
@@ -53,6 +56,8 @@ pub const ENTRIES: [(&str, Entry); 13] = [
     ("topics", topics),
     ("texts", texts),
     ("calendar", calendar),
+    ("busy_time", busy_time),
+    ("multistatus", multistatus),
 ];
 
 const SECRET: &str = "thirty-two letters of a fuzz key";
@@ -363,6 +368,8 @@ mod tests {
         "AUTH__ACCESS_MINUTES",
         "Ann.O'Neill+x@Example.co.uk",
         "+84 912 345 678",
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:a\nDTSTART;TZID=Asia/Tokyo:20270110T090000\nDURATION:PT1H\nRRULE:FREQ=WEEKLY\nEND:VEVENT\nEND:VCALENDAR\n",
+        "<multistatus xmlns=\"DAV:\"><response><href>/a&amp;b/</href></response></multistatus>",
         "Nguyễn, \"Minh\"; Dr.|first\\line,\nsecond|BEGIN:VEVENT",
     ];
 

@@ -17,6 +17,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use belfry_actors::cache::SlotCache;
 use belfry_actors::courier::{Courier, CourierSettings};
 use belfry_actors::expert::{BookingRules, Committed};
+use belfry_actors::importer::Importer;
 use belfry_actors::planner::{Books, Desk, Planner};
 use belfry_actors::scheduler::{Nudge, Retire};
 use belfry_actors::{Bus, Clock, Experts, Provider, Scheduler, Supervisor, Sweep, World};
@@ -33,6 +34,7 @@ use tokio::task::JoinHandle;
 
 use crate::bus::{InProcessBus, RedisBus};
 use crate::cache::RedisSlotCache;
+use crate::channel::calendar::WebCalendars;
 use crate::channel::{self, telegram::Bot};
 use crate::config::Settings;
 use crate::http::auth::Gate;
@@ -43,6 +45,7 @@ use crate::http::ticket::Tickets;
 use crate::http::{App, layer, pages, routes, server};
 use crate::links::PublicLinks;
 use crate::password::Passwords;
+use crate::seal::Seal;
 use crate::secret::{self, Secret};
 use crate::telegram::{Chats, Inlet, Listener};
 use crate::telemetry;
@@ -70,6 +73,7 @@ pub struct House {
     pub passwords: Passwords,
     couriers: Vec<Courier>,
     scheduler: Addr<Scheduler>,
+    importer: JoinHandle<()>,
     chats: Option<Listener>,
     server: ServerHandle,
     served: JoinHandle<std::io::Result<()>>,
@@ -187,9 +191,21 @@ impl House {
         );
         let nudge = Nudge::default();
         let lease = TimeDelta::seconds(settings.scheduler.lease_seconds.into());
+        let importing = backstage.clone();
         let sweep = Sweep::new(backstage, retention(&settings), committed.clone());
         let sweep = sweep.telling(experts.clone()).leasing(lease);
         let scheduler = start_scheduler(&settings, &world, sweep, &nudge)?;
+
+        let seal = Seal::new(tokens.secret(), "calendar imports");
+        let calendars =
+            WebCalendars::new(outbound.guard.clone(), seal.clone(), world.clock.clone())?;
+        let importer = Importer::new(
+            importing,
+            Arc::new(calendars),
+            experts.clone(),
+            committed.clone(),
+        );
+        let reading = importer.start();
 
         let chats = bot.map(|bot| Arc::new(Chats::new(bot, world.clone(), experts.clone())));
         let inlet = Inlet::of(&settings.telegram.mode, &base, tokens.secret())?;
@@ -206,6 +222,8 @@ impl House {
             chats,
             figures: Figures::new(world.clone()),
             links,
+            importer,
+            seal,
             templates,
             content_security_policy: pages::content_security_policy(),
             outbound,
@@ -252,6 +270,7 @@ impl House {
             passwords,
             couriers,
             scheduler,
+            importer: reading,
             chats: listener_of_chats,
             server: handle,
             served,
@@ -267,6 +286,8 @@ impl House {
         if let Err(error) = self.served.await {
             tracing::warn!(%error, "the server did not end well");
         }
+        // What is cut off is read again when its claim has run out.
+        self.importer.abort();
         if let Some(chats) = self.chats {
             chats.stop(self.drain).await;
         }

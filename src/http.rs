@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::web::{self, ServiceConfig};
 use belfry_actors::expert::Committed;
+use belfry_actors::importer::Importer;
 use belfry_actors::planner::Planner;
 use belfry_actors::scheduler::Nudge;
 use belfry_actors::{Courier, Experts, Supervisor, World};
@@ -19,6 +20,7 @@ use crate::http::figures::Figures;
 use crate::http::limit::Limiter;
 use crate::links::PublicLinks;
 use crate::password::Passwords;
+use crate::seal::Seal;
 use crate::telegram::Chats;
 use crate::token::Tokens;
 
@@ -54,6 +56,8 @@ pub mod feed;
 pub mod figures;
 /// Repeated creating calls.
 pub mod idempotency;
+/// Calendars that an expert keeps elsewhere.
+pub mod import;
 /// The inbox.
 pub mod inbox;
 /// Reading what callers send.
@@ -132,6 +136,10 @@ pub struct App {
     /// The built-in words, for pages that need no log-in.
     pub templates: Arc<Templates>,
     pub limiter: Limiter,
+    /// Reads calendars kept elsewhere; to wake when one is named.
+    pub importer: Importer,
+    /// Closes what they are got at with.
+    pub seal: Seal,
     /// Keys of requests that have ended, which the database could not be told of yet.
     pub unsettled: Arc<DashSet<IdempotencyKey>>,
     /// What is known of the ways to devices and servers of others.
@@ -258,6 +266,18 @@ fn api(config: &mut ServiceConfig) {
         .service(
             web::resource("/experts/{id}/time-off/{time_off_id}").delete(schedule::delete_time_off),
         )
+        .service(
+            web::resource("/experts/{id}/holidays")
+                .get(schedule::holiday::get)
+                .put(schedule::holiday::put),
+        )
+        .service(
+            web::resource("/experts/{id}/imports")
+                .get(import::list)
+                .post(import::create),
+        )
+        .service(web::resource("/experts/{id}/imports/{import_id}").delete(import::remove))
+        .service(web::resource("/experts/{id}/imports/{import_id}/refresh").post(import::refresh))
         .service(web::resource("/experts/{id}/agenda").get(schedule::agenda));
     // Bookings.
     config

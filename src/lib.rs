@@ -25,6 +25,8 @@ pub mod http;
 mod links;
 /// Passwords.
 mod password;
+/// What is kept so that it cannot be read where it is.
+pub mod seal;
 /// Text that must never reach a log.
 pub mod secret;
 /// What people say to the house's bot, and what it does about it.

@@ -21,6 +21,8 @@ pub mod frame;
 pub mod fuzz;
 /// Bookings share their commits.
 pub mod group_commit;
+/// Calendars kept elsewhere, read in the background.
+pub mod importer;
 /// Lines that have an end.
 pub mod line;
 /// From what happened to who is told.

@@ -63,6 +63,8 @@ event_types! {
     BookingMissed = "booking.missed",
     /// It took place.
     BookingCompleted = "booking.completed",
+    /// A calendar that the expert keeps elsewhere says that they are busy then; nothing was done about it.
+    CalendarConflict = "calendar.conflict",
     /// The client reviewed it.
     BookingReviewed = "booking.reviewed",
     /// A day's gathered messages are to leave. Data: [`DigestFacts`].
@@ -222,7 +224,7 @@ impl Told {
     }
 }
 
-/// Data of every `booking.*` event: the booking right after the change.
+/// Data of every `booking.*` event, and of `calendar.conflict`: the booking right after the change.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct BookingFacts {
     pub booking_id: BookingId,

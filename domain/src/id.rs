@@ -90,6 +90,8 @@ ids! {
     DeliveryId;
     /// A place where somebody can be reached, such as a chat or a browser.
     AddressId;
+    /// A calendar kept elsewhere, from which busy time is read.
+    ImportId;
     /// A server of somebody else's that hears of events.
     WebhookId;
     /// A key by which a machine acts for somebody.

@@ -25,8 +25,12 @@ pub mod expert;
 pub mod field;
 /// What stands between a message and its reader.
 pub mod gate;
+/// Public holidays by country and region.
+pub mod holiday;
 /// Identifiers: newtypes over UUIDv7.
 pub mod id;
+/// Busy time read from calendars that somebody keeps elsewhere.
+pub mod import;
 /// The inbox: what a person was told, numbered so that a dropped connection can be resumed.
 pub mod inbox;
 /// Half-open stretches of whole seconds.

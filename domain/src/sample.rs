@@ -69,6 +69,7 @@ fn bookings(kind: EventType, now: Instant) -> Vec<Facts> {
         | EventType::BookingEdited
         | EventType::BookingClockMoved
         | EventType::BookingKept
+        | EventType::CalendarConflict
         | EventType::BookingReminderDue => vec![Status::Pending, Status::Confirmed],
         EventType::BookingConfirmed => vec![Status::Confirmed],
         EventType::BookingRejected => vec![Status::Rejected],

@@ -1,7 +1,7 @@
 //! When an expert works: weekly windows, dates that differ, time off. All of it is written in the clock and calendar
 //! of the expert's own zone, except time off, which is between two instants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -181,8 +181,12 @@ pub struct Schedule {
     pub weekly: Vec<Window>,
     /// Dates that do not follow the week; empty hours: closed.
     pub overrides: BTreeMap<NaiveDate, Vec<Hours>>,
+    /// Public holidays that are taken off: dates without hours, unless an override gives them some.
+    pub holidays: BTreeSet<NaiveDate>,
     /// Stretches without bookings, in any order.
     pub time_off: Vec<TimeOff>,
+    /// Stretches that calendars kept elsewhere say are busy, in any order.
+    pub imported: Vec<TimeOff>,
     /// How the time is cut and offered.
     pub rules: BookingRules,
 }
@@ -197,7 +201,9 @@ impl Schedule {
             time_zone,
             weekly: Vec::new(),
             overrides: BTreeMap::new(),
+            holidays: BTreeSet::new(),
             time_off: Vec::new(),
+            imported: Vec::new(),
             rules: BookingRules::default(),
         }
     }

@@ -17,7 +17,7 @@ use crate::offsets::{self, Offsets, SECONDS_PER_DAY, date_of, day_number};
 use crate::schedule::Schedule;
 use crate::wall::{self, Edge};
 use gate::{Room, Timing};
-use hours::Open;
+use hours::{Open, Usual};
 
 pub use hours::open_minutes;
 
@@ -70,8 +70,12 @@ pub enum Reason {
     OutsideHours,
     /// Inside the hours, but not at one of the starts.
     OffGrid,
+    /// Inside the hours of the weekday, but on a public holiday that is taken off.
+    Holiday,
     /// The expert is away.
     TimeOff,
+    /// A calendar that the expert keeps elsewhere says so. To others this is time off like any other.
+    Imported,
     /// The date has as many bookings as the expert takes in a day.
     DayCap,
     /// The ISO week has as many bookings as the expert takes in a week.
@@ -88,7 +92,9 @@ impl Reason {
             Reason::Horizon => "horizon",
             Reason::OutsideHours => "outside_hours",
             Reason::OffGrid => "off_grid",
+            Reason::Holiday => "holiday",
             Reason::TimeOff => "time_off",
+            Reason::Imported => "imported",
             Reason::DayCap => "day_cap",
             Reason::WeekCap => "week_cap",
         }
@@ -213,12 +219,14 @@ impl Availability<'_> {
             end: ceil(starts_at) + length,
         };
         if !open.covers(slot) {
-            return not_offered(Reason::OutsideHours);
+            return not_offered(Usual::of(self.schedule, only, length).reason(slot));
         }
         if starts_at.timestamp_subsec_nanos() > 0 || !open.has_start(start) {
             return not_offered(Reason::OffGrid);
         }
         match Room::of(self, only, length).refuses(start, day) {
+            // What somebody does elsewhere is theirs to tell.
+            Some(Refusal::NotOffered(Reason::Imported)) => not_offered(Reason::TimeOff),
             Some(refusal) => Err(refusal),
             None => Ok(()),
         }
@@ -292,6 +300,7 @@ impl Availability<'_> {
         let asked = day_number(date);
         let mut explained = Vec::new();
         let open = Open::of(self.schedule, starts, length);
+        let usual = Usual::of(self.schedule, starts, length);
         let _ = open.each_of_grid(starts, |start, day| {
             if day != asked {
                 return ControlFlow::Continue(());
@@ -306,7 +315,7 @@ impl Availability<'_> {
             } else if let Some(reason) = timing.refuses(start, day) {
                 Some(Missing::NotOffered(reason))
             } else if !open.covers(inside) {
-                Some(Missing::NotOffered(Reason::OutsideHours))
+                Some(Missing::NotOffered(usual.reason(inside)))
             } else {
                 room.refuses(start, day).map(|refusal| match refusal {
                     Refusal::NotOffered(reason) => Missing::NotOffered(reason),

@@ -69,6 +69,7 @@ impl Figures {
         gauge!("belfry_reminders_oldest_due_seconds").set(age(backlog.next_reminder, now));
         gauge!("belfry_bookings_oldest_unanswered_seconds").set(age(backlog.first_pending, now));
         gauge!("belfry_holds_oldest_expired_seconds").set(age(backlog.first_hold_expires, now));
+        gauge!("belfry_imports_oldest_due_seconds").set(age(backlog.next_import, now));
         gauge!("belfry_sweep_age_seconds").set(age(backlog.swept_at(), now));
         let left = backlog.lease_until.map(|until| until - now);
         let left = left.map_or(0.0, |left| left.as_seconds_f64());

@@ -28,7 +28,7 @@ pub enum Policy {
     Lookup,
     /// Every request with an API key.
     ApiKey,
-    /// Looks at one calendar.
+    /// Looks at one calendar, a feed or one kept elsewhere.
     Feed,
 }
 

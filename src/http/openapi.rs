@@ -12,9 +12,9 @@ use utoipa_swagger_ui::SwaggerUi;
 pub mod shape;
 
 use super::{
-    account, admin, api_key, audit, booking, delivery, device, expert, explain, feed, inbox, live,
-    operation, parked, preference, provider, report, rule, schedule, suppression, telegram,
-    template, webhook,
+    account, admin, api_key, audit, booking, delivery, device, expert, explain, feed, import,
+    inbox, live, operation, parked, preference, provider, report, rule, schedule, suppression,
+    telegram, template, webhook,
 };
 
 #[derive(OpenApi)]
@@ -33,6 +33,8 @@ use super::{
         schedule::get, schedule::put, schedule::list_overrides, schedule::put_override,
         schedule::delete_override, schedule::list_time_off, schedule::create_time_off,
         schedule::delete_time_off, schedule::agenda, schedule::explain::get,
+        schedule::holiday::get, schedule::holiday::put,
+        import::list, import::create, import::remove, import::refresh,
         booking::hold, booking::release, booking::create, booking::list::list, booking::list::file, booking::lookup::find,
         booking::lookup::cancel, booking::get, booking::steps::edit, booking::steps::confirm, booking::steps::reject,
         booking::steps::cancel, booking::steps::complete, booking::steps::miss, booking::steps::keep,

@@ -25,6 +25,8 @@ use crate::http::problem::Problem;
 
 /// Why times are free or not.
 pub mod explain;
+/// Public holidays.
+pub mod holiday;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

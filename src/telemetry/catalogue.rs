@@ -182,6 +182,23 @@ pub const ALL: &[Figure] = &[
         "belfry_reminders_issued_total",
         "Reminders announced.",
     ),
+    // Calendars kept elsewhere.
+    figure(
+        Gauge,
+        "belfry_imports_oldest_due_seconds",
+        "How long the oldest calendar that is to be read is due.",
+    ),
+    figure(
+        Counter,
+        "belfry_imports_total",
+        "Readings of calendars kept elsewhere, by how they ended.",
+    )
+    .by("outcome", &["read", "unchanged", "failed"]),
+    figure(
+        Counter,
+        "belfry_import_conflicts_total",
+        "Bookings found on which busy time of such a calendar falls.",
+    ),
     // Deliveries.
     figure(
         Gauge,

@@ -13,6 +13,7 @@ export const EVENT_TYPES = [
   "booking.missed",
   "booking.completed",
   "booking.reviewed",
+  "calendar.conflict",
   "account.registered",
   "account.password_forgotten",
   "digest.closed",
@@ -20,7 +21,7 @@ export const EVENT_TYPES = [
 ];
 
 /** Whether an event is about one account alone. @param {string} type */
-const ofAccount = (type) => !type.startsWith("booking.");
+const ofAccount = (type) => !type.startsWith("booking.") && type !== "calendar.conflict";
 
 /** Who can be told of an event. @param {string} type */
 export const audiences = (type) => {

@@ -172,6 +172,25 @@
 /** @typedef {{url: string | null, created_at: string | null}} CalendarFeed */
 /** @typedef {{starts_at: string, ends_at: string, missing: string | null}} ExplainedSlot */
 /** @typedef {{date: string, time_zone: string, minutes: number, slots: ExplainedSlot[]}} ExplainedDay */
+/** @typedef {{booking_id: string, code: string, client_name: string, starts_at: string, ends_at: string}} CalendarConflict */
+/**
+ * @typedef {object} CalendarImport
+ * @property {string} id
+ * @property {"ics" | "caldav"} kind
+ * @property {string} name
+ * @property {string} host
+ * @property {string | null} read_at
+ * @property {string} next_at
+ * @property {string | null} fault
+ * @property {number} failures
+ * @property {string | null} failed_at
+ * @property {number} events
+ * @property {number} odd
+ * @property {CalendarConflict[]} conflicts
+ */
+/** @typedef {{date: string, name: string, local_name: string | null, worked: boolean}} Holiday */
+/** @typedef {{code: string, name: string | null}} Region */
+/** @typedef {{region: string | null, days: Holiday[], regions: Region[]}} Holidays */
 /** @typedef {{id: string, stars: number, text: string | null, client_name: string, created_at: string}} Review */
 /** @typedef {{from: string, until: string}} Interval */
 /** @typedef {Interval & {weekday: string}} WeeklyInterval */

@@ -31,6 +31,8 @@ pub struct Backlog {
     pub next_reminder: Option<Instant>,
     /// The start of the first booking that nobody confirmed; in the past, it ought to be missed.
     pub first_pending: Option<Instant>,
+    /// When the next calendar kept elsewhere is to be read; in the past, it is late.
+    pub next_import: Option<Instant>,
     /// When the first hold runs out; in the past, it ought to be swept.
     pub first_hold_expires: Option<Instant>,
     /// Requests with an idempotency key that are under way.
@@ -87,6 +89,7 @@ impl Store {
                    (SELECT starts_at FROM bookings WHERE status = 'pending'
                       ORDER BY starts_at LIMIT 1) AS first_pending,
                    (SELECT expires_at FROM holds ORDER BY expires_at LIMIT 1) AS first_hold_expires,
+                   (SELECT next_at FROM calendar_imports ORDER BY next_at LIMIT 1) AS next_import,
                    (SELECT COUNT(*) FROM (SELECT 1 FROM idempotency_keys
                       WHERE status IS NULL AND locked_until > $1 LIMIT {MOST_COUNTED}) running)
                      AS keys_running,

@@ -40,6 +40,8 @@ pub mod flood;
 mod follower;
 /// Idempotency keys: the first answer is the answer.
 pub mod idempotency;
+/// Calendars kept elsewhere, and the busy time in them.
+pub mod import;
 /// The inbox as its owner reads it.
 pub mod inbox;
 /// Who of several nodes does what only one may do.

@@ -1,9 +1,10 @@
 //! Schedules: an expert's week, its exceptions, and time off.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use belfry_domain::Instant;
 use belfry_domain::booking_rules::BookingRules;
+use belfry_domain::holiday::holidays;
 use belfry_domain::id::{TimeOffId, UserId};
 use belfry_domain::schedule::{Hours, Override, Schedule, TimeOff, Window};
 use chrono::{NaiveDate, TimeDelta};
@@ -43,6 +44,13 @@ impl From<TimeOffRow> for TimeOffEntry {
     }
 }
 
+/// The holidays of a region from a date on; none of one that is not known any more.
+fn dates_of(region: &str, from: Instant) -> BTreeSet<NaiveDate> {
+    let found = holidays(region).unwrap_or_default().into_iter();
+    let ahead = found.map(|day| day.date);
+    ahead.filter(|date| *date >= from.date_naive()).collect()
+}
+
 impl Store {
     /// The whole schedule from yesterday on, and the version of its expert row.
     ///
@@ -80,6 +88,19 @@ impl Store {
             .bind(from)
             .fetch_all(pool)
             .await?;
+            let imported: Vec<(Instant, Instant)> = sqlx::query_as::<DB, _>(
+                "SELECT starts_at, ends_at FROM imported_busy WHERE expert_id = $1 AND ends_at > $2",
+            )
+            .bind(expert.uuid())
+            .bind(from)
+            .fetch_all(pool)
+            .await?;
+            let region: Option<(String,)> =
+                sqlx::query_as::<DB, _>("SELECT country FROM expert_holidays WHERE expert_id = $1")
+                    .bind(expert.uuid())
+                    .fetch_optional(pool)
+                    .await?;
+            let off = |(starts_at, ends_at)| TimeOff { starts_at, ends_at };
             let schedule = Schedule {
                 time_zone: zone.parse().map_err(StoreError::unreadable)?,
                 weekly: weekly.0,
@@ -87,10 +108,9 @@ impl Store {
                     .into_iter()
                     .map(|(date, intervals)| (date, intervals.0))
                     .collect::<BTreeMap<_, _>>(),
-                time_off: time_off
-                    .into_iter()
-                    .map(|(starts_at, ends_at)| TimeOff { starts_at, ends_at })
-                    .collect(),
+                holidays: region.map_or_else(BTreeSet::new, |(code,)| dates_of(&code, from)),
+                time_off: time_off.into_iter().map(off).collect(),
+                imported: imported.into_iter().map(off).collect(),
                 rules: rules.0,
             };
             Ok(Some((schedule, version)))
@@ -131,8 +151,24 @@ impl Store {
                  WHERE expert_id {} AND ends_at > $2",
                 <DB as Dialect>::ID_IN_1
             ))
-            .bind(IdList(ids))
+            .bind(IdList(ids.clone()))
             .bind(from)
+            .fetch_all(pool)
+            .await?;
+            let imported: Vec<(Uuid, Instant, Instant)> = sqlx::query_as::<DB, _>(formatcp!(
+                "SELECT expert_id, starts_at, ends_at FROM imported_busy \
+                 WHERE expert_id {} AND ends_at > $2",
+                <DB as Dialect>::ID_IN_1
+            ))
+            .bind(IdList(ids.clone()))
+            .bind(from)
+            .fetch_all(pool)
+            .await?;
+            let regions: Vec<(Uuid, String)> = sqlx::query_as::<DB, _>(formatcp!(
+                "SELECT expert_id, country FROM expert_holidays WHERE expert_id {}",
+                <DB as Dialect>::ID_IN_1
+            ))
+            .bind(IdList(ids))
             .fetch_all(pool)
             .await?;
             let mut schedules = HashMap::with_capacity(heads.len());
@@ -153,8 +189,58 @@ impl Store {
                     schedule.time_off.push(TimeOff { starts_at, ends_at });
                 }
             }
+            for (id, starts_at, ends_at) in imported {
+                if let Some(schedule) = schedules.get_mut(&id.into()) {
+                    schedule.imported.push(TimeOff { starts_at, ends_at });
+                }
+            }
+            for (id, region) in regions {
+                if let Some(schedule) = schedules.get_mut(&id.into()) {
+                    schedule.holidays = dates_of(&region, from - TimeDelta::days(2));
+                }
+            }
             Ok(schedules)
         })
+    }
+
+    /// Whose public holidays an expert takes off, if any.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn holiday_region(&self, expert: UserId) -> Result<Option<String>, StoreError> {
+        let row: Option<(String,)> = on_read!(self, |pool| {
+            sqlx::query_as::<DB, _>("SELECT country FROM expert_holidays WHERE expert_id = $1")
+                .bind(expert.uuid())
+                .fetch_optional(pool)
+                .await?
+        });
+        Ok(row.map(|(code,)| code))
+    }
+
+    /// Chooses whose public holidays an expert takes off.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_holiday_region(
+        &self,
+        expert: UserId,
+        region: Option<&str>,
+    ) -> Result<(), StoreError> {
+        on_write!(self, |pool| {
+            let query = match region {
+                Some(_) => {
+                    "INSERT INTO expert_holidays (expert_id, country) VALUES ($1, $2) \
+                     ON CONFLICT (expert_id) DO UPDATE SET country = excluded.country"
+                }
+                None => "DELETE FROM expert_holidays WHERE expert_id = $1 AND $2 IS NULL",
+            };
+            sqlx::query::<DB>(query)
+                .bind(expert.uuid())
+                .bind(region)
+                .execute(pool)
+                .await?;
+        });
+        Ok(())
     }
 
     /// Minutes before the start up to which clients of these experts may cancel or move.

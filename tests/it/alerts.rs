@@ -7,9 +7,10 @@ use belfry::telemetry;
 use belfry_domain::booking::{Hold, Status};
 use belfry_domain::channel::Channel;
 use belfry_domain::delivery::{Jitter, SendError, Try, Verdict};
-use belfry_domain::id::HoldId;
+use belfry_domain::id::{HoldId, ImportId};
 use belfry_store::delivery::Settlement;
 use belfry_store::idempotency::IdempotencyKey;
+use belfry_store::import::Import;
 use belfry_store::occupancy::NewHold;
 use chrono::TimeDelta;
 use yaml_rust2::{Yaml, YamlLoader};
@@ -138,6 +139,7 @@ async fn the_figures_tell_how_long_everything_waits(fresh: &Fresh) {
         "belfry_reminders_oldest_due_seconds",
         "belfry_bookings_oldest_unanswered_seconds",
         "belfry_holds_oldest_expired_seconds",
+        "belfry_imports_oldest_due_seconds",
     ];
     let at_rest = figures().await;
     for name in oldest {
@@ -203,13 +205,33 @@ async fn the_figures_tell_how_long_everything_waits(fresh: &Fresh) {
         .begin_idempotent(&key, b"hash", locked, now)
         .await
         .unwrap();
+    // A calendar to be read in ten minutes.
+    let import = Import {
+        id: ImportId::at(now),
+        expert_id: house.expert.id,
+        kind: "ics".to_owned(),
+        name: "Private".to_owned(),
+        sealed: Vec::new(),
+        host: "example.com".to_owned(),
+        mark: None,
+        next_at: now + TimeDelta::minutes(10),
+        failures: 0,
+        read_at: None,
+        failed_at: None,
+        fault: None,
+        events: 0,
+        odd: 0,
+        created_at: now,
+        version: 1,
+    };
+    assert!(store.insert_import(&import).await.unwrap());
 
     let before = figures().await;
     assert_eq!(before["belfry_scheduler_leading"], 1.0);
     assert!(before["belfry_scheduler_lease_seconds"] > 0.0);
     house.advance(660);
     let after = figures().await;
-    let minutes = [660.0, 660.0, 120.0, 60.0, 655.0];
+    let minutes = [660.0, 660.0, 120.0, 60.0, 655.0, 650.0];
     for (name, minutes) in oldest.iter().zip(minutes) {
         assert_eq!(after[*name], minutes * 60.0, "{name}");
     }
@@ -233,6 +255,9 @@ async fn the_figures_tell_how_long_everything_waits(fresh: &Fresh) {
     spine.desk(Vec::new()).run().await.unwrap();
     let due = spine.claim(Channel::Email, 100, house.now()).await;
     assert!(!due.is_empty());
+    let later = house.now() + TimeDelta::minutes(1);
+    let claimed = store.claim_imports(house.now(), later, 9).await.unwrap();
+    assert_eq!(claimed.len(), 1);
     let done = figures().await;
     for name in oldest {
         assert_eq!(done[name], 0.0, "{name}");

@@ -36,6 +36,8 @@ mod feed;
 mod group_commit;
 /// Repeated wishes, and the first answer to them.
 mod idempotency;
+/// Calendars that experts keep elsewhere.
+mod import;
 /// The inbox.
 mod inbox;
 /// What a house at rest must look like in its tables.

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use crate::engine::{Fresh, on_both_engines};
 use crate::town::{Answer, Person, Town};
 
+/// Public holidays.
+mod holiday;
+
 on_both_engines!(
     a_schedule_comes_back_as_it_was_put,
     an_edit_of_a_stale_schedule_is_refused,

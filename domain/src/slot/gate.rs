@@ -2,6 +2,7 @@
 
 use crate::interval::{self, Span, Walk, ceil};
 use crate::offsets::{self, Offsets, SECONDS_PER_DAY};
+use crate::schedule::TimeOff;
 use crate::slot::{Availability, Reason, Refusal};
 
 /// When a booking may start, by the clock alone.
@@ -59,6 +60,7 @@ pub(super) struct Room {
     before: i64,
     after: i64,
     off: Walk,
+    imported: Walk,
     taken: Walk,
     caps: Caps,
 }
@@ -73,8 +75,13 @@ impl Room {
             start: starts.start - before,
             end: starts.end + length + after,
         };
-        let off = asked.schedule.time_off.iter();
-        let off = off.map(|off| Span::around(off.starts_at, off.ends_at));
+        let walk = |stretches: &[TimeOff]| {
+            let spans = stretches.iter();
+            let spans = spans.map(|off| Span::around(off.starts_at, off.ends_at));
+            Walk::along(interval::merge(
+                spans.filter(|off| off.overlaps(reach)).collect(),
+            ))
+        };
         let first = asked
             .taken
             .partition_point(|taken| ceil(taken.ends_at) <= reach.start);
@@ -85,9 +92,8 @@ impl Room {
             length,
             before,
             after,
-            off: Walk::along(interval::merge(
-                off.filter(|off| off.overlaps(reach)).collect(),
-            )),
+            off: walk(&asked.schedule.time_off),
+            imported: walk(&asked.schedule.imported),
             taken: Walk::along(taken.filter(|taken| !taken.is_empty()).collect()),
             caps: Caps::of(asked, starts),
         }
@@ -105,6 +111,8 @@ impl Room {
         };
         if self.off.meets(slot) {
             Some(Refusal::NotOffered(Reason::TimeOff))
+        } else if self.imported.meets(slot) {
+            Some(Refusal::NotOffered(Reason::Imported))
         } else if self.taken.meets(stretch) {
             // Before the caps: the one booking that fills a cap has, first of all, taken its own time.
             Some(Refusal::Taken)

@@ -1,5 +1,6 @@
 //! The working hours of a schedule as instants, and the starts that its grid has in them.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
@@ -7,6 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::interval::{self, Span};
 use crate::offsets::{Offsets, SECONDS_PER_DAY, date_of};
 use crate::schedule::{Hours, Schedule, Weekday};
+use crate::slot::Reason;
 use crate::wall::Edge;
 
 /// The hours in which one expert works, around a range of starts.
@@ -94,11 +96,12 @@ impl Open {
     }
 }
 
-/// How many whole minutes of a schedule's hours lie from `from` until `until`, without time off.
+/// How many whole minutes of a schedule's hours lie from `from` until `until`, without time off and what is busy
+/// elsewhere.
 pub fn open_minutes(schedule: &Schedule, from: DateTime<Utc>, until: DateTime<Utc>) -> i64 {
     let asked = Span::around(from, until);
     let open = Open::of(schedule, asked, 0);
-    let off = schedule.time_off.iter();
+    let off = schedule.time_off.iter().chain(&schedule.imported);
     let off = interval::merge(
         off.map(|off| Span::around(off.starts_at, off.ends_at))
             .collect(),
@@ -112,13 +115,41 @@ pub fn open_minutes(schedule: &Schedule, from: DateTime<Utc>, until: DateTime<Ut
     seconds.sum::<i64>() / 60
 }
 
-/// The hours that start on `day`: those of its override if it has one, else those of the week.
+/// The hours there would be without public holidays, to tell these from what is never open.
+#[derive(Debug)]
+pub(super) struct Usual(Option<Open>);
+
+impl Usual {
+    /// For an expert who takes none, nothing is worked out.
+    pub fn of(schedule: &Schedule, starts: Span, length: i64) -> Usual {
+        Usual((!schedule.holidays.is_empty()).then(|| {
+            let without = Schedule {
+                holidays: BTreeSet::new(),
+                ..schedule.clone()
+            };
+            Open::of(&without, starts, length)
+        }))
+    }
+
+    /// Why a stretch is not inside the hours.
+    pub fn reason(&self, wanted: Span) -> Reason {
+        match &self.0 {
+            Some(open) if open.covers(wanted) => Reason::Holiday,
+            _ => Reason::OutsideHours,
+        }
+    }
+}
+
+/// The hours that start on `day`: those of its override if it has one, none on a holiday, else those of the week.
 fn hours_on(schedule: &Schedule, day: i64, mut take: impl FnMut(Hours)) {
     let Some(date) = date_of(day) else {
         return;
     };
     if let Some(hours) = schedule.overrides.get(&date) {
         hours.iter().copied().for_each(take);
+        return;
+    }
+    if schedule.holidays.contains(&date) {
         return;
     }
     let weekday = Weekday::from(chrono::Datelike::weekday(&date));

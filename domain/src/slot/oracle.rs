@@ -91,6 +91,7 @@ fn is_free(
         && schedule
             .time_off
             .iter()
+            .chain(&schedule.imported)
             .all(|off| off.ends_at <= start || end <= off.starts_at)
         && below(rules.max_per_day, counted(&|other| other == date))
         && below(
@@ -120,7 +121,12 @@ fn windows(
         let weekly = asked.schedule.weekly.iter();
         let weekly = weekly.filter(|window| window.weekday == weekday && window.is_valid_on(date));
         let weekly: Vec<Hours> = weekly.map(|window| window.hours()).collect();
-        for hours in asked.schedule.overrides.get(&date).unwrap_or(&weekly) {
+        let none = Vec::new();
+        let usual = match asked.schedule.holidays.contains(&date) {
+            true => &none,
+            false => &weekly,
+        };
+        for hours in asked.schedule.overrides.get(&date).unwrap_or(usual) {
             let (from, until) = (hours.from.minutes(), hours.until.minutes());
             let until = if until <= from { until + 1440 } else { until };
             let opens = instant(zone, date, from, Edge::Start);

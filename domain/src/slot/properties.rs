@@ -4,7 +4,7 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use proptest::prelude::*;
 
-use super::{Availability, Counted, Engaged, Missing, Refusal, Slot, Taken, oracle};
+use super::{Availability, Counted, Engaged, Missing, Reason, Refusal, Slot, Taken, oracle};
 use crate::booking_rules::BookingRules;
 use crate::offsets::Offsets;
 use crate::schedule::{Hours, Schedule, TimeOff, Weekday, Window};
@@ -193,17 +193,25 @@ fn case() -> impl Strategy<Value = Case> {
             proptest::collection::vec(hours(), 0..3),
             0..2,
         );
-        let time_off = (-5000..5000i64, 1..2000i64).prop_map(move |(start, length)| TimeOff {
-            starts_at: near(start),
-            ends_at: near(start + length),
-        });
+        let time_off = || {
+            (-5000..5000i64, 1..2000i64).prop_map(move |(start, length)| TimeOff {
+                starts_at: near(start),
+                ends_at: near(start + length),
+            })
+        };
+        let holidays = proptest::collection::btree_set(
+            (0..5u64).prop_map(move |days| anchor + Days::new(days) - Days::new(2)),
+            0..2,
+        );
         let counted = (-12_000..12_000i64).prop_map(move |minute| Counted {
             starts_at: near(minute),
         });
         let schedule = (
             proptest::collection::vec(window(anchor), 3..16),
             overrides,
-            proptest::collection::vec(time_off, 0..3),
+            holidays,
+            proptest::collection::vec(time_off(), 0..3),
+            proptest::collection::vec(time_off(), 0..3),
             rules(),
         );
         let question = (
@@ -213,7 +221,7 @@ fn case() -> impl Strategy<Value = Case> {
             (0..4u64, 1..4u16),
         );
         (schedule, question).prop_map(move |(schedule, question)| {
-            let (weekly, overrides, time_off, rules) = schedule;
+            let (weekly, overrides, holidays, time_off, imported, rules) = schedule;
             let (taken, counted, (minute, odd), (back, days)) = question;
             Case {
                 minutes: rules.minutes[0],
@@ -221,7 +229,9 @@ fn case() -> impl Strategy<Value = Case> {
                     time_zone,
                     weekly,
                     overrides,
+                    holidays,
                     time_off,
+                    imported,
                     rules,
                 },
                 taken,
@@ -303,6 +313,10 @@ proptest! {
             let told = asked.check(slot.starts_at, case.minutes);
             let same = match missing {
                 None => told.is_ok(),
+                // Nobody else is told of other calendars.
+                Some(Missing::NotOffered(Reason::Imported)) => {
+                    told == Err(Refusal::NotOffered(Reason::TimeOff))
+                }
                 Some(Missing::NotOffered(reason)) => told == Err(Refusal::NotOffered(reason)),
                 Some(_) => told == Err(Refusal::Taken),
             };

@@ -30,6 +30,7 @@ macro_rules! texts {
             "booking.review_asked",
             "booking.reviewed",
             "booking.of_others",
+            "calendar.conflict",
             "digest.closed",
             "webhook.disabled"
         )

@@ -1,7 +1,7 @@
 //! Caps: however bookings come, no date and no ISO week of the expert's calendar gets more than its cap, and a
 //! refusal for a cap names one that is full. The counting is done a second time by chrono's own calendar.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use belfry_domain::Instant;
 use belfry_domain::booking_rules::BookingRules;
@@ -52,10 +52,7 @@ fn schedule(time_zone: Tz, per_day: Option<u16>, per_week: Option<u16>) -> Sched
         valid_until: None,
     });
     Schedule {
-        time_zone,
         weekly: always.to_vec(),
-        overrides: BTreeMap::new(),
-        time_off: Vec::new(),
         rules: BookingRules {
             minutes: vec![15],
             interval_minutes: 15,
@@ -65,6 +62,7 @@ fn schedule(time_zone: Tz, per_day: Option<u16>, per_week: Option<u16>) -> Sched
             max_per_week: per_week,
             ..BookingRules::default()
         },
+        ..Schedule::empty(time_zone)
     }
 }
 

@@ -43,7 +43,7 @@ export function ExplainedDayCard({ expert, lengths }) {
     ${page.data && page.data.slots.length === 0 && html`<p class="soft">${t("why.none")}</p>`}
     ${page.data && page.data.slots.length > 0 && html`<ul class="plain-list reasons" aria-live="polite">${runs(page.data.slots).map((run) => html`<li key=${run.first.starts_at} class=${run.missing ? "reason" : "reason free"} data-missing=${run.missing ?? "free"}>
       <span class="reason-time">${run.first === run.last ? time(run.first.starts_at) : t("why.until", { from: time(run.first.starts_at), until: time(run.last.starts_at) })}</span>
-      <span>${t(run.missing ? `why.${run.missing}` : "why.free")}</span>
+      <span>${run.missing ? t(`why.${run.missing}`) : t("why.free")}</span>
     </li>`)}</ul>`}
   </section>`;
 }

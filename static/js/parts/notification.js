@@ -23,6 +23,7 @@ const icons = {
   "booking.missed": "offline",
   "booking.completed": "star",
   "booking.review_asked": "star",
+  "calendar.conflict": "calendar",
 };
 
 /** @param {Notification} notification */

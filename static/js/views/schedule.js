@@ -7,6 +7,8 @@ import { useLoad } from "../load.js";
 import { Desk } from "../parts/desk.js";
 import { ExplainedDayCard } from "../parts/explained_day.js";
 import { FormError, useForm } from "../parts/form.js";
+import { HolidaysCard } from "../parts/holidays.js";
+import { Imports } from "../parts/imports.js";
 import { Overrides } from "../parts/overrides.js";
 import { RulesForm, asRules, asText } from "../parts/rules_form.js";
 import { SlotPreview } from "../parts/slot_preview.js";
@@ -40,6 +42,8 @@ function Editor({ expert, picker }) {
         <${SlotPreview} key=${round} expertId=${expert.id} timeZone=${page.data.time_zone} lengths=${page.data.booking_rules.minutes} />
         <${ExplainedDayCard} key=${`why${round}`} expert=${{ ...expert, time_zone: page.data.time_zone }} lengths=${page.data.booking_rules.minutes} />
         <${Overrides} expert=${{ ...expert, time_zone: page.data.time_zone }} onChange=${again} />
+        <${Imports} expert=${{ ...expert, time_zone: page.data.time_zone }} onChange=${again} />
+        <${HolidaysCard} expert=${expert} schedule=${page.data} onChange=${again} />
         <${TimeOffList} expert=${{ ...expert, time_zone: page.data.time_zone }} onChange=${again} />
       </div>
     </div>`}`;

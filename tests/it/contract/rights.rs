@@ -70,6 +70,12 @@ const TABLE: &str = "
     yyyyyyyyyy GET /api/v1/experts/{id}
     uudffyfyfy PATCH /api/v1/experts/{id}
     uudffyfyfy GET /api/v1/experts/{id}/agenda
+    uudffyfyfy GET /api/v1/experts/{id}/holidays
+    uudffyfyfy PUT /api/v1/experts/{id}/holidays
+    uudffyfyfy GET /api/v1/experts/{id}/imports
+    uudffyfyfy POST /api/v1/experts/{id}/imports
+    uudffhfhfh DELETE /api/v1/experts/{id}/imports/{import_id}
+    uudffhfhfh POST /api/v1/experts/{id}/imports/{import_id}/refresh
     uudffyfyfy GET /api/v1/experts/{id}/overrides
     uudffyfyfy DELETE /api/v1/experts/{id}/overrides/{date}
     uudffyfyfy PUT /api/v1/experts/{id}/overrides/{date}
@@ -265,6 +271,7 @@ impl Things {
             .replace("{channel}/{address}", "email/nobody@belfry.test")
             .replace("{id}", UNKNOWN)
             .replace("{secret}", UNKNOWN)
+            .replace("{import_id}", UNKNOWN)
     }
 }
 

@@ -104,11 +104,8 @@ impl Both {
             version: 1,
         };
         let schedule = Schedule {
-            time_zone: chrono_tz::UTC,
-            weekly: Vec::new(),
-            overrides: BTreeMap::new(),
-            time_off: Vec::new(),
             rules,
+            ..Schedule::empty(chrono_tz::UTC)
         };
         let client = |place: usize| Party {
             id: UserId::at(at(0)),

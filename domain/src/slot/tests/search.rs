@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use super::{Expert, date, hours, instant};
 use crate::schedule::TimeOff;
-use crate::slot::{Engaged, Missing, Reason};
+use crate::slot::{Engaged, Missing, Reason, Refusal};
 
 #[test]
 fn the_nearest_free_slots_come_nearest_first_and_from_both_sides() {
@@ -89,4 +89,31 @@ fn caps_and_the_horizon_are_explained() {
         .explain_day(date("2026-06-15"), 30, &[]);
     let not_offered = Some(Missing::NotOffered(Reason::LengthNotOffered));
     assert!(!explained.is_empty() && explained.iter().all(|(_, missing)| *missing == not_offered));
+}
+
+#[test]
+fn holidays_and_other_calendars_are_explained_and_told_to_nobody_else() {
+    let mut expert = Expert::in_zone(Tz::UTC, "2026-06-08T00:00:00Z").daily("09:00", "12:00");
+    expert.schedule.holidays = [date("2026-06-10"), date("2026-06-12")].into();
+    let open = vec![hours("10:00", "11:00")];
+    expert.schedule.overrides.insert(date("2026-06-12"), open);
+    expert.schedule.imported = vec![TimeOff {
+        starts_at: instant("2026-06-11T10:30:00Z"),
+        ends_at: instant("2026-06-11T10:45:00Z"),
+    }];
+    assert_eq!(
+        expert.missing("2026-06-10", &[]),
+        "outside_hours×9 holiday×3 outside_hours×12"
+    );
+    assert_eq!(
+        expert.missing("2026-06-11", &[]),
+        "outside_hours×9 free imported free outside_hours×12"
+    );
+    // Worked by choice.
+    assert_eq!(expert.starts("2026-06-12"), "10:00");
+    let told = |at: &str| expert.check(at).unwrap_err();
+    let holiday = Refusal::NotOffered(Reason::Holiday);
+    assert_eq!(told("2026-06-10T09:00:00Z"), holiday);
+    let away = Refusal::NotOffered(Reason::TimeOff);
+    assert_eq!(told("2026-06-11T10:00:00Z"), away);
 }
