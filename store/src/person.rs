@@ -215,7 +215,7 @@ impl Store {
 
 /// What goes, by the person's id. Bookings, their steps and the stars of reviews stay, because others need them, without
 /// a name, a word or an address; what was sent to others about them goes with its age.
-const FORGOTTEN: [&str; 20] = [
+const FORGOTTEN: [&str; 23] = [
     "DELETE FROM avatars WHERE user_id = $1",
     "DELETE FROM refresh_tokens WHERE user_id = $1",
     "DELETE FROM api_keys WHERE user_id = $1",
@@ -223,6 +223,10 @@ const FORGOTTEN: [&str; 20] = [
        (SELECT address FROM addresses WHERE user_id = $1 AND channel = 'telegram')",
     "DELETE FROM telegram_codes WHERE user_id = $1",
     "DELETE FROM addresses WHERE user_id = $1",
+    "DELETE FROM calendar_feeds WHERE user_id = $1",
+    // With the busy time in them.
+    "DELETE FROM calendar_imports WHERE expert_id = $1",
+    "DELETE FROM expert_holidays WHERE expert_id = $1",
     "DELETE FROM preferences WHERE user_id = $1",
     "DELETE FROM followers WHERE user_id = $1",
     "DELETE FROM digest_windows WHERE user_id = $1",
