@@ -158,12 +158,9 @@ impl Desk {
             let events = events.to_vec();
             move |error| Failed { error, events }
         };
-        let book = self.books.open(store).await.map_err(failed(&[]))?;
-        let mut turn = store.begin_planning(limit).await.map_err(failed(&[]))?;
-        if turn.events.is_empty() {
-            store.abandon_planning(turn).await.map_err(failed(&[]))?;
+        let Some((book, mut turn)) = self.claim(limit).await.map_err(failed(&[]))? else {
             return Ok(0);
-        }
+        };
         crash::point("planner.claimed");
         let ids: Vec<EventId> = turn.events.iter().map(|claimed| claimed.id).collect();
         let readings: Vec<Reading> = turn.events.drain(..).map(Reading::of).collect();
@@ -190,6 +187,24 @@ impl Desk {
         report.notifications += finished.told.values().map(Vec::len).sum::<usize>();
         report.deliveries += finished.deliveries;
         Ok(ids.len())
+    }
+
+    /// Claims events, and opens the book they are planned by; `None` when there are none.
+    async fn claim(&self, limit: i64) -> Result<Option<(Arc<Book>, Turn)>, StoreError> {
+        let store = &self.world.store;
+        loop {
+            let book = self.books.open(store).await?;
+            let mut turn = store.begin_planning(limit).await?;
+            if turn.events.is_empty() {
+                store.abandon_planning(turn).await?;
+                return Ok(None);
+            }
+            // What was edited before an event must not be overlooked because the book was opened before both.
+            if book.is_as_edited(&store.versions_in(&mut turn).await?) {
+                return Ok(Some((book, turn)));
+            }
+            store.abandon_planning(turn).await?;
+        }
     }
 
     async fn rehearse(

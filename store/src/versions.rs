@@ -23,6 +23,8 @@ impl Book {
     }
 }
 
+pub(crate) const ALL: &str = "SELECT name, version FROM versions";
+
 impl Store {
     /// How often each book of the planner was edited.
     ///
@@ -30,7 +32,7 @@ impl Store {
     /// When the database fails.
     pub async fn versions(&self) -> Result<BTreeMap<String, i64>, StoreError> {
         let rows = on_read!(self, |pool| {
-            sqlx::query_as::<DB, (String, i64)>("SELECT name, version FROM versions")
+            sqlx::query_as::<DB, (String, i64)>(ALL)
                 .fetch_all(pool)
                 .await?
         });

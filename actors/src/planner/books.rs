@@ -22,6 +22,11 @@ pub struct Book {
 }
 
 impl Book {
+    /// Whether it has every edit that these versions count.
+    pub fn is_as_edited(&self, versions: &BTreeMap<String, i64>) -> bool {
+        self.versions == *versions
+    }
+
     /// The same texts with other rules.
     pub fn with_rules(&self, rules: RuleBook) -> Self {
         Self {
@@ -55,7 +60,7 @@ impl Books {
     pub async fn open(&self, store: &Store) -> Result<Arc<Book>, StoreError> {
         let versions = store.versions().await?;
         let open = self.open.load_full();
-        if let Some(book) = open.as_ref().filter(|book| book.versions == versions) {
+        if let Some(book) = open.as_ref().filter(|book| book.is_as_edited(&versions)) {
             return Ok(book.clone());
         }
         // Read after the versions: what is edited meanwhile is read once more, never overlooked.

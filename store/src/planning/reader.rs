@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::Turn;
 use crate::db::{Dialect, IdList};
 use crate::preference::{self, PreferenceRow};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, versions};
 
 /// Those who are concerned without being named in an event.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -38,6 +38,16 @@ macro_rules! fetch_in_turn {
 }
 
 impl Store {
+    /// How often each book of the planner was edited, as the turn's claim saw it or later.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn versions_in(&self, turn: &mut Turn) -> Result<BTreeMap<String, i64>, StoreError> {
+        let rows: Vec<(String, i64)> =
+            fetch_in_turn!(self, turn, sqlx::query_as::<DB, _>(versions::ALL));
+        Ok(rows.into_iter().collect())
+    }
+
     /// The people with these ids, as far as they still exist, and where each can be reached.
     ///
     /// # Errors
