@@ -48,7 +48,7 @@ test("the change log tells before and after, and its filters are the address", a
   await first.locator("ins", { hasText: "expert" }).waitFor();
   // Only what differs is told.
   assert.equal(await first.locator("dt").count(), 1);
-  await first.getByRole("button", { name: /^Only changes of user\// }).click();
+  await first.getByRole("button", { name: /^Its history: user\// }).click();
   await settled(page);
   await page.waitForFunction(() => document.querySelectorAll(".audit-entry").length === 1);
   assert.match(page.url(), /action=user\.governed&subject=user%2F/);

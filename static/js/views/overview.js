@@ -147,7 +147,7 @@ function Utilisation({ figures: { experts, from, days } }) {
   const hours = (/** @type {number} */ minutes) => Math.round(minutes / 6) / 10;
   const share = (/** @type {{booked_minutes: number, open_minutes: number}} */ one) => (one.open_minutes ? one.booked_minutes / one.open_minutes : 0);
   const until = addDays(from, days - 1);
-  return html`<section class="card" aria-labelledby="utilisation"><h2 id="utilisation">${t("overview.utilisation")}</h2>
+  return html`<section class="card"><h2>${t("overview.utilisation")}</h2>
     ${!experts.length && html`<p class="soft">${t("chart.nothing")}</p>`}
     ${experts.length > 0 && html`<div class="wide-table" tabindex="0" role="region" aria-label=${t("overview.utilisation")}><table class="figures">
       <thead><tr><th scope="col">${t("overview.expert")}</th><th scope="col">${t("overview.booked")}</th><th scope="col">${t("overview.open")}</th><th scope="col">${t("overview.share")}</th></tr></thead>
