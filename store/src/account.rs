@@ -137,7 +137,7 @@ impl Store {
         })
     }
 
-    /// Accounts by name, newest first, with text in name or address and one role where given.
+    /// Accounts by name, newest first, with text in name or address and one role where given; nobody who was erased.
     ///
     /// # Errors
     /// When the database fails.
@@ -151,7 +151,7 @@ impl Store {
         on_read!(self, |pool| {
             sqlx::query_as::<DB, AccountRow>(formatcp!(
                 "SELECT {COLUMNS} FROM users \
-                 WHERE ($1 IS NULL OR name {finds} $1 OR email {finds} $1) \
+                 WHERE erased_at IS NULL AND ($1 IS NULL OR name {finds} $1 OR email {finds} $1) \
                    AND ($2 IS NULL OR role = $2) AND ($3 IS NULL OR id < $3) \
                  ORDER BY id DESC LIMIT $4",
                 finds = <DB as Dialect>::FINDS
