@@ -213,6 +213,7 @@ async fn create_admin(options: &Options, email: &str, name: &str) -> Result<()> 
         time_zone: chrono_tz::UTC,
         avatar_tag: None,
         email_verified: true,
+        guest: false,
         disabled: false,
         auth_epoch: 0,
         version: 1,

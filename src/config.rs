@@ -80,6 +80,8 @@ pub struct Limits {
     pub register: u32,
     pub login: u32,
     pub lookup: u32,
+    pub guest: u32,
+    pub guest_email: u32,
     pub account_login: u32,
     pub api_key: u32,
     pub calendar_feed: u32,
@@ -90,6 +92,7 @@ pub struct Limits {
 pub struct Booking {
     pub hold_minutes: u32,
     pub holds_per_person: u32,
+    pub guest_bookings: u32,
     pub rules: BookingRules,
 }
 

@@ -172,6 +172,7 @@ impl Stage<'_> {
             time_zone: zone.parse().unwrap_or(chrono_tz::UTC),
             avatar_tag: None,
             email_verified: true,
+            guest: false,
             disabled: false,
             auth_epoch: 0,
             version: 1,
@@ -299,6 +300,7 @@ impl Stage<'_> {
             holder: client.id,
             holds: Vec::new(),
             caps: Vec::new(),
+            guest: None,
             reminder_offsets: if ahead {
                 offsets(self.settings)
             } else {

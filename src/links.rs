@@ -34,6 +34,11 @@ impl Links for PublicLinks {
         format!("{}/bookings/{booking}", self.base)
     }
 
+    fn guest_booking(&self, booking: BookingId, client: UserId) -> String {
+        let token = self.tokens.booking(booking, client);
+        format!("{}/b/{token}", self.base)
+    }
+
     fn inbox(&self) -> String {
         format!("{}/notifications", self.base)
     }

@@ -2,12 +2,14 @@
 
 use belfry_domain::Instant;
 use belfry_domain::account::Account;
-use belfry_domain::id::UserId;
+use belfry_domain::id::{BookingId, UserId};
 use belfry_domain::notification::Category;
 use chrono::TimeDelta;
+use hmac::{Hmac, Mac};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 
 use crate::secret::Secret;
 
@@ -80,7 +82,17 @@ struct Unsubscribe {
     aud: String,
 }
 
+/// What the link to a guest's booking says. It has no end of its own: it works until some time after the booking,
+/// wherever that is moved.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct BookingLink {
+    sub: BookingId,
+    client: UserId,
+    aud: String,
+}
+
 const ACCESS: &str = "api";
+const BOOKING: &str = "booking";
 
 impl Tokens {
     /// Signs with `secret`.
@@ -156,6 +168,37 @@ impl Tokens {
             .map(|said| (said.sub, said.category))
     }
 
+    /// The token that stands for the client of a booking who has no account, for this booking alone.
+    pub fn booking(&self, booking: BookingId, client: UserId) -> String {
+        self.sign(&BookingLink {
+            sub: booking,
+            client,
+            aud: BOOKING.to_owned(),
+        })
+    }
+
+    /// Checks signature and purpose of such a token: which booking, and as whom.
+    pub fn read_booking(&self, token: &str) -> Option<(BookingId, UserId)> {
+        self.claims::<BookingLink>(token, BOOKING, &["aud", "sub"])
+            .map(|said| (said.sub, said.client))
+    }
+
+    /// The id of the guest with this address. It follows from the address, so that it does not tell since when the
+    /// guest is known.
+    pub fn guest(&self, email: &str) -> UserId {
+        let mut bytes = [0; 10];
+        // A key of any length will do.
+        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.expose().as_bytes()) {
+            mac.update(b"guest:");
+            mac.update(email.as_bytes());
+            let digest = mac.finalize().into_bytes();
+            bytes.copy_from_slice(&digest[..10]);
+        }
+        uuid::Builder::from_unix_timestamp_millis(0, &bytes)
+            .into_uuid()
+            .into()
+    }
+
     fn sign<T: Serialize>(&self, claims: &T) -> String {
         // HS256 over a plain struct cannot fail; an empty token would be refused everywhere.
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.encoding)
@@ -163,9 +206,18 @@ impl Tokens {
     }
 
     fn read<T: DeserializeOwned + Clone>(&self, token: &str, audience: &str) -> Option<T> {
+        self.claims(token, audience, &["exp", "aud", "sub"])
+    }
+
+    fn claims<T: DeserializeOwned + Clone>(
+        &self,
+        token: &str,
+        audience: &str,
+        required: &[&str],
+    ) -> Option<T> {
         let mut rules = Validation::new(Algorithm::HS256);
         rules.set_audience(&[audience]);
-        rules.set_required_spec_claims(&["exp", "aud", "sub"]);
+        rules.set_required_spec_claims(required);
         // Time is compared with the house's clock by the callers above.
         rules.validate_exp = false;
         jsonwebtoken::decode::<T>(token, &self.decoding, &rules)
@@ -194,6 +246,31 @@ mod tests {
         assert!(tokens.read_access(&token, now()).is_none());
         let other = Tokens::new(Secret::new("t".repeat(32)));
         assert!(other.read_link(Purpose::Reset, &token, now()).is_none());
+    }
+
+    #[test]
+    fn a_guests_link_is_for_one_booking_and_nothing_else() {
+        let tokens = Tokens::new(Secret::new("s".repeat(32)));
+        let (booking, guest) = (BookingId::at(now()), tokens.guest("ann@example.com"));
+        let token = tokens.booking(booking, guest);
+        assert_eq!(tokens.read_booking(&token), Some((booking, guest)));
+        assert!(tokens.read_access(&token, now()).is_none());
+        assert!(tokens.read_link(Purpose::Verify, &token, now()).is_none());
+        let stop = tokens.unsubscribe(guest, Category::Booking, now());
+        assert!(tokens.read_booking(&stop).is_none());
+        let other = Tokens::new(Secret::new("t".repeat(32)));
+        assert!(other.read_booking(&token).is_none());
+    }
+
+    #[test]
+    fn a_guests_id_follows_from_the_address_and_the_secret() {
+        let tokens = Tokens::new(Secret::new("s".repeat(32)));
+        let other = Tokens::new(Secret::new("t".repeat(32)));
+        let id = tokens.guest("ann@example.com");
+        assert_eq!(id, tokens.guest("ann@example.com"));
+        assert_ne!(id, tokens.guest("bob@example.com"));
+        assert_ne!(id, other.guest("ann@example.com"));
+        assert_eq!(id.uuid().get_version_num(), 7);
     }
 
     #[test]

@@ -187,6 +187,8 @@ impl Sweep {
             (Stale::RefreshTokens, now),
             (Stale::TelegramUpdates, cuts.chat_updates),
             (Stale::TelegramQuestions, cuts.chat_questions),
+            // As long as the answer to a booking is remembered: it may still be asked for.
+            (Stale::Guests, cuts.idempotency_keys),
         ] {
             let pruned = self
                 .in_batches(now, async || {

@@ -81,6 +81,9 @@ impl Links for Pages {
     fn booking(&self, booking: BookingId) -> String {
         format!("https://belfry.test/bookings/{booking}")
     }
+    fn guest_booking(&self, booking: BookingId, client: UserId) -> String {
+        format!("https://belfry.test/b/{booking}.{client}")
+    }
     fn inbox(&self) -> String {
         "https://belfry.test/inbox".to_owned()
     }
@@ -137,6 +140,7 @@ impl House {
             time_zone: by_day(now)?,
             avatar_tag: None,
             email_verified: true,
+            guest: false,
             disabled: false,
             auth_epoch: 1,
             version: 1,

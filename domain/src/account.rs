@@ -78,6 +78,8 @@ pub struct Account {
     /// Changes with the picture; `None` when there is none.
     pub avatar_tag: Option<String>,
     pub email_verified: bool,
+    /// Somebody who books without an account: no password, nothing to sign in to.
+    pub guest: bool,
     pub disabled: bool,
     /// Access tokens of an earlier epoch are refused.
     pub auth_epoch: i64,

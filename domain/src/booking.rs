@@ -194,6 +194,8 @@ pub enum BookingError {
     Stale,
     #[error("too many slots are held at once")]
     TooManyHolds,
+    #[error("too many bookings without an account are open")]
+    TooManyOpen,
     #[error("no such booking")]
     NotFound,
 }
@@ -213,6 +215,7 @@ impl BookingError {
             Self::AlreadyReviewed => "already-reviewed",
             Self::Stale => "stale",
             Self::TooManyHolds => "too-many-holds",
+            Self::TooManyOpen => "too-many-open",
             Self::NotFound => "not-found",
         }
     }

@@ -65,7 +65,7 @@ impl Letter<'_> {
         address: &Address,
     ) -> Result<(String, Content), PlanError> {
         let content = Content {
-            to_name: self.reader.name.clone(),
+            to_name: self.me().to_owned(),
             not_after: self.not_after(),
             language: self.reader.locale.clone(),
             url: Some(self.page(draft.page)),
@@ -211,7 +211,7 @@ impl Letter<'_> {
             ((facts.starts_at - self.planning.now).num_seconds() + 30).div_euclid(60);
         let did = format!("did.{}", self.event.kind.as_str());
         BookingScene {
-            me: Cow::Borrowed(&self.reader.name),
+            me: Cow::Borrowed(self.me()),
             other: Cow::Borrowed(&self.other(facts).name),
             client: Cow::Borrowed(&facts.client.name),
             expert: Cow::Borrowed(&facts.expert.name),
@@ -308,7 +308,7 @@ impl Letter<'_> {
             &self.other(facts).name,
             facts,
         );
-        let page = self.planning.links.booking(facts.booking_id);
+        let page = self.page_of(facts);
         let text = calendar::invitation(
             facts,
             method,
@@ -343,7 +343,7 @@ impl Letter<'_> {
             (Facts::Booking(facts), Page::AnotherTime) if self.audience == Audience::Client => {
                 self.planning.links.expert(facts.expert.id)
             }
-            (Facts::Booking(facts), _) => self.planning.links.booking(facts.booking_id),
+            (Facts::Booking(facts), _) => self.page_of(facts),
             (Facts::Account(facts), Page::Reset) => {
                 self.planning
                     .links
@@ -354,6 +354,27 @@ impl Letter<'_> {
                     .links
                     .verify(facts.user_id, &self.reader.email, self.planning.now)
             }
+        }
+    }
+
+    /// The booking's own page, as this reader can open it.
+    fn page_of(&self, facts: &BookingFacts) -> String {
+        let links = self.planning.links;
+        match self.audience {
+            Audience::Client if self.reader.guest => {
+                links.guest_booking(facts.booking_id, self.reader.id)
+            }
+            _ => links.booking(facts.booking_id),
+        }
+    }
+
+    /// The reader's name; a guest's is that of the booking.
+    fn me(&self) -> &str {
+        match self.facts {
+            Facts::Booking(facts) if self.reader.guest && facts.client.id == self.reader.id => {
+                &facts.client.name
+            }
+            _ => &self.reader.name,
         }
     }
 

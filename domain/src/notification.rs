@@ -156,6 +156,8 @@ pub struct Recipient {
     pub time_zone: Tz,
     /// Nothing is sent to a disabled account; its inbox is kept up.
     pub disabled: bool,
+    /// Has no account to open a page with, and may be known by another name with each booking.
+    pub guest: bool,
     pub preferences: Preferences,
     /// Where they can be reached, the mail address and the phone of the account among them.
     pub addresses: Vec<Address>,
@@ -179,6 +181,8 @@ pub type People = BTreeMap<UserId, Recipient>;
 pub trait Links: Send + Sync {
     /// The page of a booking.
     fn booking(&self, booking: BookingId) -> String;
+    /// The page on which whoever follows the link does with a booking what its client, a guest, may.
+    fn guest_booking(&self, booking: BookingId, client: UserId) -> String;
     /// The reader's inbox.
     fn inbox(&self) -> String;
     /// The page on which an expert's free times are shown.

@@ -464,6 +464,7 @@ fn people(language: &str) -> People {
             locale: language.to_owned(),
             time_zone: Tz::Asia__Ho_Chi_Minh,
             disabled: false,
+            guest: false,
             preferences: Preferences::default(),
             addresses: Vec::new(),
         };
@@ -478,6 +479,9 @@ struct Pages;
 impl Links for Pages {
     fn booking(&self, booking: BookingId) -> String {
         format!("https://belfry.example/bookings/{booking}")
+    }
+    fn guest_booking(&self, booking: BookingId, client: UserId) -> String {
+        format!("https://belfry.example/b/{booking}.{client}")
     }
     fn inbox(&self) -> String {
         "https://belfry.example/notifications".to_owned()

@@ -34,6 +34,9 @@ impl Links for Pages {
     fn booking(&self, booking: BookingId) -> String {
         format!("https://belfry.test/bookings/{booking}?a=1&b=2")
     }
+    fn guest_booking(&self, booking: BookingId, client: UserId) -> String {
+        format!("https://belfry.test/b/{booking}.{client}")
+    }
     fn inbox(&self) -> String {
         "https://belfry.test/inbox".to_owned()
     }
@@ -83,6 +86,7 @@ impl Case {
                 locale: locale.to_owned(),
                 time_zone: zone,
                 disabled: false,
+                guest: false,
                 preferences: Preferences::default(),
                 addresses: vec![address(Channel::Email, &mail(name))],
             };

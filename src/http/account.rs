@@ -215,6 +215,7 @@ fn new_account(input: &RegisterIn, now: Instant) -> Result<Account, Problem> {
         time_zone: zone.unwrap_or(chrono_tz::UTC),
         avatar_tag: None,
         email_verified: false,
+        guest: false,
         disabled: false,
         auth_epoch: 0,
         version: 1,
@@ -348,8 +349,14 @@ pub async fn forgot_password(
 }
 
 async fn tell_how_to_reset(app: &App, email: &str) -> Result<(), Problem> {
-    let Some((account, _)) = app.world.store.account_by_email(email).await? else {
-        return Ok(());
+    let store = &app.world.store;
+    let account = match store.account_by_email(email).await? {
+        Some((account, _)) => account,
+        // Who booked without an account gets one by proving the address.
+        None => match store.guest_by_email(email).await? {
+            Some(guest) => guest,
+            None => return Ok(()),
+        },
     };
     if account.disabled {
         return Ok(());
@@ -375,15 +382,13 @@ pub async fn reset_password(app: Data<App>, body: Body) -> Result<HttpResponse, 
         .and_then(|link| link.epoch.map(|epoch| (link, epoch)))
         .ok_or(AccountError::BadLink)?;
     let hash = app.passwords.hash(&input.password).await.map_err(failed)?;
-    if !app
+    let owner = app
         .world
         .store
         .reset_password(link.sub, epoch, &hash, now)
         .await?
-    {
-        return Err(AccountError::BadLink.into());
-    }
-    app.gate.forget(link.sub);
+        .ok_or(AccountError::BadLink)?;
+    app.gate.forget(owner);
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -68,6 +68,8 @@ pub struct PersonOut {
     #[serde(flatten)]
     user: UserOut,
     disabled: bool,
+    /// Books without an account.
+    guest: bool,
 }
 
 impl From<&Account> for PersonOut {
@@ -75,6 +77,7 @@ impl From<&Account> for PersonOut {
         Self {
             user: account.into(),
             disabled: account.disabled,
+            guest: account.guest,
         }
     }
 }
@@ -148,6 +151,10 @@ pub async fn govern_person(
         && (input.disabled == Some(true) || input.role.is_some_and(|r| r != Role::Admin))
     {
         let detail = "Nobody can take the own administration away; ask another administrator.";
+        return Err(Problem::field("/role", FieldError::INVALID, detail));
+    }
+    if before.guest && input.role.is_some_and(|role| role != before.role) {
+        let detail = "A guest has no account; it can be given a role once they have opened one.";
         return Err(Problem::field("/role", FieldError::INVALID, detail));
     }
     let branch = input.branch_id.map(|branch| branch.map(BranchId::from));

@@ -1,7 +1,8 @@
 //! Bookings: making, finding, moving and ending them.
 
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use belfry_actors::expert::{BookRequest, HoldRequest, Refused};
 use belfry_domain::account::{Caller, Role};
 use belfry_domain::booking::{Actor, Booking, BookingError, Hold, Mode, Party, Side};
@@ -10,6 +11,8 @@ use belfry_domain::field::FieldError;
 use belfry_domain::id::{BookingId, HoldId, UserId};
 use belfry_domain::text;
 use belfry_store::booking::HistoryEntry;
+use belfry_store::guest::GuestTerms;
+use belfry_store::idempotency::IdempotencyKey;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::json;
@@ -25,6 +28,8 @@ use crate::http::input::{Body, Faults, Id, instant};
 use crate::http::openapi::shape::ModeShape;
 use crate::http::problem::Problem;
 
+/// Booking without an account.
+pub mod guest;
 /// Finding bookings.
 pub mod list;
 /// Looking a booking up by its code, without an account.
@@ -33,8 +38,12 @@ pub mod lookup;
 mod out;
 /// Changing a booking.
 pub mod steps;
+/// Those who may look at a booking.
+mod visitor;
 
+use guest::GuestIn;
 pub use out::{BookingOut, HistoryOut, HoldOut, notice_of};
+use visitor::Visitor;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +71,24 @@ pub struct BookingIn {
     hold_id: Option<Uuid>,
     /// For whom; managers and admins only.
     client_id: Option<Uuid>,
+    /// Who books without an account; only without a token.
+    guest: Option<GuestIn>,
+}
+
+impl BookingIn {
+    fn check(&self, faults: &mut Faults) {
+        let note = |v: &str| text::checked("/note", v, 0, 2000, true);
+        faults.take_some(self.note.as_deref(), note);
+        faults.take_some(self.minutes, |v| number("/minutes", v, 1, 1440));
+    }
+}
+
+/// Who books, and for whom.
+struct Wish {
+    client: Party,
+    holder: UserId,
+    actor: Actor,
+    guest: Option<GuestTerms>,
 }
 
 impl From<Refused> for Problem {
@@ -138,37 +165,35 @@ fn checked_minutes(minutes: Option<i64>) -> Result<Option<u16>, Problem> {
         .transpose()?)
 }
 
-/// Books an expert's time.
+/// Books an expert's time, for the caller or, without a token, for the guest named in the body.
 #[utoipa::path(post, path = "/api/v1/bookings", tag = "Bookings", params(crate::http::idempotency::KeyHeader), request_body = BookingIn,
-    responses((status = 201, body = BookingOut)))]
+    responses((status = 201, body = BookingOut)), security((), ("bearer" = [])))]
 pub async fn create(
     app: Data<App>,
-    signed: Signed,
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
+    if !request.headers().contains_key(AUTHORIZATION) {
+        return guest::create(&app, &request, &body).await;
+    }
+    let signed = Signed::extract(&request).await?;
     let caller = signed.caller();
     let make = async |key| {
         let input: BookingIn = body.read()?;
         let mut faults = Faults::default();
-        let note = faults.take_some(input.note.as_deref(), |v| {
-            text::checked("/note", v, 0, 2000, true)
-        });
-        faults.take_some(input.minutes, |v| number("/minutes", v, 1, 1440));
+        input.check(&mut faults);
+        if input.guest.is_some() {
+            let detail = "You are signed in: book for yourself, or name client_id if you may.";
+            faults.extend(vec![FieldError::new("/guest", FieldError::INVALID, detail)]);
+        }
         faults.check()?;
-        let client = client_of(&app, &signed, &input).await?;
-        let request = BookRequest {
-            client,
+        let wish = Wish {
+            client: client_of(&app, &signed, &input).await?,
             holder: caller.id,
-            starts_at: instant("/starts_at", input.starts_at)?,
-            minutes: checked_minutes(input.minutes)?,
-            mode: input.mode,
-            note: note.filter(|note| !note.is_empty()),
             actor: actor(&signed),
-            key,
+            guest: None,
         };
-        let booking = app.experts.book(input.expert_id.into(), request).await?;
-        app.scheduler.nudge();
+        let booking = book(&app, &input, wish, key).await?;
         if let Some(hold) = input.hold_id {
             // Still there only if it held another time.
             app.experts.release(hold.into(), caller.id).await?;
@@ -181,6 +206,31 @@ pub async fn create(
         Ok(Created::new(&shown(&app, booking, &caller).await?))
     };
     once(&app, &request, signed.claimant(), &body, make, recover).await
+}
+
+/// Brings a wish that was checked before the expert.
+async fn book(
+    app: &App,
+    input: &BookingIn,
+    wish: Wish,
+    key: Option<IdempotencyKey>,
+) -> Result<Booking, Problem> {
+    let note = input.note.as_deref();
+    let note = note.map(|v| text::checked("/note", v, 0, 2000, true));
+    let request = BookRequest {
+        client: wish.client,
+        holder: wish.holder,
+        starts_at: instant("/starts_at", input.starts_at)?,
+        minutes: checked_minutes(input.minutes)?,
+        mode: input.mode,
+        note: note.transpose()?.filter(|note| !note.is_empty()),
+        guest: wish.guest,
+        actor: wish.actor,
+        key,
+    };
+    let booking = app.experts.book(input.expert_id.into(), request).await?;
+    app.scheduler.nudge();
+    Ok(booking)
 }
 
 /// The person the booking is for.
@@ -269,9 +319,10 @@ pub async fn unfollow(
     responses((status = 200, body = BookingOut)))]
 pub async fn get(
     app: Data<App>,
-    signed: Signed,
+    visitor: Visitor,
     id: Id<BookingId>,
 ) -> Result<HttpResponse, Problem> {
+    let signed = visitor.at(id.0)?;
     let (booking, _) = concerned(&app, &signed, id.0).await?;
     answer(&app, booking, &signed).await
 }
@@ -289,9 +340,10 @@ async fn answer(app: &App, booking: Booking, signed: &Signed) -> Result<HttpResp
     responses((status = 200, body = HistoryOut)))]
 pub async fn history(
     app: Data<App>,
-    signed: Signed,
+    visitor: Visitor,
     id: Id<BookingId>,
 ) -> Result<HttpResponse, Problem> {
+    let signed = visitor.at(id.0)?;
     concerned(&app, &signed, id.0).await?;
     let entries: Vec<HistoryEntry> = app.world.store.booking_history(id.0).await?;
     Ok(HttpResponse::Ok().json(HistoryOut::from(entries)))
@@ -303,9 +355,10 @@ pub async fn history(
     responses((status = 200, content_type = "text/calendar", body = String)))]
 pub async fn calendar(
     app: Data<App>,
-    signed: Signed,
+    visitor: Visitor,
     id: Id<BookingId>,
 ) -> Result<HttpResponse, Problem> {
+    let signed = visitor.at(id.0)?;
     let (booking, _) = concerned(&app, &signed, id.0).await?;
     let file = out::calendar_file(&app, &booking).await?;
     Ok(HttpResponse::Ok()

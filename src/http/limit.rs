@@ -30,6 +30,10 @@ pub enum Policy {
     ApiKey,
     /// Looks at one calendar, a feed or one kept elsewhere.
     Feed,
+    /// Bookings without an account from an address.
+    Guest,
+    /// Bookings without an account for one mail address.
+    GuestEmail,
 }
 
 impl Policy {
@@ -42,6 +46,8 @@ impl Policy {
             Self::Lookup => "lookup",
             Self::ApiKey => "api-key",
             Self::Feed => "calendar-feed",
+            Self::Guest => "guest",
+            Self::GuestEmail => "guest-email",
         }
     }
 
@@ -54,6 +60,8 @@ impl Policy {
             Self::Lookup => limits.lookup,
             Self::ApiKey => limits.api_key,
             Self::Feed => limits.calendar_feed,
+            Self::Guest => limits.guest,
+            Self::GuestEmail => limits.guest_email,
         }
     }
 }

@@ -36,7 +36,7 @@ use super::{
         schedule::holiday::get, schedule::holiday::put,
         import::list, import::create, import::remove, import::refresh,
         booking::hold, booking::release, booking::create, booking::list::list, booking::list::file, booking::lookup::find,
-        booking::lookup::cancel, booking::get, booking::steps::edit, booking::steps::confirm, booking::steps::reject,
+        booking::lookup::by_link, booking::lookup::cancel, booking::guest::claim, booking::get, booking::steps::edit, booking::steps::confirm, booking::steps::reject,
         booking::steps::cancel, booking::steps::complete, booking::steps::miss, booking::steps::keep,
         booking::steps::reschedule, booking::follow, booking::unfollow, booking::history, booking::calendar, booking::steps::review,
         inbox::list, inbox::unread_count, inbox::read, inbox::read_all, inbox::delete,

@@ -17,10 +17,11 @@ use crate::http::problem::{CATALOGUE, Problem, language};
 struct Files;
 
 /// First segments of the app's paths. Anything else is answered with the app's not-found page.
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 16] = [
     "",
     "admin",
     "agenda",
+    "b",
     "bookings",
     "experts",
     "forgot",

@@ -59,10 +59,10 @@ function search(query) {
  * @param {string} method
  * @param {string} path below /api/v1
  * @param {{query?: Record<string, unknown>, body?: any, headers?: Record<string, string>, signal?: AbortSignal,
- *   keepalive?: boolean, public?: boolean}} [options]
+ *   keepalive?: boolean, public?: boolean, as?: string}} [options] as: a token of somebody who has not signed in
  * @returns {Promise<Response>}
  */
-async function send(method, path, options = {}) {
+async function request(method, path, options = {}) {
   const raw = options.body instanceof Blob;
   const attempt = async (/** @type {string | null} */ token) => {
     /** @type {Record<string, string>} */
@@ -82,9 +82,9 @@ async function send(method, path, options = {}) {
       throw unreachable();
     }
   };
-  const held = accessToken();
+  const held = options.as ? null : accessToken();
   const token = held && !options.public && tokenLeft() < NEARLY_OVER_MS ? await renewed(held) : held;
-  let response = await attempt(token);
+  let response = await attempt(options.as ?? token);
   if (response.status === 401 && token && !options.public) {
     // The token was refused on the way: one fresh one, one more try.
     const fresh = await renewed(token);
@@ -115,55 +115,67 @@ export function newKey() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-export const api = {
-  /** @param {string} path @param {Record<string, unknown>} [query] @param {AbortSignal} [signal] @returns {Promise<any>} */
-  get: async (path, query, signal) => parsed(await send("GET", path, { query, signal })),
+/** The calls of whoever is signed in, or of whoever has this token. @param {string} [as] */
+function speak(as) {
+  const send = (/** @type {string} */ method, /** @type {string} */ path, /** @type {Parameters<typeof request>[2]} */ options = {}) =>
+    request(method, path, as ? { ...options, as } : options);
+  return {
+    /** @param {string} path @param {Record<string, unknown>} [query] @param {AbortSignal} [signal] @returns {Promise<any>} */
+    get: async (path, query, signal) => parsed(await send("GET", path, { query, signal })),
 
-  /**
-   * Reads with an ETag. `data` is null when nothing changed since `etag`.
-   * @param {string} path @param {Record<string, unknown>} [query] @param {string | null} [etag]
-   * @returns {Promise<{data: any, etag: string | null}>}
-   */
-  async read(path, query, etag) {
-    const response = await send("GET", path, { query, headers: etag ? { "if-none-match": etag } : {} });
-    if (response.status === 304) return { data: null, etag: etag ?? null };
-    return { data: await response.json(), etag: response.headers.get("etag") };
-  },
+    /**
+     * Reads with an ETag. `data` is null when nothing changed since `etag`.
+     * @param {string} path @param {Record<string, unknown>} [query] @param {string | null} [etag]
+     * @returns {Promise<{data: any, etag: string | null}>}
+     */
+    async read(path, query, etag) {
+      const response = await send("GET", path, { query, headers: etag ? { "if-none-match": etag } : {} });
+      if (response.status === 304) return { data: null, etag: etag ?? null };
+      return { data: await response.json(), etag: response.headers.get("etag") };
+    },
 
-  /** @param {string} path @param {any} [body] @param {{key?: string, public?: boolean}} [options] @returns {Promise<any>} */
-  post: async (path, body, options = {}) =>
-    parsed(
-      await send("POST", path, {
-        body: body ?? {},
-        public: options.public,
-        headers: options.key ? { "idempotency-key": options.key } : {},
-      }),
-    ),
+    /** @param {string} path @param {any} [body] @param {{key?: string, public?: boolean}} [options] @returns {Promise<any>} */
+    post: async (path, body, options = {}) =>
+      parsed(
+        await send("POST", path, {
+          body: body ?? {},
+          public: options.public,
+          headers: options.key ? { "idempotency-key": options.key } : {},
+        }),
+      ),
 
-  /**
-   * Writes over the version that was read with an ETag, and answers the new version with its own. A Problem with
-   * status 412 says that somebody else was faster.
-   * @param {"PUT" | "PATCH" | "POST" | "DELETE"} method @param {string} path @param {any} body @param {string | null} etag
-   * @returns {Promise<{data: any, etag: string | null}>}
-   */
-  async write(method, path, body, etag) {
-    const response = await send(method, path, { body, headers: etag ? { "if-match": etag } : {} });
-    return { data: await parsed(response), etag: response.headers.get("etag") };
-  },
+    /**
+     * Writes over the version that was read with an ETag, and answers the new version with its own. A Problem with
+     * status 412 says that somebody else was faster.
+     * @param {"PUT" | "PATCH" | "POST" | "DELETE"} method @param {string} path @param {any} body @param {string | null} etag
+     * @returns {Promise<{data: any, etag: string | null}>}
+     */
+    async write(method, path, body, etag) {
+      const response = await send(method, path, { body, headers: etag ? { "if-match": etag } : {} });
+      return { data: await parsed(response), etag: response.headers.get("etag") };
+    },
 
-  /** @param {string} path @param {any} body @returns {Promise<any>} */
-  put: async (path, body) => parsed(await send("PUT", path, { body })),
+    /** @param {string} path @param {any} body @returns {Promise<any>} */
+    put: async (path, body) => parsed(await send("PUT", path, { body })),
 
-  /** @param {string} path @param {any} body @param {string | null} [etag] @returns {Promise<any>} */
-  patch: async (path, body, etag) =>
-    parsed(await send("PATCH", path, { body, headers: etag ? { "if-match": etag } : {} })),
+    /** @param {string} path @param {any} body @param {string | null} [etag] @returns {Promise<any>} */
+    patch: async (path, body, etag) =>
+      parsed(await send("PATCH", path, { body, headers: etag ? { "if-match": etag } : {} })),
 
-  /** @param {string} path @param {{keepalive?: boolean}} [options] @returns {Promise<any>} */
-  delete: async (path, options = {}) => parsed(await send("DELETE", path, options)),
+    /** @param {string} path @param {{keepalive?: boolean}} [options] @returns {Promise<any>} */
+    delete: async (path, options = {}) => parsed(await send("DELETE", path, options)),
 
-  /** Deletes with something to say about it. @param {string} path @param {any} body @returns {Promise<any>} */
-  erase: async (path, body) => parsed(await send("DELETE", path, { body })),
+    /** Deletes with something to say about it. @param {string} path @param {any} body @returns {Promise<any>} */
+    erase: async (path, body) => parsed(await send("DELETE", path, { body })),
 
-  /** @param {string} path @param {Record<string, unknown>} [query] @returns {Promise<Blob>} */
-  blob: async (path, query) => (await send("GET", path, { query })).blob(),
-};
+    /** @param {string} path @param {Record<string, unknown>} [query] @returns {Promise<Blob>} */
+    blob: async (path, query) => (await send("GET", path, { query })).blob(),
+  };
+}
+
+export const api = speak();
+
+/** The same calls by the token of a link. @param {string} token */
+export const apiAs = (token) => speak(token);
+
+/** @typedef {typeof api} Api */

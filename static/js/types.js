@@ -144,6 +144,7 @@
  * @property {Verb[]} actions
  * @property {string | null} cancel_until
  * @property {{stars: number, text: string | null, created_at: string} | null} review
+ * @property {string} [manage_token] only in the answer to whoever booked without an account
  */
 
 /**

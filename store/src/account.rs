@@ -10,11 +10,11 @@ use uuid::Uuid;
 use crate::db::{Anywhere, Dialect, IdList};
 use crate::{Store, StoreError, Tx};
 
-const COLUMNS: &str = "id, email, name, role, branch_id, phone, gender, description, locale, time_zone, \
+pub(crate) const COLUMNS: &str = "id, COALESCE(guest_email, email) AS email, guest_email IS NOT NULL AS guest, name, role, branch_id, phone, gender, description, locale, time_zone, \
      avatar_tag, email_verified, disabled, auth_epoch, version, created_at";
 
 #[derive(FromRow)]
-struct AccountRow {
+pub(crate) struct AccountRow {
     id: Uuid,
     email: String,
     name: String,
@@ -27,6 +27,7 @@ struct AccountRow {
     time_zone: String,
     avatar_tag: Option<String>,
     email_verified: bool,
+    guest: bool,
     disabled: bool,
     auth_epoch: i64,
     version: i64,
@@ -50,6 +51,7 @@ impl TryFrom<AccountRow> for Account {
             time_zone: row.time_zone.parse().map_err(StoreError::unreadable)?,
             avatar_tag: row.avatar_tag,
             email_verified: row.email_verified,
+            guest: row.guest,
             disabled: row.disabled,
             auth_epoch: row.auth_epoch,
             version: row.version,
@@ -127,7 +129,7 @@ impl Store {
         }
         on_read!(self, |pool| {
             sqlx::query_as::<DB, WithHash>(formatcp!(
-                "SELECT {COLUMNS}, password_hash FROM users WHERE email = $1"
+                "SELECT {COLUMNS}, password_hash FROM users WHERE email = $1 AND guest_email IS NULL"
             ))
             .bind(email)
             .fetch_optional(pool)
@@ -268,7 +270,8 @@ impl Store {
         })
     }
 
-    /// Marks the address as proved, if it is still the account's.
+    /// Marks the address as proved, if it is still the account's; what was booked by it without an account is the
+    /// account's from now on.
     ///
     /// # Errors
     /// When the database fails.
@@ -278,8 +281,9 @@ impl Store {
         email: &str,
         now: Instant,
     ) -> Result<bool, StoreError> {
-        on_write!(self, |pool| {
-            let done = sqlx::query::<DB>(
+        let mut tx = self.begin().await?;
+        let proved = on_tx!(&mut tx, |c| {
+            sqlx::query::<DB>(
                 "UPDATE users SET email_verified = $3, version = version + 1, updated_at = $4 \
                  WHERE id = $1 AND email = $2",
             )
@@ -287,13 +291,20 @@ impl Store {
             .bind(email)
             .bind(true)
             .bind(now)
-            .execute(pool)
-            .await?;
-            Ok(done.rows_affected() == 1)
-        })
+            .execute(&mut *c)
+            .await?
+            .rows_affected()
+                == 1
+        });
+        if proved {
+            crate::guest::claim(&mut tx, id, now).await?;
+            tx.commit().await?;
+        }
+        Ok(proved)
     }
 
-    /// Sets a new password if the account is still in `epoch`, and ends every session; `false` otherwise.
+    /// Sets a new password if the account is still in `epoch`, and ends every session; a guest gets an account by
+    /// it. Answers whose password it is, or `None` if nothing was done.
     ///
     /// # Errors
     /// When the database fails.
@@ -303,13 +314,13 @@ impl Store {
         epoch: i64,
         password_hash: &str,
         now: Instant,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<UserId>, StoreError> {
         let mut tx = self.begin().await?;
         let changed = on_tx!(&mut tx, |c| {
             sqlx::query::<DB>(
                 "UPDATE users SET password_hash = $3, auth_epoch = auth_epoch + 1, email_verified = $4, \
                      version = version + 1, updated_at = $5 \
-                 WHERE id = $1 AND auth_epoch = $2",
+                 WHERE id = $1 AND auth_epoch = $2 AND guest_email IS NULL",
             )
             .bind(id.uuid())
             .bind(epoch)
@@ -322,11 +333,17 @@ impl Store {
             .rows_affected()
                 == 1
         });
-        if changed {
-            crate::session::revoke_all(&mut tx, id, now).await?;
+        let owner = if changed {
+            Some(id)
+        } else {
+            crate::guest::open_account(&mut tx, id, epoch, password_hash, now).await?
+        };
+        if let Some(owner) = owner {
+            crate::session::revoke_all(&mut tx, owner, now).await?;
+            crate::guest::claim(&mut tx, owner, now).await?;
             tx.commit().await?;
         }
-        Ok(changed)
+        Ok(owner)
     }
 
     /// Ends every session of an account: refresh tokens and access tokens alike.

@@ -28,7 +28,7 @@ pub use write::{Cap, Change, Decided};
 pub use zone_data::Recheck;
 
 const SELECT: &str = "SELECT b.id, b.code, b.status, b.expert_id, e.name AS expert_name, \
-     e.branch_id AS expert_branch, b.client_id, c.name AS client_name, b.starts_at, b.ends_at, b.time_zone, \
+     e.branch_id AS expert_branch, b.client_id, COALESCE(b.guest_name, c.name) AS client_name, b.starts_at, b.ends_at, b.time_zone, \
      b.promised_start, b.mode, b.place, b.link, b.note, b.reason, b.sequence, b.version, b.created_at, b.updated_at, \
      b.confirmed_at, r.stars, r.text AS review_text, r.created_at AS reviewed_at \
      FROM bookings b JOIN users e ON e.id = b.expert_id JOIN users c ON c.id = b.client_id \
@@ -191,7 +191,8 @@ impl Store {
     ) -> Result<Option<Booking>, StoreError> {
         on_read!(self, |pool| {
             sqlx::query_as::<DB, BookingRow>(formatcp!(
-                "{SELECT} WHERE b.code = $1 AND b.archived_at IS NULL AND (c.email = $2 OR c.phone = $3)"
+                "{SELECT} WHERE b.code = $1 AND b.archived_at IS NULL AND (COALESCE(c.guest_email, c.email) = $2 \
+                   OR COALESCE(b.guest_phone, c.phone) = $3)"
             ))
             .bind(code)
             .bind(email)
@@ -243,7 +244,7 @@ impl Store {
             ($scope:expr, $seen:expr) => {
                 formatcp!(
                     "{SELECT} {WHERE} {} AND ($5 IS NULL OR b.code {finds} $5 OR b.note {finds} $5 \
-                     OR e.name {finds} $5 OR c.name {finds} $5) {}",
+                     OR e.name {finds} $5 OR COALESCE(b.guest_name, c.name) {finds} $5) {}",
                     $scope,
                     $seen,
                     finds = <DB as Dialect>::FINDS

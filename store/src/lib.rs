@@ -38,6 +38,8 @@ pub mod feed;
 pub mod flood;
 /// Those who want to hear of what is not their own.
 mod follower;
+/// Those who book without an account.
+pub mod guest;
 /// Idempotency keys: the first answer is the answer.
 pub mod idempotency;
 /// Calendars kept elsewhere, and the busy time in them.

@@ -33,6 +33,8 @@ pub enum Stale {
     TelegramUpdates,
     /// Questions in chats that nobody answered.
     TelegramQuestions,
+    /// Guests who have no booking, by when they last wanted one.
+    Guests,
 }
 
 impl Stale {
@@ -49,6 +51,7 @@ impl Stale {
             Self::RefreshTokens => "refresh_tokens",
             Self::TelegramUpdates => "telegram_updates",
             Self::TelegramQuestions => "telegram_questions",
+            Self::Guests => "guests",
         }
     }
 
@@ -101,6 +104,12 @@ impl Stale {
                 "DELETE FROM telegram_questions WHERE (chat, message_id) IN
                    (SELECT chat, message_id FROM telegram_questions WHERE asked_at < $1
                     ORDER BY asked_at LIMIT $2)",
+            ),
+            Self::Guests => Statement::ByTime(
+                "DELETE FROM users WHERE id IN
+                   (SELECT id FROM users u WHERE guest_email IS NOT NULL AND updated_at < $1 AND NOT disabled
+                      AND NOT EXISTS (SELECT 1 FROM bookings b WHERE b.client_id = u.id)
+                    ORDER BY updated_at LIMIT $2)",
             ),
         }
     }

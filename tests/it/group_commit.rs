@@ -92,6 +92,7 @@ impl<'a> Place<'a> {
             holder: self.clients[client].id,
             holds: Vec::new(),
             caps: Vec::new(),
+            guest: None,
             reminder_offsets: vec![60],
             told: Told::by(Actor::system()),
             key: None,

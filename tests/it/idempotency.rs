@@ -177,6 +177,7 @@ fn request(client: &Person, key: IdempotencyKey) -> BookRequest {
         minutes: None,
         mode: Mode::Online,
         note: None,
+        guest: None,
         actor: Actor::person(id, "Person".to_owned(), Role::User),
         key: Some(key),
     }

@@ -34,6 +34,8 @@ mod expert;
 mod feed;
 /// Bookings that share a transaction.
 mod group_commit;
+/// Booking without an account.
+mod guest;
 /// Repeated wishes, and the first answer to them.
 mod idempotency;
 /// Calendars that experts keep elsewhere.

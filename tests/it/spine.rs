@@ -66,6 +66,9 @@ impl Links for Pages {
     fn booking(&self, booking: BookingId) -> String {
         format!("https://belfry.test/bookings/{booking}")
     }
+    fn guest_booking(&self, booking: BookingId, client: UserId) -> String {
+        format!("https://belfry.test/b/{booking}.{client}")
+    }
     fn inbox(&self) -> String {
         "https://belfry.test/inbox".to_owned()
     }

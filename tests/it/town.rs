@@ -292,6 +292,7 @@ pub async fn guests(
             time_zone: chrono_tz::UTC,
             avatar_tag: None,
             email_verified: true,
+            guest: false,
             disabled: false,
             auth_epoch: 1,
             version: 1,

@@ -9,6 +9,7 @@ use belfry_domain::id::{BookingId, HoldId, UserId};
 use belfry_domain::slot::Counted;
 use belfry_domain::wall;
 use belfry_store::booking::{Cap, Change, Decided, NewBooking};
+use belfry_store::guest::GuestTerms;
 use belfry_store::idempotency::IdempotencyKey;
 use belfry_store::occupancy::NewHold;
 use chrono::TimeDelta;
@@ -32,6 +33,8 @@ pub struct BookRequest {
     pub minutes: Option<u16>,
     pub mode: Mode,
     pub note: Option<String>,
+    /// Set when the client books without an account.
+    pub guest: Option<GuestTerms>,
     pub actor: Actor,
     pub key: Option<IdempotencyKey>,
 }
@@ -198,6 +201,7 @@ pub(super) fn run(
                 holder: want.holder,
                 holds: own_holds(memory, want),
                 caps: caps(memory, want.starts_at),
+                guest: request.guest.clone(),
                 reminder_offsets: rules.reminder_offsets.clone(),
                 told: Told::by(request.actor.clone()),
                 key: request.key.clone(),

@@ -3,7 +3,7 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use belfry_domain::account;
+use belfry_domain::account::{self, Caller};
 use belfry_domain::booking::{Actor, Booking, Side, Step};
 use belfry_domain::field::FieldError;
 use belfry_domain::text;
@@ -12,8 +12,10 @@ use utoipa::ToSchema;
 
 use super::BookingOut;
 use super::steps::{ReasonIn, checked_reason};
+use super::visitor::linked;
 use crate::http::App;
 use crate::http::address;
+use crate::http::etag::versioned;
 use crate::http::input::{Body, Faults};
 use crate::http::limit::Policy;
 use crate::http::problem::Problem;
@@ -59,6 +61,35 @@ pub async fn find(
         .await?;
     let booking = found(&app, &body.read()?).await?;
     answer(&app, booking).await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkIn {
+    /// What follows `/b/` in the link.
+    #[schema(max_length = 1000)]
+    token: String,
+}
+
+/// Finds the booking that a mailed link opens. The token, sent as `Authorization: Bearer`, then shows, cancels and moves
+/// that one booking.
+#[utoipa::path(post, path = "/api/v1/bookings/lookup/link", tag = "Bookings", request_body = LinkIn,
+    responses((status = 200, body = BookingOut)), security(()))]
+pub async fn by_link(app: Data<App>, body: Body) -> Result<HttpResponse, Problem> {
+    let LinkIn { token } = body.read()?;
+    let token = text::checked("/token", &token, 0, 1000, false)?;
+    let booking = linked(&app, &token).await?;
+    let booking = booking.ok_or_else(|| Problem::new("not-found"))?;
+    let notice = app.experts.cancel_notice(booking.expert.id).await?;
+    let as_client = Caller {
+        id: booking.client.id,
+        role: account::Role::User,
+        branch_id: None,
+    };
+    let now = app.world.clock.now();
+    let version = booking.version;
+    let out = BookingOut::new(booking, Some(&as_client), notice, now);
+    Ok(versioned(version, &out))
 }
 
 /// Cancels a booking found by its code, as its client.

@@ -97,6 +97,10 @@ pub struct BookingOut {
     /// The last instant at which the client may cancel or move it; `null` once it has ended.
     cancel_until: Option<DateTime<Utc>>,
     review: Option<BookingReviewOut>,
+    /// Only in the answer to whoever booked without an account: sent as `Authorization: Bearer`, it shows, cancels and
+    /// moves this one booking.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manage_token: Option<String>,
 }
 
 impl BookingOut {
@@ -143,7 +147,14 @@ impl BookingOut {
             confirmed_at: booking.confirmed_at,
             version: booking.version,
             review: booking.review.map(BookingReviewOut::from),
+            manage_token: None,
         }
+    }
+
+    /// The same, with what its client manages it by.
+    pub fn managed_by(mut self, token: String) -> Self {
+        self.manage_token = Some(token);
+        self
     }
 }
 

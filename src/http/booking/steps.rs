@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{BookingOut, actor, answer, checked_minutes, concerned, shown};
+use super::{BookingOut, Visitor, actor, answer, checked_minutes, concerned, shown};
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::etag::IfMatch;
@@ -164,11 +164,12 @@ pub async fn reject(
     request_body = ReasonIn, responses((status = 200, body = BookingOut)))]
 pub async fn cancel(
     app: Data<App>,
-    signed: Signed,
+    visitor: Visitor,
     id: Id<BookingId>,
     if_match: IfMatch,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
+    let signed = visitor.at(id.0)?;
     step(app, signed, id, if_match, body, Step::Cancel).await
 }
 
@@ -204,10 +205,11 @@ pub async fn miss(
     responses((status = 200, body = BookingOut)))]
 pub async fn keep(
     app: Data<App>,
-    signed: Signed,
+    visitor: Visitor,
     id: Id<BookingId>,
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
+    let signed = visitor.at(id.0)?;
     let (mut booking, _) = concerned(&app, &signed, id.0).await?;
     if_match.check(booking.version)?;
     if booking.promised_start.is_some() {
@@ -222,11 +224,12 @@ pub async fn keep(
     request_body = RescheduleIn, responses((status = 200, body = BookingOut)))]
 pub async fn reschedule(
     app: Data<App>,
-    signed: Signed,
+    visitor: Visitor,
     id: Id<BookingId>,
     if_match: IfMatch,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
+    let signed = visitor.at(id.0)?;
     let (booking, side) = concerned(&app, &signed, id.0).await?;
     let input: RescheduleIn = body.read()?;
     if_match.check(booking.version)?;

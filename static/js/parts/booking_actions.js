@@ -16,19 +16,21 @@ import { StarPicker } from "./stars.js";
 import { Failed, Skeleton } from "./states.js";
 import { When } from "./time.js";
 
+/** @import { Api } from "../api.js" */
 /** @import { Booking, Slot } from "../types.js" */
 
 /**
  * @typedef {object} ActionProps
  * @property {Booking} booking
+ * @property {Api} [via] whose calls these are; whoever is signed in makes them otherwise
  * @property {() => void} onClose
  * @property {(booking?: Booking) => void} onDone with the booking as it is now, where the answer holds it
  */
 
 /** Confirming needs no words; the other three may or must say why. @param {ActionProps & {verb: "confirm" | "reject" | "cancel" | "complete" | "miss"}} props */
-export function Act({ booking, verb, onClose, onDone }) {
+export function Act({ booking, verb, via = api, onClose, onDone }) {
   const form = useForm({ reason: "" });
-  const byExpert = booking.client.id !== user.value?.id;
+  const byExpert = via === api && booking.client.id !== user.value?.id;
   const mustSay = verb === "reject" || (verb === "cancel" && byExpert);
   const maySay = verb === "reject" || verb === "cancel" || verb === "miss";
   const send = async () => {
@@ -36,7 +38,7 @@ export function Act({ booking, verb, onClose, onDone }) {
       throw new Problem(422, { errors: [{ pointer: "/reason", detail: t("form.reason_missing") }] });
     }
     const reason = form.values.reason.trim();
-    const changed = await api.post(`/bookings/${booking.id}/${verb}`, reason ? { reason } : {});
+    const changed = await via.post(`/bookings/${booking.id}/${verb}`, reason ? { reason } : {});
     say(t(`done.${verb}`), { tone: "good" });
     onDone(changed);
   };
@@ -85,13 +87,13 @@ export function Edit({ booking, etag, onClose, onDone }) {
 }
 
 /** @param {ActionProps} props */
-export function Move({ booking, onClose, onDone }) {
+export function Move({ booking, via = api, onClose, onDone }) {
   const expert = useLoad(() => api.get(`/experts/${booking.expert.id}`), [booking.expert.id]);
   const [minutes, setMinutes] = useState(booking.minutes);
   const [slot, setSlot] = useState(/** @type {Slot | null} */ (null));
   const form = useForm({});
   const send = async () => {
-    const changed = await api.post(`/bookings/${booking.id}/reschedule`, { starts_at: slot?.starts_at, minutes });
+    const changed = await via.post(`/bookings/${booking.id}/reschedule`, { starts_at: slot?.starts_at, minutes });
     say(t("done.reschedule"), { tone: "good" });
     onDone(changed);
   };
@@ -100,7 +102,7 @@ export function Move({ booking, onClose, onDone }) {
     setSlot(chosen);
   };
   const taken = form.problem instanceof Problem && form.problem.slug === "slot-taken";
-  const asClient = booking.client.id === user.value?.id;
+  const asClient = via !== api || booking.client.id === user.value?.id;
   return html`<${Dialog} title=${t("act.reschedule_title")} onClose=${onClose} wide>
     <p class="soft">${t("act.now")} <${When} at=${booking.starts_at} until=${booking.ends_at} other=${booking.time_zone} /></p>
     ${expert.loading && html`<${Skeleton} rows=${4} />`}

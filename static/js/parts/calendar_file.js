@@ -1,4 +1,4 @@
-// The calendar file of a booking. It needs the session, so it is fetched and handed to the browser as a file.
+// The calendar file of a booking. It needs a token, so it is fetched and handed to the browser as a file.
 import { useState } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
@@ -7,13 +7,15 @@ import { say } from "../store.js";
 import { Icon } from "./icon.js";
 import { explain } from "./states.js";
 
-/** @param {{id: string, code: string}} props */
-export function CalendarFile({ id, code }) {
+/** @import { Api } from "../api.js" */
+
+/** @param {{id: string, code: string, via?: Api}} props */
+export function CalendarFile({ id, code, via = api }) {
   const [busy, setBusy] = useState(false);
   const fetchFile = async () => {
     setBusy(true);
     try {
-      const url = URL.createObjectURL(await api.blob(`/bookings/${id}/calendar.ics`));
+      const url = URL.createObjectURL(await via.blob(`/bookings/${id}/calendar.ics`));
       const link = document.createElement("a");
       link.href = url;
       link.download = `booking-${code}.ics`;

@@ -7,18 +7,19 @@ import { formatWall, zoneCity } from "../time.js";
 import { FormError, useForm } from "./form.js";
 import { Icon } from "./icon.js";
 
+/** @import { Api } from "../api.js" */
 /** @import { Booking } from "../types.js" */
 
 /** The word for it, in lists. @param {{booking: Booking}} props */
 export const ClockMoved = ({ booking }) => booking.clock_moved && html`<span class="badge pending"><${Icon} name="clock" size=${14} />${t("clock.moved")}</span>`;
 
-/** What was agreed, what is shown, and what can be done. @param {{booking: Booking, onMove: () => void, onDone: () => void}} props */
-export function ClockNotice({ booking, onMove, onDone }) {
+/** What was agreed, what is shown, and what can be done. @param {{booking: Booking, via?: Api, onMove: () => void, onDone: () => void}} props */
+export function ClockNotice({ booking, via = api, onMove, onDone }) {
   const form = useForm({});
   if (!booking.clock_moved) return null;
   const { promised, shown } = booking.clock_moved;
   const keep = async () => {
-    await api.post(`/bookings/${booking.id}/keep`, {});
+    await via.post(`/bookings/${booking.id}/keep`, {});
     say(t("done.keep"), { tone: "good" });
     onDone();
   };

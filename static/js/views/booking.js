@@ -5,7 +5,8 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { Act, Edit, Move, ReviewForm } from "../parts/booking_actions.js";
-import { Mode, otherSide } from "../parts/booking_row.js";
+import { otherSide } from "../parts/booking_row.js";
+import { BookingFacts, CancelLimit } from "../parts/booking_facts.js";
 import { CalendarFile } from "../parts/calendar_file.js";
 import { ClockNotice } from "../parts/clock_moved.js";
 import { Icon } from "../parts/icon.js";
@@ -16,8 +17,6 @@ import { Timeline } from "../parts/timeline.js";
 import { When } from "../parts/time.js";
 import { user } from "../session.js";
 import { onNews, onResync, onTopic } from "../socket.js";
-import { zone } from "../store.js";
-import { formatFull, formatLength, formatWhen } from "../time.js";
 
 /** @import { Booking, Verb } from "../types.js" */
 
@@ -60,7 +59,7 @@ export default function BookingPage({ params: { id }, query }) {
     <div class="columns main-aside">
       <div class="stack">
         <${ClockNotice} booking=${booking} onMove=${() => setDoing("reschedule")} onDone=${done} />
-        <${Facts} booking=${booking} />
+        <${BookingFacts} booking=${booking} />
         ${booking.actions.includes("review") && !booking.review && html`<${ReviewForm} booking=${booking} onDone=${done} />`}
         ${booking.review && html`<section class="card"><h2>${t("review.given")}</h2><p><${Stars} stars=${booking.review.stars} /></p>${booking.review.text && html`<p class="prose">${booking.review.text}</p>`}</section>`}
       </div>
@@ -83,34 +82,6 @@ export default function BookingPage({ params: { id }, query }) {
     ${doing === "edit" && html`<${Edit} etag=${etag} ...${dialog} />`}
     ${doing === "reschedule" && html`<${Move} ...${dialog} />`}`;
 }
-
-/** Until when the client may still cancel. @param {{booking: Booking}} props */
-function CancelLimit({ booking }) {
-  if (!booking.cancel_until || (booking.status !== "pending" && booking.status !== "confirmed")) return null;
-  const when = formatWhen(booking.cancel_until, zone.value);
-  return html`<p class="hint">${booking.actions.includes("cancel") ? t("booking.cancel_until", { when }) : t("booking.cancel_over", { when })}</p>`;
-}
-
-/** @param {{booking: Booking}} props */
-const Facts = ({ booking }) => html`
-  <section class="card">
-    <p class="fact-when"><${When} at=${booking.starts_at} until=${booking.ends_at} other=${booking.time_zone} /></p>
-    <p class="soft">${formatFull(booking.starts_at, zone.value)}</p>
-    <dl class="facts">
-      <div><dt>${t("booking.length")}</dt><dd>${formatLength(booking.minutes)}</dd></div>
-      <div><dt>${t("book.mode")}</dt><dd><${Mode} mode=${booking.mode} /></dd></div>
-      ${booking.link && html`<div><dt>${t("booking.link")}</dt><dd><${Link} to=${booking.link} /></dd></div>`}
-      ${booking.place && html`<div><dt>${t("booking.place")}</dt><dd>${booking.place}</dd></div>`}
-      <div><dt>${t("booking.expert")}</dt><dd><a href=${`/experts/${booking.expert.id}`}>${booking.expert.name}</a></dd></div>
-      ${user.value?.id !== booking.client.id && html`<div><dt>${t("booking.client")}</dt><dd>${booking.client.name}</dd></div>`}
-      <div><dt>${t("booking.code")}</dt><dd class="code">${booking.code}</dd></div>
-      ${booking.note && html`<div class="wide"><dt>${t("book.note")}</dt><dd class="prose">${booking.note}</dd></div>`}
-      ${booking.reason && html`<div class="wide"><dt>${t("booking.reason")}</dt><dd class="prose">${booking.reason}</dd></div>`}
-    </dl>
-  </section>`;
-
-/** Only web addresses become links; whatever else was typed stays text. @param {{to: string}} props */
-const Link = ({ to }) => (/^https?:\/\//i.test(to) ? html`<a href=${to} target="_blank" rel="noopener noreferrer">${to}</a>` : html`<span>${to}</span>`);
 
 /** @param {{booking: Booking}} props */
 const Booked = ({ booking }) => html`

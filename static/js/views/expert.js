@@ -6,15 +6,16 @@ import { t } from "../i18n.js";
 import { useLoad, usePages } from "../load.js";
 import { Avatar } from "../parts/avatar.js";
 import { BookForm } from "../parts/book_form.js";
+import { GuestForm } from "../parts/guest_form.js";
 import { Icon } from "../parts/icon.js";
 import { SlotPicker } from "../parts/slot_picker.js";
 import { Rating, Stars } from "../parts/stars.js";
 import { Failed, More, Skeleton } from "../parts/states.js";
 import { Presence } from "../parts/status.js";
-import { Ago, When } from "../parts/time.js";
+import { Ago } from "../parts/time.js";
 import { setQuery } from "../router.js";
 import { user } from "../session.js";
-import { formatLength, zoneCity, zoneOffset } from "../time.js";
+import { zoneCity, zoneOffset } from "../time.js";
 
 /** @import { Expert, Page, Review, Slot } from "../types.js" */
 
@@ -52,7 +53,7 @@ export default function ExpertPage({ params, query, path }) {
           ? html`<${SlotPicker} expert=${expert} minutes=${minutes} date=${query.get("date")} onMinutes=${(/** @type {number} */ n) => setQuery({ minutes: String(n) })} onDate=${(/** @type {string} */ date) => setQuery({ date })} onPick=${pick} />`
           : html`<p class="soft">${t("experts.no_free")}</p>`}`}
       ${startsAt && user.value && html`<${BookForm} key=${startsAt} expert=${expert} startsAt=${startsAt} minutes=${minutes} onBack=${() => setQuery({ at: null })} onPick=${pick} />`}
-      ${startsAt && !user.value && html`<${SignInFirst} expert=${expert} startsAt=${startsAt} minutes=${minutes} next=${`${path}?${query}`} />`}
+      ${startsAt && !user.value && html`<${GuestForm} key=${startsAt} expert=${expert} startsAt=${startsAt} minutes=${minutes} next=${`${path}?${query}`} onBack=${() => setQuery({ at: null })} onPick=${pick} />`}
     </section>
     <div class="columns">
       ${expert.description && html`<section><h2>${t("expert.about")}</h2><p class="prose">${expert.description}</p>
@@ -61,19 +62,6 @@ export default function ExpertPage({ params, query, path }) {
       <${Reviews} expert=${expert} />
     </div>`;
 }
-
-/** @param {{expert: Expert, startsAt: string, minutes: number, next: string}} props */
-const SignInFirst = ({ expert, startsAt, minutes, next }) => html`
-  <section class="book">
-    <button class="link-button back" type="button" onClick=${() => setQuery({ at: null })}><${Icon} name="left" size=${18} />${t("book.back")}</button>
-    <h2>${t("book.sign_in_title")}</h2>
-    <div class="book-slot"><p class="book-when"><${When} at=${startsAt} other=${expert.time_zone} /></p><p class="soft">${formatLength(minutes)} · ${expert.name}</p></div>
-    <p>${t("book.sign_in_text")}</p>
-    <div class="actions">
-      <a class="button primary" href=${`/login?next=${encodeURIComponent(next)}`}>${t("nav.login")}</a>
-      <a class="button" href=${`/register?next=${encodeURIComponent(next)}`}>${t("nav.register")}</a>
-    </div>
-  </section>`;
 
 /** @param {{expert: Expert}} props */
 function Reviews({ expert }) {

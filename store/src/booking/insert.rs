@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::history::{self, Step};
 use super::write::{Cap, Decided, exceeded};
+use crate::guest::{self, GuestTerms};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::rows::Rows;
 use crate::{Store, StoreError, Tx, crash, event, occupancy, reminder};
@@ -29,6 +30,8 @@ pub struct NewBooking {
     pub holder: UserId,
     pub holds: Vec<HoldId>,
     pub caps: Vec<Cap>,
+    /// Set when the client books without an account.
+    pub guest: Option<GuestTerms>,
     /// Minutes before the start at which both are reminded.
     pub reminder_offsets: Vec<i64>,
     pub told: Told,
@@ -62,7 +65,7 @@ impl Store {
     }
 
     /// Makes several bookings in one transaction, so that they share the wait for the disk. None of them may
-    /// fall under a cap, which is counted for one booking at a time.
+    /// fall under a cap or be a guest's, which are counted for one booking at a time.
     ///
     /// # Errors
     /// When the database fails; then none was made, though one alone may be to blame.
@@ -76,6 +79,11 @@ impl Store {
             let expert = new.booking.expert.id;
             if let Some(refused) = exceeded(&mut tx, expert, &new.caps, None).await? {
                 return Ok(Grouped::Decided(vec![Err(refused)]));
+            }
+            if let Some(terms) = &new.guest
+                && guest::has_enough(&mut tx, &new.booking, terms).await?
+            {
+                return Ok(Grouped::Decided(vec![Err(BookingError::TooManyOpen)]));
             }
         }
         for new in group {
@@ -160,7 +168,8 @@ async fn write(
         .map(|(new, _)| *new)
         .collect();
     let mut bookings: Vec<Booking> = made.iter().map(|new| new.booking.clone()).collect();
-    insert_rows(tx, &mut bookings).await?;
+    let guests: Vec<Option<&GuestTerms>> = made.iter().map(|new| new.guest.as_ref()).collect();
+    insert_rows(tx, &mut bookings, &guests).await?;
     let events: Vec<Event> = made
         .iter()
         .zip(&bookings)
@@ -197,7 +206,11 @@ async fn write(
 }
 
 /// Inserts bookings, drawing codes until each has one that no other open booking has.
-async fn insert_rows(tx: &mut Tx, bookings: &mut [Booking]) -> Result<(), StoreError> {
+async fn insert_rows(
+    tx: &mut Tx,
+    bookings: &mut [Booking],
+    guests: &[Option<&GuestTerms>],
+) -> Result<(), StoreError> {
     let mut without_code: BTreeSet<Uuid> = bookings.iter().map(|b| b.id.uuid()).collect();
     for _ in 0..CODE_DRAWS {
         for booking in bookings.iter_mut() {
@@ -205,9 +218,10 @@ async fn insert_rows(tx: &mut Tx, bookings: &mut [Booking]) -> Result<(), StoreE
                 booking.code = format!("{:06}", rand::rng().random_range(0..1_000_000));
             }
         }
-        let drawn: Vec<&Booking> = bookings
+        let drawn: Vec<(&Booking, Option<&GuestTerms>)> = bookings
             .iter()
-            .filter(|booking| without_code.contains(&booking.id.uuid()))
+            .zip(guests.iter().copied())
+            .filter(|(booking, _)| without_code.contains(&booking.id.uuid()))
             .collect();
         for (id,) in insert_drawn(tx, &drawn).await? {
             without_code.remove(&id);
@@ -219,8 +233,11 @@ async fn insert_rows(tx: &mut Tx, bookings: &mut [Booking]) -> Result<(), StoreE
     Err(StoreError::unreadable("no free booking code was found"))
 }
 
-async fn insert_drawn(tx: &mut Tx, bookings: &[&Booking]) -> Result<Vec<(Uuid,)>, StoreError> {
-    let all = || bookings.iter();
+async fn insert_drawn(
+    tx: &mut Tx,
+    drawn: &[(&Booking, Option<&GuestTerms>)],
+) -> Result<Vec<(Uuid,)>, StoreError> {
+    let all = || drawn.iter().map(|(booking, _)| *booking);
     let walls: Vec<String> = all().map(|b| wall::written(b.wall_start())).collect();
     Rows::into("bookings")
         .ids("id", all().map(|b| b.id.uuid()))
@@ -243,6 +260,18 @@ async fn insert_drawn(tx: &mut Tx, bookings: &[&Booking]) -> Result<Vec<(Uuid,)>
         .instants("created_at", all().map(|b| b.created_at))
         .instants("updated_at", all().map(|b| b.updated_at))
         .instants("confirmed_at", all().map(|b| b.confirmed_at))
+        .texts(
+            "guest_name",
+            drawn
+                .iter()
+                .map(|(b, guest)| guest.map(|_| &*b.client.name)),
+        )
+        .texts(
+            "guest_phone",
+            drawn
+                .iter()
+                .map(|(_, guest)| guest.and_then(|g| g.phone.as_deref())),
+        )
         .on_conflict("ON CONFLICT (code) WHERE archived_at IS NULL DO NOTHING")
         .insert_returning("id", tx)
         .await

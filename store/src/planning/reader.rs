@@ -143,10 +143,11 @@ impl Store {
 }
 
 const RECIPIENTS: &str = formatcp!(
-    "SELECT u.id, u.name, u.email, u.phone, u.locale, u.time_zone, u.disabled, \
+    "SELECT u.id, u.name, COALESCE(u.guest_email, u.email) AS email, \
+       u.guest_email IS NOT NULL AS guest, u.phone, u.locale, u.time_zone, u.disabled, \
        m.cause AS email_suppressed, s.cause AS phone_suppressed, {} \
      FROM users u LEFT JOIN preferences p ON p.user_id = u.id \
-       LEFT JOIN suppressions m ON m.channel = 'email' AND m.address = u.email \
+       LEFT JOIN suppressions m ON m.channel = 'email' AND m.address = COALESCE(u.guest_email, u.email) \
        LEFT JOIN suppressions s ON s.channel = 'sms' AND s.address = u.phone \
      WHERE u.erased_at IS NULL AND u.id",
     preference::COLUMNS
@@ -174,6 +175,7 @@ struct RecipientRow {
     locale: String,
     time_zone: String,
     disabled: bool,
+    guest: bool,
     email_suppressed: Option<String>,
     phone_suppressed: Option<String>,
     #[sqlx(flatten)]
@@ -204,6 +206,7 @@ impl RecipientRow {
             // A zone this build does not know must not cost the person the message.
             time_zone: self.time_zone.parse().unwrap_or_default(),
             disabled: self.disabled,
+            guest: self.guest,
             preferences: self.chosen.into_preferences(),
         }
     }

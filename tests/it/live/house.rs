@@ -146,6 +146,7 @@ impl<'a> House<'a> {
             time_zone: chrono_tz::UTC,
             avatar_tag: None,
             email_verified: true,
+            guest: false,
             disabled: false,
             auth_epoch: 1,
             version: 1,

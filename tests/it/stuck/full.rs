@@ -93,6 +93,7 @@ fn wish(client: &Person, starts_at: &str) -> BookRequest {
         minutes: None,
         mode: Mode::Online,
         note: None,
+        guest: None,
         actor: Actor::system(),
         key: None,
     }

@@ -153,6 +153,7 @@ impl Both {
                 minutes: Some(*minutes),
                 mode: Mode::Online,
                 note: None,
+                guest: None,
                 actor: Actor::system(),
                 key: None,
             }),
