@@ -291,6 +291,8 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/bookings.csv").get(booking::list::file))
         .service(web::resource("/bookings/lookup").post(booking::lookup::find))
         .service(web::resource("/bookings/lookup/link").post(booking::lookup::by_link))
+        .service(web::resource("/bookings/lookup/otp").post(booking::otp::ask))
+        .service(web::resource("/bookings/lookup/otp/show").post(booking::otp::show))
         .service(web::resource("/bookings/claim").post(booking::guest::claim))
         .service(web::resource("/bookings/lookup/cancel").post(booking::lookup::cancel))
         .service(

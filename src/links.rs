@@ -39,6 +39,14 @@ impl Links for PublicLinks {
         format!("{}/b/{token}", self.base)
     }
 
+    fn lookup(&self) -> String {
+        format!("{}/lookup", self.base)
+    }
+
+    fn code(&self, guest: UserId, number: i64) -> String {
+        self.tokens.code(guest, number)
+    }
+
     fn inbox(&self) -> String {
         format!("{}/notifications", self.base)
     }

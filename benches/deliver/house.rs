@@ -84,6 +84,12 @@ impl Links for Pages {
     fn guest_booking(&self, booking: BookingId, client: UserId) -> String {
         format!("https://belfry.test/b/{booking}.{client}")
     }
+    fn lookup(&self) -> String {
+        "https://belfry.test/lookup".to_owned()
+    }
+    fn code(&self, _: UserId, number: i64) -> String {
+        format!("{number:08}")
+    }
     fn inbox(&self) -> String {
         "https://belfry.test/inbox".to_owned()
     }

@@ -41,6 +41,8 @@ event_types! {
     AccountRegistered = "account.registered",
     /// Somebody asked for a new password. Data: [`AccountFacts`].
     AccountPasswordForgotten = "account.password_forgotten",
+    /// Somebody without an account asked for a code that shows their bookings. Data: [`AccountFacts`].
+    GuestCodeAsked = "guest.code_asked",
     /// A booking was made. Data: [`BookingFacts`], as for every `booking.*` type.
     BookingCreated = "booking.created",
     /// The expert agreed.
@@ -80,6 +82,7 @@ impl EventType {
             self,
             Self::AccountRegistered
                 | Self::AccountPasswordForgotten
+                | Self::GuestCodeAsked
                 | Self::DigestClosed
                 | Self::WebhookDisabled
         )

@@ -180,8 +180,12 @@ impl Letter<'_> {
     /// What the texts may name; where there is room, with the other side's clock beside the reader's own.
     pub(crate) fn scene(&self, beside: bool) -> Scene<'_> {
         match self.facts {
-            Facts::Account(_) => Scene::Account(AccountScene {
+            Facts::Account(facts) => Scene::Account(AccountScene {
                 me: Cow::Borrowed(&self.reader.name),
+                code: (self.event.kind == EventType::GuestCodeAsked).then(|| {
+                    let (links, number) = (self.planning.links, self.event.subject_version);
+                    links.code(facts.user_id, number)
+                }),
             }),
             Facts::Digest(facts) => Scene::Digest(DigestScene {
                 me: Cow::Borrowed(&self.reader.name),
@@ -337,6 +341,9 @@ impl Letter<'_> {
     /// The address of a page, for this reader.
     pub(crate) fn page(&self, page: Page) -> String {
         match (self.facts, page) {
+            (Facts::Account(_), _) if self.event.kind == EventType::GuestCodeAsked => {
+                self.planning.links.lookup()
+            }
             (_, Page::Inbox) | (Facts::Digest(_) | Facts::Webhook(_), _) => {
                 self.planning.links.inbox()
             }

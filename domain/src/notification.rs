@@ -183,6 +183,10 @@ pub trait Links: Send + Sync {
     fn booking(&self, booking: BookingId) -> String;
     /// The page on which whoever follows the link does with a booking what its client, a guest, may.
     fn guest_booking(&self, booking: BookingId, client: UserId) -> String;
+    /// The page on which bookings are looked up without an account.
+    fn lookup(&self) -> String;
+    /// The code that shows a guest's bookings, the one of this number.
+    fn code(&self, guest: UserId, number: i64) -> String;
     /// The reader's inbox.
     fn inbox(&self) -> String;
     /// The page on which an expert's free times are shown.
@@ -330,9 +334,9 @@ impl Facts {
     pub fn of(event: &Event) -> Result<Self, PlanError> {
         let data = event.data.clone();
         Ok(match event.kind {
-            EventType::AccountRegistered | EventType::AccountPasswordForgotten => {
-                Self::Account(serde_json::from_value(data)?)
-            }
+            EventType::AccountRegistered
+            | EventType::AccountPasswordForgotten
+            | EventType::GuestCodeAsked => Self::Account(serde_json::from_value(data)?),
             EventType::DigestClosed => Self::Digest(serde_json::from_value(data)?),
             EventType::WebhookDisabled => Self::Webhook(serde_json::from_value(data)?),
             _ => Self::Booking(Box::new(serde_json::from_value(data)?)),

@@ -483,6 +483,12 @@ impl Links for Pages {
     fn guest_booking(&self, booking: BookingId, client: UserId) -> String {
         format!("https://belfry.example/b/{booking}.{client}")
     }
+    fn lookup(&self) -> String {
+        "https://belfry.example/lookup".to_owned()
+    }
+    fn code(&self, _: UserId, number: i64) -> String {
+        format!("{number:08}")
+    }
     fn inbox(&self) -> String {
         "https://belfry.example/notifications".to_owned()
     }

@@ -16,7 +16,9 @@ use crate::notification::Facts;
 /// Events of this type as they might happen at `now`, each with its facts.
 pub fn events(kind: EventType, now: Instant) -> Vec<(Event, Facts)> {
     let facts = match kind {
-        EventType::AccountRegistered | EventType::AccountPasswordForgotten => {
+        EventType::AccountRegistered
+        | EventType::AccountPasswordForgotten
+        | EventType::GuestCodeAsked => {
             vec![Facts::Account(AccountFacts {
                 user_id: person(1),
                 auth_epoch: 1,

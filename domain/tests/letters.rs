@@ -37,6 +37,12 @@ impl Links for Pages {
     fn guest_booking(&self, booking: BookingId, client: UserId) -> String {
         format!("https://belfry.test/b/{booking}.{client}")
     }
+    fn lookup(&self) -> String {
+        "https://belfry.test/lookup".to_owned()
+    }
+    fn code(&self, _: UserId, number: i64) -> String {
+        format!("{number:08}")
+    }
     fn inbox(&self) -> String {
         "https://belfry.test/inbox".to_owned()
     }
@@ -153,7 +159,9 @@ impl Case {
 
     fn plan_by(&self, kind: EventType, rules: &RuleBook) -> Plan {
         let (data, facts) = match kind {
-            EventType::AccountRegistered | EventType::AccountPasswordForgotten => {
+            EventType::AccountRegistered
+            | EventType::AccountPasswordForgotten
+            | EventType::GuestCodeAsked => {
                 let facts = AccountFacts {
                     user_id: self.facts.client.id,
                     auth_epoch: 3,

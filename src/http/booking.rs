@@ -34,6 +34,8 @@ pub mod guest;
 pub mod list;
 /// Looking a booking up by its code, without an account.
 pub mod lookup;
+/// A guest's bookings by a mailed code.
+pub mod otp;
 /// What a booking looks like on the wire.
 mod out;
 /// Changing a booking.

@@ -16,6 +16,7 @@ export const EVENT_TYPES = [
   "calendar.conflict",
   "account.registered",
   "account.password_forgotten",
+  "guest.code_asked",
   "digest.closed",
   "webhook.disabled",
 ];

@@ -6,6 +6,7 @@
 use belfry_domain::Instant;
 use belfry_domain::account::Account;
 use belfry_domain::booking::{Booking, Status};
+use belfry_domain::event::Event;
 use belfry_domain::id::UserId;
 use const_format::formatcp;
 use sqlx::FromRow;
@@ -81,6 +82,93 @@ impl Store {
         let claimed = claim(&mut tx, owner, now).await?;
         tx.commit().await?;
         Ok(claimed)
+    }
+}
+
+impl Store {
+    /// Gives a guest a new code in place of the one before; `event` tells of it. Answers nothing where there is no
+    /// such guest, or a disabled one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn give_guest_code(
+        &self,
+        email: &str,
+        event: impl FnOnce(&Account) -> Event,
+        expires_at: Instant,
+        now: Instant,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let guest: Option<AccountRow> = on_tx!(&mut tx, |c| {
+            sqlx::query_as::<DB, _>(formatcp!(
+                "UPDATE users SET version = version + 1, updated_at = $2 \
+                 WHERE email = $1 AND guest_email IS NOT NULL AND NOT disabled RETURNING {COLUMNS}"
+            ))
+            .bind(key(email))
+            .bind(now)
+            .fetch_optional(&mut *c)
+            .await?
+        });
+        let Some(guest) = guest else {
+            return Ok(false);
+        };
+        let guest = Account::try_from(guest)?;
+        on_tx!(&mut tx, |c| {
+            sqlx::query::<DB>(
+                "INSERT INTO guest_codes (user_id, number, tries, expires_at) VALUES ($1, $2, 0, $3) \
+                 ON CONFLICT (user_id) DO UPDATE SET number = excluded.number, tries = 0, \
+                   expires_at = excluded.expires_at",
+            )
+            .bind(guest.id.uuid())
+            .bind(guest.version)
+            .bind(expires_at)
+            .execute(&mut *c)
+            .await?;
+        });
+        crate::event::append(&mut tx, &[event(&guest)]).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Takes one of so many tries at the code of the guest with this address: whose it is, and which.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn try_guest_code(
+        &self,
+        email: &str,
+        most: i64,
+        now: Instant,
+    ) -> Result<Option<(UserId, i64)>, StoreError> {
+        on_write!(self, |pool| {
+            let row: Option<(Uuid, i64)> = sqlx::query_as::<DB, _>(
+                "UPDATE guest_codes SET tries = tries + 1 \
+                 WHERE user_id = (SELECT id FROM users WHERE email = $1 AND NOT disabled) \
+                   AND tries < $2 AND expires_at > $3 RETURNING user_id, number",
+            )
+            .bind(key(email))
+            .bind(most)
+            .bind(now)
+            .fetch_optional(pool)
+            .await?;
+            Ok(row.map(|(guest, number)| (guest.into(), number)))
+        })
+    }
+
+    /// Spends a code that was right; `false` when somebody was faster.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn spend_guest_code(&self, guest: UserId, number: i64) -> Result<bool, StoreError> {
+        on_write!(self, |pool| {
+            let done =
+                sqlx::query::<DB>("DELETE FROM guest_codes WHERE user_id = $1 AND number = $2")
+                    .bind(guest.uuid())
+                    .bind(number)
+                    .execute(pool)
+                    .await?;
+            Ok(done.rows_affected() == 1)
+        })
     }
 }
 

@@ -15,6 +15,8 @@ use crate::town::{Answer, Person, Town};
 
 /// Proving the address.
 mod claim;
+/// All bookings of an address by a mailed code.
+mod otp;
 /// Many at once.
 mod race;
 /// What somebody gets who types another one's address.

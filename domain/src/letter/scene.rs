@@ -25,6 +25,8 @@ pub(crate) enum Scene<'a> {
 #[derive(Serialize)]
 pub(crate) struct AccountScene<'a> {
     pub me: Cow<'a, str>,
+    /// Where it is about a code.
+    pub code: Option<String>,
 }
 
 /// What the texts about a day's gathered messages may name.

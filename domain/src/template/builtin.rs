@@ -16,6 +16,7 @@ macro_rules! texts {
             $language,
             "account.registered",
             "account.password_forgotten",
+            "guest.code_asked",
             "booking.created",
             "booking.confirmed",
             "booking.rejected",

@@ -36,8 +36,45 @@ export default function Lookup({ query }) {
         <${FormError} problem=${form.problem} known=${["/code", "/email", "/phone"]} />
         <div class="actions"><button class="button primary" disabled=${form.busy}>${t("lookup.find")}</button></div>
       </form>
-      <div aria-live="polite">${booking && html`<${Found} booking=${booking} proof=${proof(form.values)} onChange=${setBooking} />`}</div>
+      <div aria-live="polite" class="stack">${booking && html`<${Found} booking=${booking} proof=${proof(form.values)} onChange=${setBooking} />`}</div>
+      <${ByMail} />
     </div>`;
+}
+
+/** Everything that was booked by an address, for whoever reads its mail. */
+function ByMail() {
+  const form = useForm({ email: "", code: "" });
+  const [asked, setAsked] = useState("");
+  const [items, setItems] = useState(/** @type {Booking[] | null} */ (null));
+  const email = form.values.email.trim();
+  const send = async () => {
+    if (asked !== email) {
+      await api.post("/bookings/lookup/otp", { email }, { public: true });
+      setAsked(email);
+      return;
+    }
+    setItems((await api.post("/bookings/lookup/otp/show", { email, code: form.values.code.trim() }, { public: true })).items);
+  };
+  if (items) {
+    return html`<section class="card" aria-labelledby="otp-all">
+      <h2 id="otp-all" tabindex="-1" ref=${(/** @type {HTMLElement | null} */ title) => title?.focus()}>${t("otp.all", { email })}</h2>
+      ${!items.length && html`<p class="soft">${t("otp.empty")}</p>`}
+      <ul class="guest-bookings">${items.map((booking) => html`<li key=${booking.id} class="row wrap between">
+        <span><a href=${`/b/${booking.manage_token}`}>${booking.expert.name}</a><br /><${When} at=${booking.starts_at} until=${booking.ends_at} other=${booking.time_zone} /></span>
+        <${Status} status=${booking.status} />
+      </li>`)}</ul>
+    </section>`;
+  }
+  const sent = asked && asked === email;
+  return html`<form class="card" onSubmit=${form.submit(send)} novalidate aria-labelledby="otp-title">
+    <h2 id="otp-title">${t("otp.title")}</h2>
+    <p class="soft">${t("otp.lead")}</p>
+    <${Field} label=${t("otp.address")} type="email" autocomplete="email" required ...${form.bind("email")} />
+    ${sent && html`<p class="notice" role="status">${t("otp.sent", { email })}</p>
+      <${Field} label=${t("otp.code")} hint=${t("otp.code_hint")} inputmode="numeric" autocomplete="one-time-code" maxlength="12" required ...${form.bind("code")} />`}
+    <${FormError} problem=${form.problem} known=${["/email", "/code"]} />
+    <div class="actions"><button class=${sent ? "button primary" : "button"} disabled=${form.busy}>${t(sent ? "otp.show" : "otp.ask")}</button></div>
+  </form>`;
 }
 
 /** @param {{booking: Booking, proof: object, onChange: (booking: Booking) => void}} props */

@@ -97,6 +97,8 @@ const TABLE: &str = "
     yyyyyyyyyy POST /api/v1/bookings/lookup
     yyyyyyyyyy POST /api/v1/bookings/lookup/cancel
     yyyyyyyyyy POST /api/v1/bookings/lookup/link
+    yyyyyyyyyy POST /api/v1/bookings/lookup/otp
+    yyyyyyyyyy POST /api/v1/bookings/lookup/otp/show
     uudhyyhyhy GET /api/v1/bookings/{id}
     uudhyyhyhy PATCH /api/v1/bookings/{id}
     uudhyyhyhy GET /api/v1/bookings/{id}/calendar.ics
