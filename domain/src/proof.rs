@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono_tz::Tz;
 use serde_json::Value;
 
 use crate::Instant;
@@ -11,16 +10,17 @@ use crate::channel::Channel;
 use crate::event::{Event, EventType};
 use crate::field::FieldError;
 use crate::gate::Policy;
-use crate::id::{BookingId, UserId};
 use crate::letter::{Letter, OF_OTHERS};
-use crate::notification::{
-    Address, Audience, Category, Facts, Links, People, Planning, Recipient, Sides,
-};
-use crate::preference::Preferences;
+use crate::notification::{Address, Audience, Facts, Planning, Sides};
 use crate::rule::{Draft, RuleBook};
 use crate::sample;
 use crate::sms;
 use crate::template::{MOST_CHARACTERS, Medium, Override, Section, TemplateError, Templates};
+
+/// Those who read the made-up events.
+mod readers;
+
+use readers::{Pages, onlooker, people};
 
 /// How a text looks to one reader.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -445,63 +445,5 @@ fn told(letter: &Letter<'_>) -> String {
         Facts::Digest(facts) => format!("{side}, {} gathered", facts.items.len()),
         Facts::Webhook(facts) => format!("{side}, {}", facts.cause),
         Facts::Account(_) => side.to_owned(),
-    }
-}
-
-fn onlooker() -> UserId {
-    uuid::Uuid::from_u128(4).into()
-}
-
-/// The people of the made-up events, who all read this language.
-fn people(language: &str) -> People {
-    let ids = [1, 2, 3].map(|id| UserId::from(uuid::Uuid::from_u128(id)));
-    let ids = ids.into_iter().chain([onlooker()]);
-    ids.map(|id| {
-        let recipient = Recipient {
-            id,
-            name: "Ann Lee".to_owned(),
-            email: "ann@example.com".to_owned(),
-            locale: language.to_owned(),
-            time_zone: Tz::Asia__Ho_Chi_Minh,
-            disabled: false,
-            guest: false,
-            preferences: Preferences::default(),
-            addresses: Vec::new(),
-        };
-        (id, recipient)
-    })
-    .collect()
-}
-
-/// Pages of no house.
-struct Pages;
-
-impl Links for Pages {
-    fn booking(&self, booking: BookingId) -> String {
-        format!("https://belfry.example/bookings/{booking}")
-    }
-    fn guest_booking(&self, booking: BookingId, client: UserId) -> String {
-        format!("https://belfry.example/b/{booking}.{client}")
-    }
-    fn lookup(&self) -> String {
-        "https://belfry.example/lookup".to_owned()
-    }
-    fn code(&self, _: UserId, number: i64) -> String {
-        format!("{number:08}")
-    }
-    fn inbox(&self) -> String {
-        "https://belfry.example/notifications".to_owned()
-    }
-    fn expert(&self, expert: UserId) -> String {
-        format!("https://belfry.example/experts/{expert}")
-    }
-    fn verify(&self, _: UserId, _: &str, _: Instant) -> String {
-        "https://belfry.example/verify?token=example".to_owned()
-    }
-    fn reset(&self, _: UserId, _: i64, _: Instant) -> String {
-        "https://belfry.example/reset?token=example".to_owned()
-    }
-    fn unsubscribe(&self, _: UserId, _: Category, _: Instant) -> String {
-        "https://belfry.example/unsubscribe/example".to_owned()
     }
 }
