@@ -216,7 +216,7 @@ fn note<B>(response: &ServiceResponse<B>, id: &str, seconds: f64) {
 
 /// The path as a log may have it: of an address that is a secret itself, no more than its kind.
 fn loggable(request: &HttpRequest) -> String {
-    let secret = ["/calendar/", "/unsubscribe/"];
+    let secret = ["/b/", "/calendar/", "/unsubscribe/"];
     let path = request.path();
     match secret
         .iter()
