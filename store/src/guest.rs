@@ -33,6 +33,23 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn guest(&self, guest: &Account, now: Instant) -> Result<Account, StoreError> {
+        match self.insert_guest(guest.id, guest, now).await {
+            // Whoever had the id that follows from this address was forgotten for good.
+            Err(StoreError::Database(sqlx::Error::Database(error)))
+                if error.is_unique_violation() =>
+            {
+                self.insert_guest(UserId::at(now), guest, now).await
+            }
+            other => other,
+        }
+    }
+
+    async fn insert_guest(
+        &self,
+        id: UserId,
+        guest: &Account,
+        now: Instant,
+    ) -> Result<Account, StoreError> {
         on_write!(self, |pool| {
             sqlx::query_as::<DB, AccountRow>(formatcp!(
                 "INSERT INTO users (id, email, guest_email, password_hash, name, role, description, locale, time_zone, \
@@ -40,7 +57,7 @@ impl Store {
                  VALUES ($1, $2, $3, '', $4, $5, '', $6, $7, $8, $8, 0, 1, $9, $9) \
                  ON CONFLICT (email) DO UPDATE SET updated_at = excluded.updated_at RETURNING {COLUMNS}"
             ))
-            .bind(guest.id.uuid())
+            .bind(id.uuid())
             .bind(key(&guest.email))
             .bind(&guest.email)
             .bind(&guest.name)

@@ -243,7 +243,8 @@ const FORGOTTEN: [&str; 23] = [
      WHERE booking_id IN (SELECT id FROM bookings WHERE client_id = $1)",
     "UPDATE booking_history SET actor_name = '' WHERE actor_id = $1 AND booking_id IN \
        (SELECT id FROM bookings WHERE client_id = $1 UNION SELECT id FROM bookings WHERE expert_id = $1)",
-    "UPDATE bookings SET note = NULL, reason = NULL, place = NULL, link = NULL, version = version + 1 \
+    "UPDATE bookings SET note = NULL, reason = NULL, place = NULL, link = NULL, \
+       guest_name = NULL, guest_phone = NULL, version = version + 1 \
      WHERE client_id = $1",
 ];
 
@@ -258,10 +259,12 @@ pub async fn erase(
     now: Instant,
 ) -> Result<(), StoreError> {
     let known: Option<(String, Option<String>)> = on_tx!(tx, |c| {
-        sqlx::query_as::<DB, _>("SELECT email, phone FROM users WHERE id = $1")
-            .bind(person.uuid())
-            .fetch_optional(&mut *c)
-            .await?
+        sqlx::query_as::<DB, _>(
+            "SELECT COALESCE(guest_email, email), phone FROM users WHERE id = $1",
+        )
+        .bind(person.uuid())
+        .fetch_optional(&mut *c)
+        .await?
     });
     let Some((email, phone)) = known else {
         return Ok(());
@@ -297,7 +300,7 @@ pub async fn erase(
             .execute(&mut *c)
             .await?;
         sqlx::query::<DB>(
-            "UPDATE users SET email = $2, name = $3, password_hash = '', role = 'user', branch_id = NULL, \
+            "UPDATE users SET email = $2, guest_email = NULL, name = $3, password_hash = '', role = 'user', branch_id = NULL, \
                phone = NULL, gender = NULL, description = '', avatar_tag = NULL, email_verified = $4, \
                disabled = $5, auth_epoch = auth_epoch + 1, version = version + 1, updated_at = $6, erased_at = $6 \
              WHERE id = $1",

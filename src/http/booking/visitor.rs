@@ -73,7 +73,7 @@ async fn by_link(app: &App, token: &str) -> Result<Option<Visitor>, Problem> {
     // A link shows what was typed for this booking, not what is known of the address.
     account.name = booking.client.name;
     Ok(Some(Visitor {
-        signed: Signed(Arc::new(account)),
+        signed: Signed(Arc::new(account), None),
         only: Some(booking.id),
     }))
 }

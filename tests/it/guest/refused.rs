@@ -12,6 +12,7 @@ on_both_engines!(
     a_house_may_want_accounts_only,
     guests_without_bookings_are_forgotten,
     an_administrator_sees_guests_and_may_turn_one_away,
+    a_guest_is_forgotten_like_anybody_else,
 );
 
 async fn bad_input_names_every_fault_and_makes_nobody(fresh: &Fresh) {
@@ -159,5 +160,29 @@ async fn an_administrator_sees_guests_and_may_turn_one_away(fresh: &Fresh) {
     ann.get(&format!("/bookings/{}", made.text("id")))
         .await
         .problem(403, "account-disabled");
+    town.close().await;
+}
+
+async fn a_guest_is_forgotten_like_anybody_else(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let (expert, admin) = (town.expert().await, town.admin().await);
+    let mut body = wish(&expert, TEN, "Zebra Guest", ANN);
+    body["guest"]["phone"] = json!("+84912345678");
+    let made = town.stranger().post("/bookings", body).await.expect(201);
+    let id = made.body["client"]["id"].as_str().unwrap();
+    let path = format!("/admin/users/{id}");
+    admin.delete(&path).await.expect(204);
+    let booking = format!("/bookings/{}", made.text("id"));
+    let kept = admin.get(&booking).await.expect(200);
+    assert_eq!(kept.body["status"], "cancelled");
+    let history = admin.get(&format!("{booking}/history")).await.expect(200);
+    let person = admin.get(&path).await;
+    for text in [kept.text, history.text, person.text] {
+        for word in ["Zebra", "+84912345678", ANN] {
+            assert!(!text.contains(word), "{word} in {text}");
+        }
+    }
+    // The address is free for a new beginning.
+    visit(&town, &expert, TEN, ANN).await.expect(201);
     town.close().await;
 }
