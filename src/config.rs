@@ -29,6 +29,7 @@ pub struct Settings {
     pub auth: Auth,
     pub limits: Limits,
     pub booking: Booking,
+    pub waiting_list: WaitingList,
     pub reminders: Reminders,
     pub scheduler: Scheduler,
     pub email: Email,
@@ -94,6 +95,13 @@ pub struct Booking {
     pub holds_per_person: u32,
     pub guest_bookings: u32,
     pub rules: BookingRules,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitingList {
+    pub offer_minutes: u32,
+    pub places_per_person: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -287,6 +295,10 @@ impl Settings {
         anyhow::ensure!(
             self.live.heartbeat_seconds > 0,
             "[live] heartbeat_seconds must be at least 1"
+        );
+        anyhow::ensure!(
+            self.waiting_list.offer_minutes > 0,
+            "[waiting_list] offer_minutes must be at least 1"
         );
         anyhow::ensure!(
             self.scheduler.lease_seconds > 0,

@@ -28,6 +28,8 @@ mod cast;
 mod outside;
 /// What an administrator has to look after.
 mod paperwork;
+/// Who waits for a place.
+mod waiting;
 
 /// The password of every demo account.
 const PASSWORD: &str = "belfry-demo-2026";
@@ -142,6 +144,7 @@ impl Stage<'_> {
         for host in &hosts {
             self.bookings(host, &clients).await?;
         }
+        self.waiting(&hosts, &clients).await?;
         outside::add(self.store, admin, self.now).await?;
         let experts = hosts.iter().map(|host| host.party.id);
         paperwork::keep(self.store, admin, experts, self.now).await?;
@@ -299,6 +302,8 @@ impl Stage<'_> {
             stretch: (booking.starts_at, booking.ends_at),
             holder: client.id,
             holds: Vec::new(),
+            offers: Vec::new(),
+            needs_offer: false,
             caps: Vec::new(),
             guest: None,
             reminder_offsets: if ahead {
@@ -417,6 +422,7 @@ impl Stage<'_> {
                 changes: Value::Null,
                 stretch: None,
                 holds: Vec::new(),
+                offers: Vec::new(),
                 caps: Vec::new(),
                 reminder_offsets: Vec::new(),
             })

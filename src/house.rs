@@ -333,6 +333,7 @@ fn booking_rules(settings: &Settings) -> BookingRules {
             .collect(),
         hold: TimeDelta::minutes(i64::from(settings.booking.hold_minutes)),
         holds_per_person: i64::from(settings.booking.holds_per_person),
+        offer: TimeDelta::minutes(i64::from(settings.waiting_list.offer_minutes)),
     }
 }
 

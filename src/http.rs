@@ -108,6 +108,8 @@ pub mod template;
 pub mod ticket;
 /// The link that stops mails of a kind.
 pub mod unsubscribe;
+/// Waiting lists.
+pub mod waiting;
 /// Webhooks, for administrators.
 pub mod webhook;
 
@@ -315,6 +317,18 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/bookings/{id}/history").get(booking::history))
         .service(web::resource("/bookings/{id}/calendar.ics").get(booking::calendar))
         .service(web::resource("/bookings/{id}/review").post(booking::steps::review));
+    // Waiting lists.
+    config
+        .service(web::resource("/experts/{id}/waiting-list").post(waiting::join))
+        .service(web::resource("/waiting-list").get(waiting::list))
+        .service(
+            web::resource("/waiting-list/{id}")
+                .get(waiting::get)
+                .delete(waiting::leave),
+        )
+        .service(web::resource("/waiting-list/{id}/accept").post(waiting::accept))
+        .service(web::resource("/waiting-list/{id}/decline").post(waiting::decline))
+        .service(web::resource("/waiting-list/{id}/history").get(waiting::history));
     // Inbox and live connections.
     config
         .service(web::resource("/notifications").get(inbox::list))

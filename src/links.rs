@@ -51,6 +51,10 @@ impl Links for PublicLinks {
         format!("{}/notifications", self.base)
     }
 
+    fn waiting_list(&self) -> String {
+        format!("{}/waiting", self.base)
+    }
+
     fn expert(&self, expert: UserId) -> String {
         format!("{}/experts/{expert}", self.base)
     }

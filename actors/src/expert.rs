@@ -13,7 +13,7 @@ use belfry_domain::Instant;
 use belfry_domain::booking::BookingError;
 use belfry_domain::event::SOURCE;
 use belfry_domain::id::{EventId, UserId};
-use belfry_domain::slot::{Availability, Counted, Reason, Refusal, Slot};
+use belfry_domain::slot::{Availability, Counted, Reason, Refusal, Slot, Taken};
 use belfry_domain::topic::Topic;
 use belfry_store::booking::Decided;
 use belfry_store::{StoreError, crash};
@@ -39,15 +39,18 @@ mod memory;
 mod refusals;
 /// Free slots as they are answered.
 mod slots;
+/// Who hears that time of an expert came free, for those who wait for it.
+mod waitlist;
 
 pub use desk::{BookingRules, Committed, Experts};
-pub use flight::{BookRequest, Done, HoldRequest, MoveRequest};
+pub use flight::{BookRequest, Done, HoldRequest, MoveRequest, OfferRequest};
 pub use slots::{DayQuery, ExplainedDay, SlotQuery, SlotsAnswer};
 
 use entry::Shared;
 use flight::{Flight, Job, Want};
 use memory::Memory;
 use slots::good_until;
+use waitlist::Bell;
 
 /// An actor that nobody asked for this long lets go of its memory.
 const IDLE: Duration = Duration::from_secs(600);
@@ -100,6 +103,7 @@ pub struct ExpertActor {
     supervisor: Supervisor,
     rules: BookingRules,
     group_commit: GroupCommit,
+    freed: Bell,
     memory: Option<Memory>,
     /// Counts the readings of the memory that were begun.
     reading: u64,
@@ -129,6 +133,7 @@ impl ExpertActor {
         rules: BookingRules,
         group_commit: GroupCommit,
         cache: Option<Arc<dyn SlotCache>>,
+        freed: Bell,
         shared: Arc<Shared>,
     ) -> Self {
         Self {
@@ -139,6 +144,7 @@ impl ExpertActor {
             supervisor,
             rules,
             group_commit,
+            freed,
             memory: None,
             reading: 0,
             flights: Vec::new(),
@@ -226,6 +232,7 @@ impl ExpertActor {
             .is_some_and(|memory| memory.drop_expired(now))
         {
             self.announce();
+            self.freed.ring(self.id);
         }
     }
 
@@ -251,10 +258,11 @@ impl ExpertActor {
             if want.starts_at <= now {
                 return Verdict::Refuse(BookingError::NotOffered(Reason::Past.code()));
             }
-            if taken
-                .iter()
-                .any(|taken| overlaps((taken.starts_at, taken.ends_at)))
-            {
+            let in_the_way = |taken: &[Taken]| {
+                let mut taken = taken.iter();
+                taken.any(|taken| overlaps((taken.starts_at, taken.ends_at)))
+            };
+            if !want.promised && in_the_way(&taken) {
                 return Verdict::Refuse(BookingError::SlotTaken);
             }
         } else {
@@ -396,6 +404,9 @@ impl ExpertActor {
                 }
                 self.announce();
                 crash::point("expert.announced");
+                if job.want.moved.is_some() {
+                    self.freed.ring(self.id);
+                }
                 job.answer(Ok(done));
                 if read_meanwhile {
                     // Before or after it was committed: only another reading can tell.

@@ -44,8 +44,9 @@ impl GroupCommit {
     /// # Errors
     /// As there.
     pub async fn book(&self, new: NewBooking) -> Decided<Booking> {
-        // What is counted under somebody's lock goes alone.
-        if !new.caps.is_empty() || new.guest.is_some() {
+        // What is counted under somebody's lock goes alone, and so does what takes up an offer.
+        let is_counted = !new.caps.is_empty() || new.guest.is_some();
+        if is_counted || !new.offers.is_empty() || new.needs_offer {
             return self.store.insert_booking(&new).await;
         }
         let (reply, answer) = oneshot::channel();

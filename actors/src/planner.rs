@@ -309,7 +309,10 @@ impl Desk {
                     let topic = Topic::Booking(facts.booking_id);
                     self.supervisor.topic(topic, &event.to_cloud_event());
                 }
-                Ok((_, Facts::Account(_) | Facts::Digest(_) | Facts::Webhook(_))) => {}
+                Ok((
+                    _,
+                    Facts::Account(_) | Facts::Digest(_) | Facts::Webhook(_) | Facts::Waiting(_),
+                )) => {}
                 Err(fault) => {
                     error!(event = %reading.id, fault, "event {} was set aside", reading.id)
                 }

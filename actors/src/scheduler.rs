@@ -172,6 +172,7 @@ fn log(report: &TickReport) {
         digests = report.digests,
         missed = report.missed,
         clocks = report.clocks,
+        waiting = report.waiting,
         holds = report.holds,
         archived = report.archived,
         pruned = report.pruned,

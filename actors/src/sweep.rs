@@ -46,6 +46,8 @@ pub struct TickReport {
     pub missed: u64,
     /// Bookings whose clock shows another time since the zone database was updated.
     pub clocks: u64,
+    /// Places on waiting lists whose offer ran out or whose dates went by.
+    pub waiting: u64,
     /// Holds that had run out.
     pub holds: u64,
     /// Bookings archived.
@@ -71,7 +73,7 @@ pub struct Beat {
     pub digests: u64,
     /// Bookings whose clock shows another time since the zone database was updated.
     pub clocks: u64,
-    /// When the next reminder or gathered message is due.
+    /// When the next reminder or gathered message is due, or the next offer runs out.
     pub next_due: Option<Instant>,
 }
 
@@ -137,6 +139,11 @@ impl Sweep {
         report.missed = settle(self.miss(now).await, "missed", &mut report.failed);
         let weeks = self.world.store.roll_up_weeks(now).await;
         report.weeks = settle(weeks, "weeks", &mut report.failed);
+        report.waiting = settle(
+            self.serve_waiting_lists(now).await,
+            "waiting",
+            &mut report.failed,
+        );
         report.holds = settle(
             self.in_batches(now, async || self.world.store.sweep_holds(now, BATCH).await)
                 .await,
@@ -222,11 +229,13 @@ impl Sweep {
             0
         });
         let digests = self.close_digests(now).await?;
-        let (reminder, digest) = (
+        self.serve_waiting_lists(now).await?;
+        let (reminder, digest, offer) = (
             self.world.store.next_reminder().await?,
             self.world.store.next_digest().await?,
+            self.world.store.next_offer_end().await?,
         );
-        let next_due = reminder.into_iter().chain(digest).min();
+        let next_due = reminder.into_iter().chain(digest).chain(offer).min();
         Ok(Beat {
             leading: true,
             reminders,
@@ -249,6 +258,42 @@ impl Sweep {
         let until = now + self.lease;
         let World { store, node, .. } = &self.world;
         store.take_lease(LEASE, node, until, now).await
+    }
+
+    /// Ends offers that ran out and the waiting for dates that went by, and looks at every list on which somebody waits:
+    /// what came free while nobody looked is offered now.
+    async fn serve_waiting_lists(&self, now: Instant) -> Result<u64, StoreError> {
+        let store = &self.world.store;
+        let ended = self
+            .in_batches(now, async || {
+                let ended = store.expire_offers(None, now, BATCH).await?;
+                match &self.experts {
+                    Some(experts) => experts.gave_back(&ended).await,
+                    None if ended.is_empty() => {}
+                    None => (self.appended)(),
+                }
+                Ok(ended.len() as u64)
+            })
+            .await?;
+        let closed = self
+            .in_batches(now, async || store.close_waiting_lists(now, BATCH).await)
+            .await?;
+        if closed > 0 {
+            (self.appended)();
+        }
+        if let Some(experts) = &self.experts {
+            let mut after = None;
+            self.in_batches(now, async || {
+                let awaited = store.awaited_experts(after, now, BATCH).await?;
+                after = awaited.last().copied();
+                awaited
+                    .iter()
+                    .for_each(|expert| experts.look_again_at_waiting_list(*expert));
+                Ok(awaited.len() as u64)
+            })
+            .await?;
+        }
+        Ok(ended + closed)
     }
 
     /// Lets the messages leave that were gathered until `now`, once.

@@ -93,6 +93,9 @@ impl Links for Pages {
     fn inbox(&self) -> String {
         "https://belfry.test/inbox".to_owned()
     }
+    fn waiting_list(&self) -> String {
+        "https://belfry.test/waiting".to_owned()
+    }
     fn expert(&self, expert: UserId) -> String {
         format!("https://belfry.test/experts/{expert}")
     }

@@ -196,6 +196,8 @@ pub enum BookingError {
     TooManyHolds,
     #[error("too many bookings without an account are open")]
     TooManyOpen,
+    #[error("there is no offer any more")]
+    OfferGone,
     #[error("no such booking")]
     NotFound,
 }
@@ -216,6 +218,7 @@ impl BookingError {
             Self::Stale => "stale",
             Self::TooManyHolds => "too-many-holds",
             Self::TooManyOpen => "too-many-open",
+            Self::OfferGone => "offer-gone",
             Self::NotFound => "not-found",
         }
     }

@@ -5,16 +5,17 @@
 
 use std::str::FromStr;
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::Instant;
 use crate::account::{Account, UnknownName};
-use crate::booking::{Actor, Booking, Mode, Status};
+use crate::booking::{Actor, Booking, Mode, Party, Status};
 use crate::channel::Way;
-use crate::id::{BookingId, EventId, UserId, WebhookId};
+use crate::id::{BookingId, EventId, UserId, WaitingId, WebhookId};
+use crate::waiting::Waiting;
 
 macro_rules! event_types {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
@@ -69,6 +70,12 @@ event_types! {
     CalendarConflict = "calendar.conflict",
     /// The client reviewed it.
     BookingReviewed = "booking.reviewed",
+    /// Somebody waits for a place. Data: [`WaitingFacts`], as for every `waitlist.*` type.
+    WaitlistJoined = "waitlist.joined",
+    /// A place is held for them until their offer runs out.
+    WaitlistOffered = "waitlist.offered",
+    /// They wait no longer: the offer ran out, or the dates went by.
+    WaitlistExpired = "waitlist.expired",
     /// A day's gathered messages are to leave. Data: [`DigestFacts`].
     DigestClosed = "digest.closed",
     /// A webhook was switched off by itself. Data: [`WebhookFacts`].
@@ -85,6 +92,14 @@ impl EventType {
                 | Self::GuestCodeAsked
                 | Self::DigestClosed
                 | Self::WebhookDisabled
+        ) && !self.is_of_waiting()
+    }
+
+    /// Whether it is about a place on a waiting list.
+    pub fn is_of_waiting(self) -> bool {
+        matches!(
+            self,
+            Self::WaitlistJoined | Self::WaitlistOffered | Self::WaitlistExpired
         )
     }
 }
@@ -155,6 +170,19 @@ impl Event {
             kind,
             subject: format!("account/{}", account.id),
             subject_version: account.version,
+            time: now,
+            data: to_value(&facts),
+        }
+    }
+
+    /// The event that tells of a place on a waiting list; `waiting` is its state after the change.
+    pub fn of_waiting(kind: EventType, waiting: &Waiting, actor: Actor, now: Instant) -> Self {
+        let facts = WaitingFacts::of(waiting, actor);
+        Self {
+            id: EventId::at(now),
+            kind,
+            subject: format!("waiting/{}", waiting.id),
+            subject_version: waiting.version,
             time: now,
             data: to_value(&facts),
         }
@@ -287,6 +315,58 @@ impl BookingFacts {
             actor_id: told.actor.id,
             actor_name: told.actor.name,
             actor_role: told.actor.role,
+        }
+    }
+}
+
+/// Data of every `waitlist.*` event: the place on the list right after the change.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct WaitingFacts {
+    pub waiting_id: WaitingId,
+    pub status: String,
+    pub expert: Person,
+    pub client: Person,
+    pub minutes: u16,
+    /// The first and the last date waited for, on the calendar of `time_zone`.
+    pub from: NaiveDate,
+    pub until: NaiveDate,
+    pub time_zone: String,
+    pub mode: Mode,
+    pub note: Option<String>,
+    /// Of the slot that is or was offered.
+    pub starts_at: Option<Instant>,
+    pub ends_at: Option<Instant>,
+    pub expires_at: Option<Instant>,
+    pub actor_id: Option<UserId>,
+    pub actor_name: String,
+    pub actor_role: String,
+}
+
+impl WaitingFacts {
+    /// The facts of a place on the list as it stands.
+    pub fn of(waiting: &Waiting, actor: Actor) -> Self {
+        let person = |party: &Party| Person {
+            id: party.id,
+            name: party.name.clone(),
+        };
+        let Waiting { wish, offer, .. } = waiting;
+        Self {
+            waiting_id: waiting.id,
+            status: waiting.status.as_str().to_owned(),
+            expert: person(&waiting.expert),
+            client: person(&waiting.client),
+            minutes: wish.minutes,
+            from: wish.from,
+            until: wish.until,
+            time_zone: wish.time_zone.name().to_owned(),
+            mode: wish.mode,
+            note: wish.note.clone(),
+            starts_at: offer.map(|offer| offer.starts_at),
+            ends_at: offer.map(|offer| offer.ends_at),
+            expires_at: offer.map(|offer| offer.expires_at),
+            actor_id: actor.id,
+            actor_name: actor.name,
+            actor_role: actor.role,
         }
     }
 }

@@ -338,6 +338,28 @@ impl<'a> Hours<'a> {
     }
 }
 
+/// When somebody is not to be disturbed, on their own clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Quiet(Option<(QuietHours, Tz)>);
+
+impl Quiet {
+    /// Never.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// In these hours, if in any, on the clock of a zone.
+    pub fn of(hours: Option<QuietHours>, zone: Tz) -> Self {
+        Self(hours.map(|hours| (hours, zone)))
+    }
+
+    /// When the quiet hours that `at` lies in end; `None` if it lies in none.
+    pub fn ends_after(self, at: Instant) -> Option<Instant> {
+        let (hours, zone) = self.0?;
+        quiet_end(hours, zone, at)
+    }
+}
+
 /// When the stretch in which `at` lies ends; `None` if it lies in none.
 fn quiet_end(hours: QuietHours, zone: Tz, at: Instant) -> Option<Instant> {
     let local = at.with_timezone(&zone);

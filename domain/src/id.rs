@@ -80,6 +80,8 @@ ids! {
     BookingId;
     /// A slot held while the form is filled.
     HoldId;
+    /// Somebody's place on an expert's waiting list.
+    WaitingId;
     /// A stretch an expert takes off.
     TimeOffId;
     /// An event on the spine.

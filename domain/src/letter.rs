@@ -11,7 +11,7 @@ use crate::booking::{Mode, Status};
 use crate::calendar::{self, CalendarUser, Method, Wording};
 use crate::channel::Channel;
 use crate::delivery::{Action, ActionStep, Attachment, Content};
-use crate::event::{BookingFacts, DigestFacts, Event, EventType, Person};
+use crate::event::{BookingFacts, DigestFacts, Event, EventType, Person, WaitingFacts};
 use crate::gate::Class;
 use crate::id::UserId;
 use crate::notification::{
@@ -24,7 +24,7 @@ use crate::when;
 /// What the texts are given.
 mod scene;
 
-use scene::{AccountScene, BookingScene, DigestScene, Scene, WebhookScene};
+use scene::{AccountScene, BookingScene, DigestScene, Scene, WaitingScene, WebhookScene};
 
 /// The texts for those who only look on.
 pub(crate) const OF_OTHERS: &str = "booking.of_others";
@@ -53,6 +53,9 @@ impl Letter<'_> {
         match self.facts {
             Facts::Booking(facts) if self.event.kind == EventType::BookingReminderDue => {
                 Some(facts.starts_at)
+            }
+            Facts::Waiting(facts) if self.event.kind == EventType::WaitlistOffered => {
+                facts.expires_at
             }
             _ => None,
         }
@@ -108,6 +111,7 @@ impl Letter<'_> {
             Facts::Account(_) => (Vec::new(), None),
             Facts::Digest(facts) => (Self::gathered(facts), None),
             Facts::Webhook(_) => (Vec::new(), None),
+            Facts::Waiting(facts) => (self.wished(facts), None),
             Facts::Booking(facts) => {
                 let file = draft.calendar;
                 let file = file.and_then(|method| self.calendar_file(facts, method));
@@ -197,6 +201,7 @@ impl Letter<'_> {
                 url: &facts.url,
                 cause: &facts.cause,
             }),
+            Facts::Waiting(facts) => Scene::Waiting(Box::new(self.waiting_scene(facts))),
             Facts::Booking(facts) => {
                 let mut scene = self.booking_scene(facts);
                 if beside {
@@ -239,6 +244,47 @@ impl Letter<'_> {
             note: facts.note.as_deref().map(quote),
             reason: facts.reason.as_deref().map(quote),
         }
+    }
+
+    fn waiting_scene<'f>(&'f self, facts: &'f WaitingFacts) -> WaitingScene<'f> {
+        let (zone, language) = (self.reader.time_zone, self.language());
+        let brief = |at: Instant| when::brief(at, zone, language);
+        WaitingScene {
+            me: Cow::Borrowed(&self.reader.name),
+            other: Cow::Borrowed(match self.audience {
+                Audience::Expert => &facts.client.name,
+                _ => &facts.expert.name,
+            }),
+            side: self.audience.as_str(),
+            dates: when::dates(facts.from, facts.until, language),
+            minutes: facts.minutes,
+            starts: facts.starts_at.map(brief),
+            answer_by: facts.expires_at.map(brief),
+        }
+    }
+
+    /// The labelled lines of a mail about a place on a waiting list.
+    fn wished(&self, facts: &WaitingFacts) -> Vec<Row> {
+        let (zone, language) = (self.reader.time_zone, self.language());
+        let labelled = |key: &str, value: String| Row {
+            label: self.word(key).to_owned(),
+            value,
+            href: None,
+        };
+        let slot = facts.starts_at.zip(facts.ends_at);
+        let mut rows = vec![match slot {
+            Some((from, until)) => labelled("when", when::full(from, until, zone, language)),
+            None => labelled("when", when::dates(facts.from, facts.until, language)),
+        }];
+        let offered = self.event.kind == EventType::WaitlistOffered;
+        let answer_by = facts.expires_at.filter(|_| offered);
+        rows.extend(answer_by.map(|at| labelled("answer_by", when::brief(at, zone, language))));
+        let other = match self.audience {
+            Audience::Expert => &facts.client,
+            _ => &facts.expert,
+        };
+        rows.push(labelled("with", other.name.clone()));
+        rows
     }
 
     /// The lines of a mail about a day's gathered messages.
@@ -347,6 +393,10 @@ impl Letter<'_> {
             (_, Page::Inbox) | (Facts::Digest(_) | Facts::Webhook(_), _) => {
                 self.planning.links.inbox()
             }
+            (Facts::Waiting(facts), Page::AnotherTime) => {
+                self.planning.links.expert(facts.expert.id)
+            }
+            (Facts::Waiting(_), _) => self.planning.links.waiting_list(),
             (Facts::Booking(facts), Page::AnotherTime) if self.audience == Audience::Client => {
                 self.planning.links.expert(facts.expert.id)
             }

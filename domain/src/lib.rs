@@ -65,6 +65,8 @@ pub mod template;
 pub mod text;
 /// What a live connection can listen to besides its own inbox.
 pub mod topic;
+/// Who waits for a place, and which place is whose turn.
+pub mod waiting;
 /// Between the clock on the wall of a zone and instants.
 pub mod wall;
 /// Servers of others that hear of events.

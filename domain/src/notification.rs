@@ -19,7 +19,8 @@ use crate::account::UnknownName;
 use crate::channel::{Channel, Way};
 use crate::delivery::{Content, DeliveryStatus};
 use crate::event::{
-    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, WebhookFacts,
+    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, WaitingFacts,
+    WebhookFacts,
 };
 use crate::gate::{Check, Class, Reader};
 use crate::id::{BookingId, UserId};
@@ -62,9 +63,10 @@ impl Audience {
     /// Whether an event of this type has such readers.
     pub fn fits(self, on: EventType) -> bool {
         match self {
-            Self::Client | Self::Expert | Self::Manager | Self::Followers => on.is_of_booking(),
+            Self::Client | Self::Expert => on.is_of_booking() || on.is_of_waiting(),
+            Self::Manager | Self::Followers => on.is_of_booking(),
             Self::Administrators => on == EventType::WebhookDisabled,
-            Self::Holder => !on.is_of_booking() && !Self::Administrators.fits(on),
+            Self::Holder => !Self::Client.fits(on) && !Self::Administrators.fits(on),
         }
     }
 }
@@ -126,6 +128,8 @@ pub enum Page {
     Booking,
     /// The expert's free times for the client, the booking for the expert.
     AnotherTime,
+    /// The places that the reader waits for, with the offer if there is one.
+    WaitingList,
     /// Proves that the address is the reader's.
     Verify,
     /// Lets the reader choose a new password.
@@ -138,7 +142,9 @@ impl Page {
     /// Whether an event of this type says enough to lead there.
     pub fn fits(self, on: EventType) -> bool {
         match self {
-            Self::Booking | Self::AnotherTime => on.is_of_booking(),
+            Self::Booking => on.is_of_booking(),
+            Self::AnotherTime => on.is_of_booking() || on.is_of_waiting(),
+            Self::WaitingList => on.is_of_waiting(),
             Self::Verify => on == EventType::AccountRegistered,
             Self::Reset => on == EventType::AccountPasswordForgotten,
             Self::Inbox => true,
@@ -189,6 +195,8 @@ pub trait Links: Send + Sync {
     fn code(&self, guest: UserId, number: i64) -> String;
     /// The reader's inbox.
     fn inbox(&self) -> String;
+    /// The reader's places on waiting lists.
+    fn waiting_list(&self) -> String;
     /// The page on which an expert's free times are shown.
     fn expert(&self, expert: UserId) -> String;
     /// Proves that whoever follows it reads mail at `email`.
@@ -321,6 +329,7 @@ pub enum PlanError {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Facts {
     Booking(Box<BookingFacts>),
+    Waiting(Box<WaitingFacts>),
     Account(AccountFacts),
     Digest(DigestFacts),
     Webhook(WebhookFacts),
@@ -339,6 +348,7 @@ impl Facts {
             | EventType::GuestCodeAsked => Self::Account(serde_json::from_value(data)?),
             EventType::DigestClosed => Self::Digest(serde_json::from_value(data)?),
             EventType::WebhookDisabled => Self::Webhook(serde_json::from_value(data)?),
+            kind if kind.is_of_waiting() => Self::Waiting(Box::new(serde_json::from_value(data)?)),
             _ => Self::Booking(Box::new(serde_json::from_value(data)?)),
         })
     }
@@ -347,6 +357,7 @@ impl Facts {
     pub fn people(&self) -> Vec<UserId> {
         match self {
             Self::Booking(facts) => vec![facts.client.id, facts.expert.id],
+            Self::Waiting(facts) => vec![facts.client.id, facts.expert.id],
             Self::Account(facts) => vec![facts.user_id],
             Self::Digest(facts) => vec![facts.user_id],
             Self::Webhook(_) => Vec::new(),
@@ -357,7 +368,8 @@ impl Facts {
     pub fn expert(&self) -> Option<UserId> {
         match self {
             Self::Booking(facts) => Some(facts.expert.id),
-            Self::Account(_) | Self::Digest(_) | Self::Webhook(_) => None,
+            // Who waits is between the two.
+            Self::Waiting(_) | Self::Account(_) | Self::Digest(_) | Self::Webhook(_) => None,
         }
     }
 
@@ -372,6 +384,8 @@ impl Facts {
         match (self, audience) {
             (Self::Booking(facts), Audience::Client) => vec![facts.client.id],
             (Self::Booking(facts), Audience::Expert) => vec![facts.expert.id],
+            (Self::Waiting(facts), Audience::Client) => vec![facts.client.id],
+            (Self::Waiting(facts), Audience::Expert) => vec![facts.expert.id],
             (Self::Booking(_), Audience::Manager) => afar(&sides.managers, &[]),
             (Self::Booking(_), Audience::Followers) => afar(&sides.followers, &sides.managers),
             (Self::Account(_) | Self::Digest(_), Audience::Holder) => named,
@@ -383,6 +397,7 @@ impl Facts {
     fn actor(&self) -> Option<UserId> {
         match self {
             Self::Booking(facts) => facts.actor_id,
+            Self::Waiting(facts) => facts.actor_id,
             Self::Account(_) | Self::Digest(_) | Self::Webhook(_) => None,
         }
     }
@@ -391,7 +406,7 @@ impl Facts {
     fn only_way(&self) -> Option<Way> {
         match self {
             Self::Digest(facts) => Some(facts.way),
-            Self::Booking(_) | Self::Account(_) | Self::Webhook(_) => None,
+            Self::Booking(_) | Self::Waiting(_) | Self::Account(_) | Self::Webhook(_) => None,
         }
     }
 
@@ -400,6 +415,17 @@ impl Facts {
         match self {
             Self::Account(facts) => json!({ "user_id": facts.user_id }),
             Self::Webhook(facts) => json!(facts),
+            Self::Waiting(facts) => json!({
+                "waiting_id": facts.waiting_id,
+                "status": facts.status,
+                "from": facts.from,
+                "until": facts.until,
+                "starts_at": facts.starts_at,
+                "ends_at": facts.ends_at,
+                "expires_at": facts.expires_at,
+                "expert": facts.expert,
+                "client": facts.client,
+            }),
             Self::Digest(facts) => {
                 json!({ "window_id": facts.window_id, "count": facts.items.len() })
             }

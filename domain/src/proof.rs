@@ -415,6 +415,8 @@ fn letter<'a>(
         (Facts::Booking(facts), Audience::Client) => facts.client.id,
         (Facts::Booking(facts), Audience::Expert) => facts.expert.id,
         (Facts::Booking(_), _) => onlooker(),
+        (Facts::Waiting(facts), Audience::Expert) => facts.expert.id,
+        (Facts::Waiting(facts), _) => facts.client.id,
         (Facts::Account(facts), _) => facts.user_id,
         (Facts::Digest(facts), _) => facts.user_id,
         (Facts::Webhook(_), _) => onlooker(),
@@ -444,6 +446,10 @@ fn told(letter: &Letter<'_>) -> String {
         }
         Facts::Digest(facts) => format!("{side}, {} gathered", facts.items.len()),
         Facts::Webhook(facts) => format!("{side}, {}", facts.cause),
+        Facts::Waiting(facts) => {
+            let slot = facts.starts_at.map_or("no place", |_| "a place");
+            format!("{side}, {}, {slot}", facts.status)
+        }
         Facts::Account(_) => side.to_owned(),
     }
 }

@@ -1,14 +1,15 @@
 //! Made-up events of every type, to try a rule or a text on before it is kept: both statuses, both modes, with
 //! and without everything that may be missing.
 
-use chrono::TimeDelta;
+use chrono::{Days, TimeDelta};
 use uuid::Uuid;
 
 use crate::Instant;
 use crate::booking::{Mode, Status};
 use crate::channel::Way;
 use crate::event::{
-    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, Person, WebhookFacts,
+    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, Person, WaitingFacts,
+    WebhookFacts,
 };
 use crate::id::{BookingId, EventId, UserId};
 use crate::notification::Facts;
@@ -26,6 +27,11 @@ pub fn events(kind: EventType, now: Instant) -> Vec<(Event, Facts)> {
         }
         EventType::DigestClosed => vec![digest(1, now), digest(5, now)],
         EventType::WebhookDisabled => vec![webhook("gone"), webhook("failing")],
+        EventType::WaitlistJoined => vec![waiting("waiting", false, now)],
+        EventType::WaitlistOffered => vec![waiting("offered", true, now)],
+        EventType::WaitlistExpired => [false, true]
+            .map(|offered| waiting("expired", offered, now))
+            .to_vec(),
         _ => bookings(kind, now),
     };
     facts
@@ -40,6 +46,7 @@ fn event(kind: EventType, facts: &Facts, now: Instant) -> Event {
         Facts::Account(facts) => serde_json::to_value(facts),
         Facts::Digest(facts) => serde_json::to_value(facts),
         Facts::Webhook(facts) => serde_json::to_value(facts),
+        Facts::Waiting(facts) => serde_json::to_value(facts),
     };
     Event {
         id: EventId::at(now),
@@ -58,6 +65,34 @@ fn webhook(cause: &str) -> Facts {
         url: "https://example.com/belfry".to_owned(),
         cause: cause.to_owned(),
     })
+}
+
+/// A place on a list, with a slot that is or was offered, or without.
+fn waiting(status: &str, offered: bool, now: Instant) -> Facts {
+    let starts_at = now + TimeDelta::hours(26);
+    let date = starts_at.date_naive();
+    let named = |number, name: &str| Person {
+        id: person(number),
+        name: name.to_owned(),
+    };
+    Facts::Waiting(Box::new(WaitingFacts {
+        waiting_id: Uuid::from_u128(8).into(),
+        status: status.to_owned(),
+        expert: named(2, "Minh Trần"),
+        client: named(1, "Ann Lee"),
+        minutes: 60,
+        from: date,
+        until: if offered { date } else { date + Days::new(6) },
+        time_zone: "Asia/Ho_Chi_Minh".to_owned(),
+        mode: Mode::Online,
+        note: None,
+        starts_at: offered.then_some(starts_at),
+        ends_at: offered.then(|| starts_at + TimeDelta::minutes(60)),
+        expires_at: offered.then(|| now + TimeDelta::minutes(30)),
+        actor_id: None,
+        actor_name: "Belfry".to_owned(),
+        actor_role: "system".to_owned(),
+    }))
 }
 
 fn person(number: u128) -> UserId {

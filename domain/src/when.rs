@@ -1,6 +1,6 @@
 //! Instants and lengths as people read them, in their language and zone.
 
-use chrono::{Locale, NaiveDateTime, Offset};
+use chrono::{Locale, NaiveDate, NaiveDateTime, Offset};
 use chrono_tz::Tz;
 
 use crate::Instant;
@@ -48,6 +48,17 @@ pub fn brief(at: Instant, zone: Tz, language: &str) -> String {
         local.format("%H:%M"),
         gmt(at, zone)
     )
+}
+
+/// One date or several in a row, in few characters, such as `Tue 1 Dec` or `Tue 1 Dec – Thu 3 Dec`.
+pub fn dates(from: NaiveDate, until: NaiveDate, language: &str) -> String {
+    let style = style(language);
+    let written = |date: NaiveDate| date.format_localized(style.short, style.locale).to_string();
+    if from == until {
+        written(from)
+    } else {
+        format!("{} – {}", written(from), written(until))
+    }
 }
 
 /// What a clock shows, in few characters, such as `Tue 1 Dec, 09:00`.

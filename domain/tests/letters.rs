@@ -7,7 +7,8 @@ use belfry_domain::Instant;
 use belfry_domain::booking::{Mode, Status};
 use belfry_domain::channel::{Channel, Way};
 use belfry_domain::event::{
-    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, Person, WebhookFacts,
+    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, Person, WaitingFacts,
+    WebhookFacts,
 };
 use belfry_domain::gate::{Class, Policy};
 use belfry_domain::id::{BookingId, EventId, UserId};
@@ -45,6 +46,9 @@ impl Links for Pages {
     }
     fn inbox(&self) -> String {
         "https://belfry.test/inbox".to_owned()
+    }
+    fn waiting_list(&self) -> String {
+        "https://belfry.test/waiting".to_owned()
     }
     fn expert(&self, expert: UserId) -> String {
         format!("https://belfry.test/experts/{expert}")
@@ -191,6 +195,29 @@ impl Case {
                 };
                 (serde_json::to_value(&facts).unwrap(), Facts::Webhook(facts))
             }
+            kind if kind.is_of_waiting() => {
+                let slot = (kind != EventType::WaitlistJoined).then_some(self.facts.starts_at);
+                let facts = WaitingFacts {
+                    waiting_id: uuid::Uuid::nil().into(),
+                    status: "offered".to_owned(),
+                    expert: self.facts.expert.clone(),
+                    client: self.facts.client.clone(),
+                    minutes: 60,
+                    from: self.facts.starts_at.date_naive(),
+                    until: self.facts.ends_at.date_naive(),
+                    time_zone: self.facts.time_zone.clone(),
+                    mode: self.facts.mode,
+                    note: self.facts.note.clone(),
+                    starts_at: slot,
+                    ends_at: slot.map(|_| self.facts.ends_at),
+                    expires_at: slot,
+                    actor_id: self.facts.actor_id,
+                    actor_name: self.facts.actor_name.clone(),
+                    actor_role: self.facts.actor_role.clone(),
+                };
+                let facts = Box::new(facts);
+                (serde_json::to_value(&facts).unwrap(), Facts::Waiting(facts))
+            }
             _ => (
                 serde_json::to_value(&self.facts).unwrap(),
                 Facts::Booking(Box::new(self.facts.clone())),
@@ -256,6 +283,7 @@ fn check_every_actor(case: &mut Case, kind: EventType) {
             assert!(!entry.title.contains("none"), "{}", entry.title);
             let keys = match kind {
                 EventType::WebhookDisabled => ["webhook_id", "url", "cause"],
+                kind if kind.is_of_waiting() => ["waiting_id", "starts_at", "expires_at"],
                 _ => ["booking_id", "code", "starts_at"],
             };
             for key in keys {

@@ -44,7 +44,7 @@ pub mod steps;
 mod visitor;
 
 use guest::GuestIn;
-pub use out::{BookingOut, HistoryOut, HoldOut, notice_of};
+pub use out::{ActorOut, BookingOut, HistoryOut, HoldOut, PartyOut, notice_of};
 use visitor::Visitor;
 
 #[derive(Deserialize, ToSchema)]
@@ -229,6 +229,7 @@ async fn book(
         guest: wish.guest,
         actor: wish.actor,
         key,
+        offer: None,
     };
     let booking = app.experts.book(input.expert_id.into(), request).await?;
     app.scheduler.nudge();
@@ -266,7 +267,11 @@ fn actor(signed: &Signed) -> Actor {
     Actor::person(signed.0.id, signed.0.name.clone(), signed.0.role)
 }
 
-async fn shown(app: &App, booking: Booking, caller: &Caller) -> Result<BookingOut, Problem> {
+pub(super) async fn shown(
+    app: &App,
+    booking: Booking,
+    caller: &Caller,
+) -> Result<BookingOut, Problem> {
     let notice = app.experts.cancel_notice(booking.expert.id).await?;
     Ok(BookingOut::new(
         booking,

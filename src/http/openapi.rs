@@ -14,7 +14,7 @@ pub mod shape;
 use super::{
     account, admin, api_key, audit, booking, delivery, device, expert, explain, feed, import,
     inbox, live, operation, parked, preference, provider, report, rule, schedule, suppression,
-    telegram, template, webhook,
+    telegram, template, waiting, webhook,
 };
 
 #[derive(OpenApi)]
@@ -40,6 +40,7 @@ use super::{
         booking::get, booking::steps::edit, booking::steps::confirm, booking::steps::reject,
         booking::steps::cancel, booking::steps::complete, booking::steps::miss, booking::steps::keep,
         booking::steps::reschedule, booking::follow, booking::unfollow, booking::history, booking::calendar, booking::steps::review,
+        waiting::join, waiting::list, waiting::get, waiting::leave, waiting::accept, waiting::decline, waiting::history,
         inbox::list, inbox::unread_count, inbox::read, inbox::read_all, inbox::delete,
         live::create_ticket, live::events::stream,
         admin::list_branches, admin::create_branch, admin::list_people, admin::get_person, admin::govern_person,

@@ -12,6 +12,7 @@ use belfry_actors::Busy;
 use belfry_domain::account::{AccountError, LANGUAGES, language_of};
 use belfry_domain::booking::BookingError;
 use belfry_domain::field::FieldError;
+use belfry_domain::waiting::WaitingError;
 use belfry_store::StoreError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -279,6 +280,12 @@ impl From<BookingError> for Problem {
     }
 }
 
+impl From<WaitingError> for Problem {
+    fn from(error: WaitingError) -> Self {
+        Self::new(error.code())
+    }
+}
+
 impl From<Vec<FieldError>> for Problem {
     fn from(errors: Vec<FieldError>) -> Self {
         Self::fields(errors)
@@ -335,12 +342,21 @@ mod tests {
             BookingError::AlreadyReviewed,
             BookingError::Stale,
             BookingError::TooManyHolds,
+            BookingError::OfferGone,
             BookingError::NotFound,
+        ];
+        let waiting = [
+            WaitingError::AlreadyWaiting,
+            WaitingError::TooMany,
+            WaitingError::OfferGone,
+            WaitingError::Stale,
+            WaitingError::NotFound,
         ];
         let codes = account
             .iter()
             .map(AccountError::code)
-            .chain(booking.iter().map(BookingError::code));
+            .chain(booking.iter().map(BookingError::code))
+            .chain(waiting.map(WaitingError::code));
         for code in codes {
             assert!(CATALOGUE.contains_key(code), "{code} is undocumented");
         }

@@ -182,6 +182,11 @@ pub const ALL: &[Figure] = &[
         "belfry_reminders_issued_total",
         "Reminders announced.",
     ),
+    figure(
+        Counter,
+        "belfry_places_offered_total",
+        "Slots held for whoever waited longest.",
+    ),
     // Calendars kept elsewhere.
     figure(
         Gauge,

@@ -24,6 +24,7 @@ mod write;
 mod zone_data;
 
 pub use insert::{Grouped, NewBooking};
+pub(crate) use write::exceeded;
 pub use write::{Cap, Change, Decided};
 pub use zone_data::Recheck;
 

@@ -19,6 +19,9 @@ pub struct Ledger {
     pub occupancies: Vec<OccupancyLine>,
     pub bookings: Vec<BookingLine>,
     pub holds: Vec<HoldLine>,
+    pub waiting: Vec<WaitingLine>,
+    /// By place on a list and version.
+    pub waiting_steps: Vec<WaitingStepLine>,
     /// By booking and version.
     pub history: Vec<HistoryLine>,
     pub events: Vec<EventLine>,
@@ -63,6 +66,31 @@ pub struct HoldLine {
     pub starts_at: Instant,
     pub ends_at: Instant,
     pub expires_at: Instant,
+    /// Whose offer it is, if it is one.
+    pub waiting_id: Option<Uuid>,
+}
+
+/// A place on a waiting list.
+#[derive(Clone, Debug, FromRow)]
+pub struct WaitingLine {
+    pub id: Uuid,
+    pub status: String,
+    pub expert_id: Uuid,
+    pub client_id: Uuid,
+    pub hold_id: Option<Uuid>,
+    pub offer_starts_at: Option<Instant>,
+    pub offer_expires_at: Option<Instant>,
+    pub booking_id: Option<Uuid>,
+    pub joined_at: Instant,
+    pub version: i64,
+}
+
+/// One step of a place on a waiting list.
+#[derive(Clone, Debug, FromRow)]
+pub struct WaitingStepLine {
+    pub waiting_id: Uuid,
+    pub version: i64,
+    pub status: String,
 }
 
 /// One step of a booking's life.
@@ -141,7 +169,18 @@ impl Store {
                 .fetch_all(pool)
                 .await?,
                 holds: sqlx::query_as::<DB, _>(
-                    "SELECT id, expert_id, client_id, starts_at, ends_at, expires_at FROM holds ORDER BY id",
+                    "SELECT id, expert_id, client_id, starts_at, ends_at, expires_at, waiting_id FROM holds ORDER BY id",
+                )
+                .fetch_all(pool)
+                .await?,
+                waiting: sqlx::query_as::<DB, _>(
+                    "SELECT id, status, expert_id, client_id, hold_id, offer_starts_at, offer_expires_at, booking_id, \
+                     joined_at, version FROM waiting_list ORDER BY joined_at, id",
+                )
+                .fetch_all(pool)
+                .await?,
+                waiting_steps: sqlx::query_as::<DB, _>(
+                    "SELECT waiting_id, version, status FROM waiting_history ORDER BY waiting_id, version",
                 )
                 .fetch_all(pool)
                 .await?,

@@ -82,6 +82,8 @@ pub mod telegram;
 pub mod template;
 /// What the right to listen to a topic is decided on.
 pub mod topic;
+/// Waiting lists.
+pub mod waiting;
 
 /// Webhooks: where they lead, what they want, how they do.
 pub mod webhook;

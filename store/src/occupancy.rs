@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use belfry_domain::Instant;
 use belfry_domain::booking::{Booking, BookingError, Hold};
-use belfry_domain::id::{HoldId, UserId};
+use belfry_domain::id::{HoldId, UserId, WaitingId};
 use belfry_domain::slot::Engaged;
 use const_format::formatcp;
 use sqlx::FromRow;
@@ -42,6 +42,8 @@ pub struct Occupancy {
     pub expires_at: Option<Instant>,
     /// Who holds it, for holds.
     pub holder: Option<UserId>,
+    /// The start of the slot, for a hold that is an offer.
+    pub offered: Option<Instant>,
 }
 
 #[derive(FromRow)]
@@ -51,6 +53,8 @@ struct OccupancyRow {
     ends_at: Instant,
     expires_at: Option<Instant>,
     client_id: Option<Uuid>,
+    held_from: Option<Instant>,
+    waiting_id: Option<Uuid>,
 }
 
 impl Store {
@@ -66,7 +70,8 @@ impl Store {
     ) -> Result<Vec<Occupancy>, StoreError> {
         on_read!(self, |pool| {
             let rows = sqlx::query_as::<DB, OccupancyRow>(
-                "SELECT o.source_id, o.starts_at, o.ends_at, o.expires_at, h.client_id \
+                "SELECT o.source_id, o.starts_at, o.ends_at, o.expires_at, h.client_id, \
+                   h.starts_at AS held_from, h.waiting_id \
                  FROM occupancies o LEFT JOIN holds h ON h.id = o.source_id \
                  WHERE o.subject_id = $1 AND o.ends_at > $2 AND (o.expires_at IS NULL OR o.expires_at > $3) \
                  ORDER BY o.starts_at",
@@ -84,6 +89,7 @@ impl Store {
                     ends_at: row.ends_at,
                     expires_at: row.expires_at,
                     holder: row.client_id.map(UserId::from),
+                    offered: row.held_from.filter(|_| row.waiting_id.is_some()),
                 })
                 .collect())
         })
@@ -156,20 +162,7 @@ impl Store {
         if !take(&mut tx, &wanted, now).await? {
             return Ok(Err(BookingError::SlotTaken));
         }
-        on_tx!(&mut tx, |c| {
-            sqlx::query::<DB>(
-                "INSERT INTO holds (id, expert_id, client_id, starts_at, ends_at, expires_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6)",
-            )
-            .bind(hold.id.uuid())
-            .bind(hold.expert_id.uuid())
-            .bind(hold.client_id.uuid())
-            .bind(hold.starts_at)
-            .bind(hold.ends_at)
-            .bind(hold.expires_at)
-            .execute(&mut *c)
-            .await?;
-        });
+        write_hold(&mut tx, hold, None).await?;
         if let Some(key) = &new.key {
             idempotency::made(&mut tx, key, hold.id.uuid()).await?;
         }
@@ -205,16 +198,46 @@ impl Store {
         })
     }
 
-    /// Lets go of a hold of `client`; answers it, or `None` when there is none.
+    /// Lets go of a hold of `client`; answers whether there was one. What is held as an offer is answered as one.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn release_hold(&self, id: HoldId, client: UserId) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let released = drop_hold(&mut tx, id, client).await?;
+        let offered: Option<(Uuid,)> = on_tx!(&mut tx, |c| {
+            sqlx::query_as::<DB, _>("SELECT id FROM holds WHERE id = $1 AND waiting_id IS NOT NULL")
+                .bind(id.uuid())
+                .fetch_optional(&mut *c)
+                .await?
+        });
+        let released = offered.is_none() && drop_hold(&mut tx, id, client).await?;
         tx.commit().await?;
         Ok(released)
     }
+}
+
+/// Writes down whose the time is that a hold has taken; `offered` to whom on a waiting list, if to anybody.
+pub(crate) async fn write_hold(
+    tx: &mut Tx,
+    hold: &Hold,
+    offered: Option<WaitingId>,
+) -> Result<(), StoreError> {
+    on_tx!(tx, |c| {
+        sqlx::query::<DB>(
+            "INSERT INTO holds (id, expert_id, client_id, starts_at, ends_at, expires_at, waiting_id) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(hold.id.uuid())
+        .bind(hold.expert_id.uuid())
+        .bind(hold.client_id.uuid())
+        .bind(hold.starts_at)
+        .bind(hold.ends_at)
+        .bind(hold.expires_at)
+        .bind(offered.map(WaitingId::uuid))
+        .execute(&mut *c)
+        .await?;
+    });
+    Ok(())
 }
 
 /// How many slots a person holds, under the person's lock, so that two holds cannot both be the last.
@@ -228,7 +251,8 @@ async fn count_holds(tx: &mut Tx, client: UserId, now: Instant) -> Result<i64, S
         .fetch_optional(&mut *c)
         .await?;
         let (count,): (i64,) = sqlx::query_as::<DB, _>(
-            "SELECT COUNT(*) FROM holds WHERE client_id = $1 AND expires_at > $2",
+            // What was offered is no choice of theirs.
+            "SELECT COUNT(*) FROM holds WHERE client_id = $1 AND expires_at > $2 AND waiting_id IS NULL",
         )
         .bind(client.uuid())
         .bind(now)

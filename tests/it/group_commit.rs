@@ -91,6 +91,8 @@ impl<'a> Place<'a> {
             stretch: (starts_at, ends_at),
             holder: self.clients[client].id,
             holds: Vec::new(),
+            offers: Vec::new(),
+            needs_offer: false,
             caps: Vec::new(),
             guest: None,
             reminder_offsets: vec![60],

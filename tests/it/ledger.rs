@@ -10,6 +10,9 @@ use belfry_store::ledger::{BookingLine, Ledger};
 use chrono::TimeDelta;
 use uuid::Uuid;
 
+/// Whether waiting lists agree with holds and bookings.
+mod waiting;
+
 /// What the check needs to know of the house.
 #[derive(Clone, Debug)]
 pub struct Terms {
@@ -49,6 +52,7 @@ pub async fn sound(store: &Store, terms: Terms, acknowledged: &BTreeSet<String>)
     every_step_is_told_once(&ledger);
     reminders_follow_their_bookings(&ledger, &terms);
     inboxes_have_no_gap(&ledger);
+    waiting::agrees(&ledger, terms.now);
     ledger
 }
 

@@ -96,6 +96,8 @@ mod tidy;
 mod town;
 /// The link that stops mails of a kind.
 mod unsubscribe;
+/// Waiting lists.
+mod waiting;
 /// Servers of others that hear of events.
 mod webhook;
 /// Bookings whose clock an update of the zone database moves.

@@ -14,6 +14,7 @@ use super::entry::{Entry, Shared};
 use super::flight::{BookRequest, Command, Done, HoldRequest, MoveRequest};
 use super::mailbox::{Ask, ExplainDay, GetSlots, NextFree, Notice};
 use super::slots::{DayQuery, ExplainedDay, SlotQuery, SlotsAnswer};
+use super::waitlist::{self, Bell};
 use super::{Busy, ExpertActor, LINE, PATIENCE, Refused, World};
 use crate::cache::SlotCache;
 use crate::group_commit::GroupCommit;
@@ -21,6 +22,8 @@ use crate::{Line, Place, Supervisor};
 
 /// What people do to a booking that takes no time anew.
 mod steps;
+/// Offering what came free to those who wait.
+mod waiting;
 
 /// Rules of the house about bookings.
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ pub struct BookingRules {
     pub hold: TimeDelta,
     /// Slots one person may hold at once.
     pub holds_per_person: i64,
+    /// How long somebody who waits has to answer an offer.
+    pub offer: TimeDelta,
 }
 
 /// Called after each commit, so that its event is planned at once. Must return at once.
@@ -45,6 +50,7 @@ pub struct Experts {
     group_commit: GroupCommit,
     committed: Committed,
     cache: Option<Arc<dyn SlotCache>>,
+    freed: Bell,
     directory: Arc<DashMap<UserId, Entry>>,
 }
 
@@ -65,8 +71,10 @@ impl Experts {
             rules,
             committed,
             cache,
+            freed: Bell::default(),
             directory: Arc::default(),
         };
+        waitlist::attend(experts.clone(), experts.freed.clone());
         supervisor.serve_experts(experts.clone());
         experts
     }
@@ -150,7 +158,7 @@ impl Experts {
     pub async fn book(&self, expert: UserId, request: BookRequest) -> Result<Booking, Refused> {
         match self.command(expert, Command::Book(request)).await? {
             Done::Booking(booking) => Ok(*booking),
-            Done::Hold(_) => Err(Busy("expert").into()),
+            Done::Hold(_) | Done::Offer(_) => Err(Busy("expert").into()),
         }
     }
 
@@ -165,7 +173,7 @@ impl Experts {
             .await?
         {
             Done::Booking(booking) => Ok(*booking),
-            Done::Hold(_) => Err(Busy("expert").into()),
+            Done::Hold(_) | Done::Offer(_) => Err(Busy("expert").into()),
         }
     }
 
@@ -176,7 +184,7 @@ impl Experts {
     pub async fn hold(&self, expert: UserId, request: HoldRequest) -> Result<Hold, Refused> {
         match self.command(expert, Command::Hold(request)).await? {
             Done::Hold(hold) => Ok(hold),
-            Done::Booking(_) => Err(Busy("expert").into()),
+            Done::Booking(_) | Done::Offer(_) => Err(Busy("expert").into()),
         }
     }
 
@@ -317,11 +325,12 @@ impl Experts {
         let start = || {
             let (supervisor, rules) = (self.supervisor.clone(), self.rules.clone());
             let (group_commit, cache) = (self.group_commit.clone(), self.cache.clone());
+            let bell = self.freed.clone();
             let shared = Arc::<Shared>::default();
             let its = shared.clone();
             let arbiter = self.supervisor.arbiter(expert.uuid());
             let actor = ExpertActor::start_in_arbiter(arbiter, move |_| {
-                ExpertActor::new(expert, supervisor, rules, group_commit, cache, its)
+                ExpertActor::new(expert, supervisor, rules, group_commit, cache, bell, its)
             });
             Entry {
                 actor,

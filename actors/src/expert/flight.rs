@@ -7,11 +7,13 @@ use belfry_domain::booking::{Actor, Booking, BookingError, Hold, Mode, Party, Si
 use belfry_domain::event::{EventType, Told};
 use belfry_domain::id::{BookingId, HoldId, UserId};
 use belfry_domain::slot::Counted;
+use belfry_domain::waiting::Turn;
 use belfry_domain::wall;
 use belfry_store::booking::{Cap, Change, Decided, NewBooking};
 use belfry_store::guest::GuestTerms;
 use belfry_store::idempotency::IdempotencyKey;
 use belfry_store::occupancy::NewHold;
+use belfry_store::waiting::NewOffer;
 use chrono::TimeDelta;
 use futures::channel::oneshot;
 use futures::future::LocalBoxFuture;
@@ -37,6 +39,9 @@ pub struct BookRequest {
     pub guest: Option<GuestTerms>,
     pub actor: Actor,
     pub key: Option<IdempotencyKey>,
+    /// The offer from a waiting list that is accepted: made only while it stands, and whatever the rules say of the
+    /// time by now, because it was promised.
+    pub offer: Option<HoldId>,
 }
 
 /// A wish to move a booking to another time.
@@ -62,12 +67,19 @@ pub struct HoldRequest {
     pub key: Option<IdempotencyKey>,
 }
 
+/// A wish to hold a slot for somebody who waits for one.
+#[derive(Clone, Debug)]
+pub struct OfferRequest {
+    pub turn: Turn,
+}
+
 /// What the turnstile lets through.
 #[derive(Clone, Debug)]
 pub(super) enum Command {
     Book(BookRequest),
     Move(Box<MoveRequest>),
     Hold(HoldRequest),
+    Offer(Box<OfferRequest>),
 }
 
 /// What became of it.
@@ -75,6 +87,8 @@ pub(super) enum Command {
 pub enum Done {
     Booking(Box<Booking>),
     Hold(Hold),
+    /// A hold for somebody who waits.
+    Offer(Hold),
 }
 
 /// The time a command wants.
@@ -84,10 +98,24 @@ pub(super) struct Want {
     pub minutes: u16,
     /// Whose holds do not stand in the way.
     pub holder: UserId,
+    /// Which of them, since this replaces them.
+    pub replaces: Replaces,
     pub moved: Option<BookingId>,
     /// Not bound to the expert's hours and rules.
     pub any_time: bool,
+    /// Held for them by an offer: only the database knows whether it still is.
+    pub promised: bool,
     counts: bool,
+}
+
+/// Which of somebody's own holds a command puts something else in the place of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Replaces {
+    /// Also what was offered to them.
+    All,
+    /// Those that they made themselves: to fill a form is no reason to lose an offer.
+    OwnChoice,
+    Nothing,
 }
 
 /// A command, the time it wants, and who waits for the answer.
@@ -136,7 +164,7 @@ impl Done {
     pub fn version(&self) -> (Uuid, i64) {
         match self {
             Self::Booking(booking) => (booking.id.uuid(), booking.version),
-            Self::Hold(hold) => (hold.id.uuid(), 1),
+            Self::Hold(hold) | Self::Offer(hold) => (hold.id.uuid(), 1),
         }
     }
 }
@@ -154,8 +182,10 @@ impl Command {
                 starts_at: request.starts_at,
                 minutes: request.minutes.or(default).ok_or(no_length)?,
                 holder: request.holder,
+                replaces: Replaces::All,
                 moved: None,
-                any_time: false,
+                any_time: request.offer.is_some(),
+                promised: request.offer.is_some(),
                 counts: true,
             },
             Self::Move(request) => Want {
@@ -165,17 +195,31 @@ impl Command {
                     None => u16::try_from(request.booking.minutes()).map_err(|_| no_length)?,
                 },
                 holder: request.booking.client.id,
+                replaces: Replaces::All,
                 moved: Some(request.booking.id),
                 any_time: request.side == Side::Staff,
+                promised: false,
                 counts: true,
             },
             Self::Hold(request) => Want {
                 starts_at: request.starts_at,
                 minutes: request.minutes.or(default).ok_or(no_length)?,
                 holder: request.client,
+                replaces: Replaces::OwnChoice,
                 moved: None,
                 any_time: false,
+                promised: false,
                 counts: false,
+            },
+            Self::Offer(request) => Want {
+                starts_at: request.turn.slot.starts_at,
+                minutes: request.turn.waiter.wish.minutes,
+                holder: request.turn.waiter.client.id,
+                replaces: Replaces::Nothing,
+                moved: None,
+                any_time: false,
+                promised: false,
+                counts: true,
             },
         })
     }
@@ -195,11 +239,17 @@ pub(super) fn run(
     let ends_at = want.starts_at + TimeDelta::minutes(i64::from(want.minutes));
     match &job.command {
         Command::Book(request) => {
+            let mut offers = own_offers(memory, want);
+            offers.extend(request.offer.filter(|offer| !offers.contains(offer)));
+            let mut holds = own_holds(memory, want);
+            holds.extend(request.offer.filter(|offer| !holds.contains(offer)));
             let new = NewBooking {
                 booking: new_booking(request, memory, ends_at, now),
                 stretch,
                 holder: want.holder,
-                holds: own_holds(memory, want),
+                holds,
+                offers,
+                needs_offer: request.offer.is_some(),
                 caps: caps(memory, want.starts_at),
                 guest: request.guest.clone(),
                 reminder_offsets: rules.reminder_offsets.clone(),
@@ -220,6 +270,7 @@ pub(super) fn run(
                 caps(memory, want.starts_at)
             };
             let holds = own_holds(memory, want);
+            let offers = own_offers(memory, want);
             let offsets = rules.reminder_offsets.clone();
             let auto_confirm = memory.schedule.rules.auto_confirm;
             let notice = cancel_notice(memory);
@@ -249,6 +300,7 @@ pub(super) fn run(
                         told,
                         stretch: Some(stretch),
                         holds: holds.clone(),
+                        offers: offers.clone(),
                         caps: caps.clone(),
                         reminder_offsets: offsets.clone(),
                     })
@@ -281,7 +333,34 @@ pub(super) fn run(
                 Ok(held.map(|()| Done::Hold(new.hold)))
             })
         }
+        Command::Offer(request) => {
+            let Turn {
+                waiter, expires_at, ..
+            } = &request.turn;
+            let new = NewOffer {
+                waiting_id: waiter.id,
+                hold: Hold {
+                    id: HoldId::at(now),
+                    expert_id: memory.expert.id,
+                    client_id: waiter.client.id,
+                    starts_at: want.starts_at,
+                    ends_at,
+                    expires_at: *expires_at,
+                },
+                stretch,
+                caps: caps(memory, want.starts_at),
+            };
+            Box::pin(async move {
+                let offered = store.offer_place(&new, now).await?;
+                Ok(offered.map(|()| Done::Offer(new.hold)))
+            })
+        }
     }
+}
+
+fn own_offers(memory: &Memory, want: &Want) -> Vec<HoldId> {
+    let offers = memory.own_offers(want).into_iter();
+    offers.map(HoldId::from).collect()
 }
 
 fn own_holds(memory: &Memory, want: &Want) -> Vec<HoldId> {

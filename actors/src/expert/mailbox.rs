@@ -1,11 +1,14 @@
 //! What may be said to an expert's actor: questions, wishes, and news from outside.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use actix::prelude::*;
 use belfry_domain::Instant;
-use belfry_domain::slot::Engaged;
+use belfry_domain::id::UserId;
+use belfry_domain::slot::{Engaged, Taken};
+use belfry_domain::waiting::{self, Turn, Waiter};
 use futures::channel::oneshot;
 use uuid::Uuid;
 
@@ -83,6 +86,28 @@ impl Handler<NextFree> for ExpertActor {
     }
 }
 
+/// Asks which slot is to be offered next, and to whom of those who wait.
+#[derive(Message)]
+#[rtype(result = "Option<Turn>")]
+pub(super) struct NextTurn {
+    pub waiters: Arc<Vec<Waiter>>,
+    pub busy: Arc<BTreeMap<UserId, Vec<Taken>>>,
+    /// Kept until it is answered.
+    pub _place: Place,
+}
+
+impl Handler<NextTurn> for ExpertActor {
+    type Result = Option<Turn>;
+
+    fn handle(&mut self, asked: NextTurn, _: &mut Context<Self>) -> Option<Turn> {
+        self.last_asked = std::time::Instant::now();
+        self.drop_expired();
+        let now = self.world.clock.now();
+        let time = self.memory.as_ref()?.availability(now);
+        waiting::turn(&time, &asked.waiters, &asked.busy, self.rules.offer)
+    }
+}
+
 /// Asks for time.
 #[derive(Message)]
 #[rtype(result = "Result<Done, Refused>")]
@@ -125,6 +150,8 @@ pub(super) enum Notice {
     Rescheduled,
     /// Another node changed something, or its word may have been missed: read again.
     Stale,
+    /// Nobody said anything, but a node may have died before it could: read again, and tell only of what is new.
+    Doubted,
 }
 
 impl Handler<Notice> for ExpertActor {
@@ -141,11 +168,28 @@ impl Handler<Notice> for ExpertActor {
                     memory.free(source, counts);
                 }
                 self.announce();
+                self.freed.ring(self.id);
                 self.wake(ctx);
             }
             Notice::Rescheduled => {
                 self.reload(ctx);
-                self.once_read(ctx, |actor, _| actor.announce());
+                self.once_read(ctx, |actor, _| {
+                    actor.announce();
+                    actor.freed.ring(actor.id);
+                });
+            }
+            Notice::Doubted => {
+                let taken = |actor: &Self| {
+                    let memory = actor.memory.as_ref();
+                    memory.map(|memory| memory.availability(Instant::MIN_UTC).taken.to_vec())
+                };
+                let before = taken(self);
+                self.reload(ctx);
+                self.once_read(ctx, move |actor, _| {
+                    if taken(actor) != before {
+                        actor.tell_listeners();
+                    }
+                });
             }
             Notice::Stale => {
                 // Words that come from here on need another reading.

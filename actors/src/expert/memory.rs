@@ -14,7 +14,7 @@ use belfry_store::occupancy::Occupancy;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::flight::{Done, Want};
+use super::flight::{Done, Replaces, Want};
 use crate::World;
 
 /// Everything needed to answer without the database.
@@ -70,10 +70,14 @@ impl Memory {
     fn derive(&mut self) {
         self.occupied.sort_by_key(|occupancy| occupancy.starts_at);
         self.taken = self.occupied.iter().map(taken).collect();
+        // What is offered from a waiting list is promised, so it counts towards the caps.
+        let offered = self.occupied.iter().filter_map(|o| o.offered);
         self.counted = self
             .counted_by
             .values()
-            .map(|starts_at| counted(*starts_at))
+            .copied()
+            .chain(offered)
+            .map(counted)
             .collect();
     }
 
@@ -108,10 +112,24 @@ impl Memory {
 
     /// The asker's own holds in the way of what is wanted; a booking replaces them.
     pub fn own_holds(&self, want: &Want) -> Vec<Uuid> {
-        self.in_the_way(want)
-            .filter(|o| o.holder == Some(want.holder))
+        self.own_in_the_way(want)
+            .filter(|o| o.offered.is_none() || want.replaces == Replaces::All)
             .map(|o| o.source_id)
             .collect()
+    }
+
+    /// Those of them that are offers from a waiting list.
+    pub fn own_offers(&self, want: &Want) -> Vec<Uuid> {
+        self.own_in_the_way(want)
+            .filter(|o| o.offered.is_some())
+            .map(|o| o.source_id)
+            .collect()
+    }
+
+    fn own_in_the_way(&self, want: &Want) -> impl Iterator<Item = &Occupancy> {
+        let (holder, replaces) = (want.holder, want.replaces);
+        self.in_the_way(want)
+            .filter(move |o| replaces != Replaces::Nothing && o.holder == Some(holder))
     }
 
     /// Whether what is wanted is taken for everybody: by bookings, which nobody's own hold replaces.
@@ -136,15 +154,19 @@ impl Memory {
 
     /// What counts, without the booking that is being moved.
     pub fn counted_but(&self, want: &Want) -> Cow<'_, [Counted]> {
-        match want.moved {
-            None => Cow::Borrowed(&self.counted),
-            Some(moved) => self
-                .counted_by
-                .iter()
-                .filter(|(id, _)| **id != moved)
-                .map(|(_, starts_at)| counted(*starts_at))
-                .collect(),
+        let own_offer = |o: &&Occupancy| o.offered.is_some() && o.holder == Some(want.holder);
+        if want.moved.is_none() && !self.occupied.iter().any(|o| own_offer(&o)) {
+            return Cow::Borrowed(&self.counted);
         }
+        let booked = self.counted_by.iter();
+        let booked = booked.filter(|(id, _)| Some(**id) != want.moved);
+        // As the database counts: what is offered to the same person is not held against them.
+        let others = self.occupied.iter().filter(|o| !own_offer(o));
+        booked
+            .map(|(_, starts_at)| *starts_at)
+            .chain(others.filter_map(|o| o.offered))
+            .map(counted)
+            .collect()
     }
 
     /// Keeps what has just been committed.
@@ -153,7 +175,13 @@ impl Memory {
         let (starts_at, ends_at) = self.stretch(want.starts_at, want.minutes);
         let (source_id, expires_at, holder) = match done {
             Done::Booking(booking) => (booking.id.uuid(), None, None),
-            Done::Hold(hold) => (hold.id.uuid(), Some(hold.expires_at), Some(hold.client_id)),
+            Done::Hold(hold) | Done::Offer(hold) => {
+                (hold.id.uuid(), Some(hold.expires_at), Some(hold.client_id))
+            }
+        };
+        let offered = match done {
+            Done::Offer(hold) => Some(hold.starts_at),
+            _ => None,
         };
         self.occupied
             .retain(|o| o.source_id != source_id && !replaced.contains(&o.source_id));
@@ -163,6 +191,7 @@ impl Memory {
             ends_at,
             expires_at,
             holder,
+            offered,
         });
         if let Done::Booking(booking) = done {
             self.counted_by.insert(booking.id, booking.starts_at);

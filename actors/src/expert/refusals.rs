@@ -93,8 +93,10 @@ impl Refusals {
 /// A wish that is the same whoever has it; a move gives back time of its own.
 fn wanted(command: &Command) -> Option<Wanted> {
     match command {
+        // Only the database knows whether what was offered to somebody still is.
+        Command::Book(request) if request.offer.is_some() => None,
         Command::Book(request) => Some((request.starts_at, request.minutes)),
         Command::Hold(request) => Some((request.starts_at, request.minutes)),
-        Command::Move(_) => None,
+        Command::Move(_) | Command::Offer(_) => None,
     }
 }

@@ -18,6 +18,7 @@ pub(crate) enum Scene<'a> {
     Account(AccountScene<'a>),
     Digest(DigestScene<'a>),
     Webhook(WebhookScene<'a>),
+    Waiting(Box<WaitingScene<'a>>),
     Booking(Box<BookingScene<'a>>),
 }
 
@@ -43,6 +44,21 @@ pub(crate) struct WebhookScene<'a> {
     pub me: Cow<'a, str>,
     pub url: &'a str,
     pub cause: &'a str,
+}
+
+/// What the texts about a place on a waiting list may name.
+#[derive(Serialize)]
+pub(crate) struct WaitingScene<'a> {
+    pub me: Cow<'a, str>,
+    /// The person on the other side.
+    pub other: Cow<'a, str>,
+    pub side: &'static str,
+    /// The dates waited for.
+    pub dates: String,
+    pub minutes: u16,
+    /// The slot that is or was offered, and until when.
+    pub starts: Option<String>,
+    pub answer_by: Option<String>,
 }
 
 /// What the texts about a booking may name.
@@ -91,6 +107,10 @@ impl Scene<'_> {
             Self::Account(scene) => cut(&mut scene.me),
             Self::Digest(scene) => cut(&mut scene.me),
             Self::Webhook(scene) => cut(&mut scene.me),
+            Self::Waiting(scene) => {
+                cut(&mut scene.me);
+                cut(&mut scene.other);
+            }
             Self::Booking(scene) => {
                 scene.names().into_iter().for_each(cut);
                 quote(&mut scene.note);
@@ -107,6 +127,10 @@ impl Scene<'_> {
             Self::Account(scene) => scene.me = widest,
             Self::Digest(scene) => scene.me = widest,
             Self::Webhook(scene) => scene.me = widest,
+            Self::Waiting(scene) => {
+                scene.me.clone_from(&widest);
+                scene.other = widest;
+            }
             Self::Booking(scene) => {
                 let names = scene.names().into_iter();
                 names.for_each(|name| name.clone_from(&widest));

@@ -274,6 +274,7 @@ impl Telling<'_> {
             && draft.category.is_gathered()
             && draft.class != Class::Marketing
             && !draft.critical
+            && self.letter().not_after().is_none()
     }
 
     fn gather(&self, way: Way) -> Result<Gathered, PlanError> {

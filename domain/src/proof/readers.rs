@@ -52,6 +52,9 @@ impl Links for Pages {
     fn inbox(&self) -> String {
         "https://belfry.example/notifications".to_owned()
     }
+    fn waiting_list(&self) -> String {
+        "https://belfry.example/waiting".to_owned()
+    }
     fn expert(&self, expert: UserId) -> String {
         format!("https://belfry.example/experts/{expert}")
     }

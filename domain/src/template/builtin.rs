@@ -32,6 +32,9 @@ macro_rules! texts {
             "booking.reviewed",
             "booking.of_others",
             "calendar.conflict",
+            "waitlist.joined",
+            "waitlist.offered",
+            "waitlist.expired",
             "digest.closed",
             "webhook.disabled"
         )

@@ -218,6 +218,13 @@ pub struct ActorOut {
     role: String,
 }
 
+impl ActorOut {
+    /// Somebody, or the system.
+    pub fn new(id: Option<Uuid>, name: String, role: String) -> Self {
+        Self { id, name, role }
+    }
+}
+
 impl From<Vec<HistoryEntry>> for HistoryOut {
     fn from(entries: Vec<HistoryEntry>) -> Self {
         let items = entries.into_iter().map(|entry| StepOut {

@@ -79,6 +79,18 @@ pub enum ModeShape {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[schema(as = WaitingStatus)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitingStatusShape {
+    Waiting,
+    Offered,
+    Accepted,
+    Declined,
+    Expired,
+    Left,
+}
+
+#[derive(Deserialize, ToSchema)]
 #[schema(as = Presence)]
 #[serde(rename_all = "snake_case")]
 pub enum PresenceShape {
@@ -214,6 +226,7 @@ pub enum MethodShape {
 pub enum LinkedPageShape {
     Booking,
     AnotherTime,
+    WaitingList,
     Verify,
     Reset,
     Inbox,

@@ -17,7 +17,7 @@ use super::write::{Cap, Decided, exceeded};
 use crate::guest::{self, GuestTerms};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::rows::Rows;
-use crate::{Store, StoreError, Tx, crash, event, occupancy, reminder};
+use crate::{Store, StoreError, Tx, crash, event, occupancy, reminder, waiting};
 
 /// A booking to be made.
 #[derive(Clone, Debug)]
@@ -29,6 +29,10 @@ pub struct NewBooking {
     /// Who asks, and their holds that this booking replaces.
     pub holder: UserId,
     pub holds: Vec<HoldId>,
+    /// Those of them that are offers from a waiting list, which this booking takes up.
+    pub offers: Vec<HoldId>,
+    /// Made only while one of these offers stands.
+    pub needs_offer: bool,
     pub caps: Vec<Cap>,
     /// Set when the client books without an account.
     pub guest: Option<GuestTerms>,
@@ -65,7 +69,7 @@ impl Store {
     }
 
     /// Makes several bookings in one transaction, so that they share the wait for the disk. None of them may
-    /// fall under a cap or be a guest's, which are counted for one booking at a time.
+    /// fall under a cap or be a guest's, which are counted for one booking at a time, or take up an offer.
     ///
     /// # Errors
     /// When the database fails; then none was made, though one alone may be to blame.
@@ -76,14 +80,20 @@ impl Store {
     async fn try_insert(&self, group: &[&NewBooking]) -> Result<Grouped, StoreError> {
         let mut tx = self.begin().await?;
         if let [new] = group {
-            let expert = new.booking.expert.id;
-            if let Some(refused) = exceeded(&mut tx, expert, &new.caps, None).await? {
+            let (expert, now) = (new.booking.expert.id, new.booking.created_at);
+            let own = new.holder;
+            if let Some(refused) = exceeded(&mut tx, expert, &new.caps, None, own, now).await? {
                 return Ok(Grouped::Decided(vec![Err(refused)]));
             }
             if let Some(terms) = &new.guest
                 && guest::has_enough(&mut tx, &new.booking, terms).await?
             {
                 return Ok(Grouped::Decided(vec![Err(BookingError::TooManyOpen)]));
+            }
+            let id = new.booking.id;
+            let taken = waiting::take_up(&mut tx, &new.offers, id, &new.told.actor, now).await?;
+            if new.needs_offer && taken == 0 {
+                return Ok(Grouped::Decided(vec![Err(BookingError::OfferGone)]));
             }
         }
         for new in group {

@@ -13,7 +13,7 @@ use super::history::{self, Step};
 use super::{BookingRow, SELECT};
 use crate::db::Dialect;
 use crate::idempotency::{self, IdempotencyKey};
-use crate::{Store, StoreError, Tx, crash, event, occupancy, reminder};
+use crate::{Store, StoreError, Tx, crash, event, occupancy, reminder, waiting};
 
 /// What a command came to: done, or refused by a rule or by the database's own guard.
 pub type Decided<T> = Result<Result<T, BookingError>, StoreError>;
@@ -41,6 +41,8 @@ pub struct Change {
     pub stretch: Option<(Instant, Instant)>,
     /// The client's holds that a move replaces.
     pub holds: Vec<HoldId>,
+    /// Those of them that are offers from a waiting list, which the move takes up.
+    pub offers: Vec<HoldId>,
     pub caps: Vec<Cap>,
     pub reminder_offsets: Vec<i64>,
 }
@@ -55,6 +57,7 @@ impl Change {
             changes: Value::Null,
             stretch: None,
             holds: Vec::new(),
+            offers: Vec::new(),
             caps: Vec::new(),
             reminder_offsets: Vec::new(),
         }
@@ -106,9 +109,12 @@ impl Store {
         after.updated_at = now;
         if let Some(stretch) = change.stretch {
             let expert = after.expert.id;
-            if let Some(refused) = exceeded(&mut tx, expert, &change.caps, Some(id)).await? {
+            let client = after.client.id;
+            let caps = &change.caps;
+            if let Some(refused) = exceeded(&mut tx, expert, caps, Some(id), client, now).await? {
                 return Ok(Err(refused));
             }
+            waiting::take_up(&mut tx, &change.offers, id, &change.told.actor, now).await?;
             occupancy::free(&mut tx, std::iter::once(id.uuid())).await?;
             for hold in &change.holds {
                 occupancy::drop_hold(&mut tx, *hold, after.client.id).await?;
@@ -231,12 +237,15 @@ async fn lock(tx: &mut Tx, id: BookingId) -> Result<Option<Booking>, StoreError>
     })
 }
 
-/// Checks caps under the expert's lock, so that two bookings cannot both be the last.
-pub(super) async fn exceeded(
+/// Checks caps under the expert's lock, so that two bookings cannot both be the last. What is offered to others from
+/// a waiting list counts, because it is promised; `own` are whose offers do not.
+pub(crate) async fn exceeded(
     tx: &mut Tx,
     expert: UserId,
     caps: &[Cap],
     moved: Option<BookingId>,
+    own: UserId,
+    now: Instant,
 ) -> Result<Option<BookingError>, StoreError> {
     if caps.is_empty() {
         return Ok(None);
@@ -251,13 +260,17 @@ pub(super) async fn exceeded(
         .await?;
         for cap in caps {
             let (count,): (i64,) = sqlx::query_as::<DB, _>(
-                "SELECT COUNT(*) FROM bookings WHERE expert_id = $1 AND starts_at >= $2 AND starts_at < $3 \
-                   AND status NOT IN ('cancelled', 'rejected') AND ($4 IS NULL OR id <> $4)",
+                "SELECT (SELECT COUNT(*) FROM bookings WHERE expert_id = $1 AND starts_at >= $2 AND starts_at < $3 \
+                   AND status NOT IN ('cancelled', 'rejected') AND ($4 IS NULL OR id <> $4)) \
+                 + (SELECT COUNT(*) FROM holds WHERE expert_id = $1 AND starts_at >= $2 AND starts_at < $3 \
+                   AND waiting_id IS NOT NULL AND client_id <> $5 AND expires_at > $6)",
             )
             .bind(expert.uuid())
             .bind(cap.from)
             .bind(cap.until)
             .bind(moved.map(BookingId::uuid))
+            .bind(own.uuid())
+            .bind(now)
             .fetch_one(&mut *c)
             .await?;
             if count >= cap.most {

@@ -113,6 +113,13 @@ const TABLE: &str = "
     uudhfyhyhy POST /api/v1/bookings/{id}/reject
     uudhyyhyhy POST /api/v1/bookings/{id}/reschedule
     uudhyfhfhf POST /api/v1/bookings/{id}/review
+    uudyyfyyyy POST /api/v1/experts/{id}/waiting-list
+    uudyyyyyyy GET /api/v1/waiting-list
+    uudhyyhyhy GET /api/v1/waiting-list/{id}
+    uudhyfhfhf POST /api/v1/waiting-list/{id}/accept
+    uudhyfhfhf POST /api/v1/waiting-list/{id}/decline
+    uudhyyhyhy GET /api/v1/waiting-list/{id}/history
+    uudhyyhyhy DELETE /api/v1/waiting-list/{id}
     uudyyyyyyy GET /api/v1/notifications
     uudyyyyyyy POST /api/v1/notifications/read-all
     uudyyyyyyy GET /api/v1/notifications/unread-count
@@ -252,6 +259,7 @@ struct Things {
     other: String,
     booking: String,
     hold: String,
+    waiting: String,
     notification: String,
     delivery: String,
     time_off: String,
@@ -265,6 +273,7 @@ impl Things {
             ("/admin/users/{id}", &self.other),
             ("/bookings/{id}", &self.booking),
             ("/holds/{id}", &self.hold),
+            ("/waiting-list/{id}", &self.waiting),
             ("/notifications/{id}", &self.notification),
             ("/deliveries/{id}", &self.delivery),
         ];
@@ -303,6 +312,10 @@ async fn things(people: &[Person]) -> Things {
     let wish =
         json!({ "expert_id": expert.id, "starts_at": "2027-03-03T10:00:00Z", "minutes": 60 });
     let hold = client.post("/holds", wish).await.expect(201).text("id");
+    // A Saturday: nothing is offered.
+    let wish = json!({ "from": "2027-03-06", "mode": "online" });
+    let path = format!("/experts/{}/waiting-list", expert.id);
+    let waiting = client.post(&path, wish).await.expect(201).text("id");
     let off = json!({ "starts_at": "2027-04-01T00:00:00Z", "ends_at": "2027-04-02T00:00:00Z" });
     let path = format!("/experts/{}/time-off", expert.id);
     let time_off = expert.post(&path, off).await.expect(201).text("id");
@@ -313,6 +326,7 @@ async fn things(people: &[Person]) -> Things {
         other: other.id.clone(),
         booking: booking.expect(201).text("id"),
         hold,
+        waiting,
         notification: first(expert, "/notifications").await,
         delivery: first(admin, "/admin/deliveries").await,
         time_off,

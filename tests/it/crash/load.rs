@@ -128,7 +128,8 @@ impl Load<'_> {
                 body["mode"] = json!("online");
                 self.create(client, host, "/bookings", body).await.map(drop)
             }
-            20..60 => {
+            20..26 => self.wait(client, host).await,
+            26..60 => {
                 body["mode"] = json!("online");
                 self.create(client, host, "/bookings", body).await.map(drop)
             }
@@ -144,6 +145,28 @@ impl Load<'_> {
                 self.change(token, &id, "cancel", json!({})).await.map(drop)
             }
         }
+    }
+
+    /// Waits for a place on dates that nobody books, and leaves what is offered to the next.
+    async fn wait(&self, client: usize, host: usize) -> Result<(), ()> {
+        let from = (self.first + TimeDelta::days(10)).date_naive();
+        let body = json!({ "from": from, "minutes": 30, "mode": "online" });
+        let path = format!("/experts/{}/waiting-list", self.hosts[host].0);
+        let token = &self.tokens[client];
+        let request = self.http.post(self.url(&path)).bearer_auth(token);
+        let (status, body) = answer(request.json(&body)).await?;
+        assert!(matches!(status, 201 | 409 | 503), "{status} {body}");
+        let list = self.http.get(self.url("/waiting-list?open=true&limit=100"));
+        let (_, list) = answer(list.bearer_auth(token)).await?;
+        for place in list["items"].as_array().into_iter().flatten() {
+            if place["status"] == "offered" {
+                let path = format!("/waiting-list/{}/decline", id(place));
+                let request = self.http.post(self.url(&path)).bearer_auth(token);
+                let (status, body) = answer(request).await?;
+                assert!(matches!(status, 200 | 409 | 503), "{status} {body}");
+            }
+        }
+        Ok(())
     }
 
     /// Confirms, or moves a booking to a moment so near that it is reminded of, or missed, within seconds.

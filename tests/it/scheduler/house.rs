@@ -109,6 +109,8 @@ impl<'a> House<'a> {
             stretch: (booking.starts_at, booking.ends_at),
             booking,
             holds: Vec::new(),
+            offers: Vec::new(),
+            needs_offer: false,
             caps: Vec::new(),
             guest: None,
             reminder_offsets: offsets.to_vec(),
@@ -211,6 +213,7 @@ pub fn change(booking: &Booking, status: Status, event: EventType) -> Change {
         changes: Value::Null,
         stretch: None,
         holds: Vec::new(),
+        offers: Vec::new(),
         caps: Vec::new(),
         reminder_offsets: Vec::new(),
     }

@@ -96,6 +96,7 @@ fn wish(client: &Person, starts_at: &str) -> BookRequest {
         guest: None,
         actor: Actor::system(),
         key: None,
+        offer: None,
     }
 }
 

@@ -156,6 +156,7 @@ impl Both {
                 guest: None,
                 actor: Actor::system(),
                 key: None,
+                offer: None,
             }),
             Deed::Move { which, start } => Command::Move(Box::new(MoveRequest {
                 booking: self.pick(which)?,
@@ -242,7 +243,7 @@ impl Both {
         }
         let (id, _) = done.version();
         let hold = match done {
-            Done::Hold(hold) => Some((holder, hold.expires_at)),
+            Done::Hold(hold) | Done::Offer(hold) => Some((holder, hold.expires_at)),
             Done::Booking(booking) => {
                 self.counted.insert(id, booking.starts_at);
                 self.bookings.insert(id, (**booking).clone());

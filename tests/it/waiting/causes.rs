@@ -1,0 +1,124 @@
+//! Whatever gives time back leads to an offer: told at once, or found by the scheduler's look.
+
+use belfry_domain::booking::{Actor, Booking, Status};
+use belfry_domain::event::{EventType, Told};
+use belfry_store::booking::Change;
+use chrono::TimeDelta;
+use serde_json::json;
+
+use super::{TEN, TUESDAY, comes_to, host, join, open, place, sound};
+use crate::engine::{Fresh, on_both_engines};
+use crate::town::Town;
+
+on_both_engines!(
+    whatever_gives_time_back_leads_to_an_offer,
+    a_hold_that_runs_out_leads_to_an_offer,
+    what_came_free_while_nobody_looked_is_found,
+);
+
+async fn whatever_gives_time_back_leads_to_an_offer(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    for cause in [
+        "reject", "move", "hold", "override", "time off", "decline", "leave",
+    ] {
+        let expert = host(&town, json!({})).await;
+        let (first, second) = (town.client().await, town.client().await);
+        let wait = async || {
+            let id = join(&second, &expert).await.expect(201).text("id");
+            assert_eq!(place(&second, &id).await["status"], "waiting", "{cause}");
+            id
+        };
+        let id = match cause {
+            "reject" | "move" => {
+                let booking = first.book(&expert, TEN).await.expect(201).text("id");
+                let id = wait().await;
+                let (step, body) = match cause {
+                    "reject" => ("reject", json!({ "reason": "ill" })),
+                    _ => ("reschedule", json!({ "starts_at": "2027-03-04T10:00:00Z" })),
+                };
+                let path = format!("/bookings/{booking}/{step}");
+                expert.post(&path, body).await.expect(200);
+                id
+            }
+            "hold" => {
+                let wish = json!({ "expert_id": expert.id, "starts_at": TEN, "minutes": 60 });
+                let hold = first.post("/holds", wish).await.expect(201).text("id");
+                let id = wait().await;
+                first.delete(&format!("/holds/{hold}")).await.expect(204);
+                id
+            }
+            "override" => {
+                open(&expert, json!([])).await;
+                let id = wait().await;
+                open(&expert, json!([{ "from": "10:00", "until": "11:00" }])).await;
+                id
+            }
+            "time off" => {
+                let path = format!("/experts/{}/time-off", expert.id);
+                let off = json!({ "starts_at": TEN, "ends_at": "2027-03-02T11:00:00Z" });
+                let off = expert.post(&path, off).await.expect(201).text("id");
+                let id = wait().await;
+                expert.delete(&format!("{path}/{off}")).await.expect(204);
+                id
+            }
+            _ => {
+                let other = join(&first, &expert).await.expect(201).text("id");
+                comes_to(&first, &other, "offered").await;
+                town.clock.advance(TimeDelta::milliseconds(1));
+                let id = wait().await;
+                let path = format!("/waiting-list/{other}");
+                if cause == "decline" {
+                    let path = format!("{path}/decline");
+                    first.post(&path, json!({})).await.expect(200);
+                } else {
+                    first.delete(&path).await.expect(204);
+                }
+                id
+            }
+        };
+        let offered = comes_to(&second, &id, "offered").await;
+        assert_eq!(offered["offer"]["starts_at"], TEN, "{cause}");
+        assert!(first.slots(&expert, TUESDAY, 1).await.is_empty(), "{cause}");
+    }
+    sound(&town).await;
+    town.close().await;
+}
+
+async fn a_hold_that_runs_out_leads_to_an_offer(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let expert = host(&town, json!({})).await;
+    let (first, second) = (town.client().await, town.client().await);
+    let wish = json!({ "expert_id": expert.id, "starts_at": TEN, "minutes": 60 });
+    first.post("/holds", wish).await.expect(201);
+    let id = join(&second, &expert).await.expect(201).text("id");
+    assert_eq!(place(&second, &id).await["status"], "waiting");
+    town.clock.advance(TimeDelta::minutes(5));
+    comes_to(&second, &id, "offered").await;
+    sound(&town).await;
+    town.close().await;
+}
+
+async fn what_came_free_while_nobody_looked_is_found(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let expert = host(&town, json!({})).await;
+    let (first, second) = (town.client().await, town.client().await);
+    let booking = first.book(&expert, TEN).await.expect(201).text("id");
+    let id = join(&second, &expert).await.expect(201).text("id");
+    // As by a node that died right after the commit: nobody was nudged, and no other node has heard of it.
+    let now = town.now();
+    let decide = |before: &Booking| {
+        let after = Booking {
+            status: Status::Cancelled,
+            ..before.clone()
+        };
+        let told = Told::by(Actor::system());
+        Ok(Change::of(after, EventType::BookingCancelled, told))
+    };
+    let booking = booking.parse().unwrap();
+    let changed = town.store.change_booking(booking, None, decide, now).await;
+    changed.unwrap().unwrap();
+    town.clock.advance(TimeDelta::seconds(20));
+    comes_to(&second, &id, "offered").await;
+    sound(&town).await;
+    town.close().await;
+}
