@@ -34,6 +34,7 @@ const PAGES: [&str; 16] = [
     "reset",
     "schedule",
     "verify",
+    "waiting",
 ];
 
 /// What shows pushes while no page is open.

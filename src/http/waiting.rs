@@ -79,7 +79,7 @@ pub struct OfferOut {
 
 /// Somebody's place on a waiting list.
 #[derive(Serialize, ToSchema)]
-pub struct WaitingOut {
+pub struct WaitingPlaceOut {
     #[schema(value_type = Uuid)]
     id: WaitingId,
     #[schema(value_type = WaitingStatusShape, example = "waiting")]
@@ -107,7 +107,7 @@ pub struct WaitingOut {
     version: i64,
 }
 
-impl From<Waiting> for WaitingOut {
+impl From<Waiting> for WaitingPlaceOut {
     fn from(waiting: Waiting) -> Self {
         let Wish { time_zone, .. } = waiting.wish;
         Self {
@@ -169,7 +169,7 @@ impl From<WaitingStep> for WaitingStepOut {
 /// offered to whoever has waited longest.
 #[utoipa::path(post, path = "/api/v1/experts/{id}/waiting-list", tag = "Waiting lists",
     params(crate::http::idempotency::KeyHeader, ("id" = Uuid, Path)), request_body = WishIn,
-    responses((status = 201, body = WaitingOut)))]
+    responses((status = 201, body = WaitingPlaceOut)))]
 pub async fn join(
     app: Data<App>,
     signed: Signed,
@@ -200,7 +200,7 @@ pub async fn join(
 async fn made(app: &App, id: WaitingId) -> Result<Created, Problem> {
     let waiting = app.world.store.waiting(id).await?;
     let waiting = waiting.ok_or_else(|| Problem::new("not-found"))?;
-    Ok(Created::new(&WaitingOut::from(waiting)))
+    Ok(Created::new(&WaitingPlaceOut::from(waiting)))
 }
 
 /// What somebody wants to wait for, checked against what the expert offers at all.
@@ -297,7 +297,7 @@ async fn wished(
 /// The caller's places on waiting lists, and those on the list of an expert; a manager's branch; all of them for admins.
 /// Those who joined last come first.
 #[utoipa::path(get, path = "/api/v1/waiting-list", tag = "Waiting lists", params(ListQuery),
-    responses((status = 200, body = Page<WaitingOut>)))]
+    responses((status = 200, body = Page<WaitingPlaceOut>)))]
 pub async fn list(
     app: Data<App>,
     signed: Signed,
@@ -319,7 +319,7 @@ pub async fn list(
     let store = &app.world.store;
     let found = store.list_waiting(scope, filter, after, limit + 1).await?;
     let key = |waiting: &Waiting| (waiting.joined_at, waiting.id);
-    Ok(HttpResponse::Ok().json(page(found, limit, key, WaitingOut::from)))
+    Ok(HttpResponse::Ok().json(page(found, limit, key, WaitingPlaceOut::from)))
 }
 
 /// The place, for whoever waits and for the expert's side; `not-found` for everybody else.
@@ -347,14 +347,14 @@ async fn own(app: &App, signed: &Signed, id: WaitingId) -> Result<Waiting, Probl
 
 /// One place on a waiting list.
 #[utoipa::path(get, path = "/api/v1/waiting-list/{id}", tag = "Waiting lists", params(("id" = Uuid, Path)),
-    responses((status = 200, body = WaitingOut)))]
+    responses((status = 200, body = WaitingPlaceOut)))]
 pub async fn get(
     app: Data<App>,
     signed: Signed,
     id: Id<WaitingId>,
 ) -> Result<HttpResponse, Problem> {
     let waiting = concerned(&app, &signed, id.0).await?;
-    Ok(versioned(waiting.version, &WaitingOut::from(waiting)))
+    Ok(versioned(waiting.version, &WaitingPlaceOut::from(waiting)))
 }
 
 /// The steps of a place on a list, oldest first.
@@ -427,7 +427,7 @@ pub async fn accept(
 
 /// Declines an offer, which goes to the next; whoever waits.
 #[utoipa::path(post, path = "/api/v1/waiting-list/{id}/decline", tag = "Waiting lists",
-    params(crate::http::etag::IfMatchHeader, ("id" = Uuid, Path)), responses((status = 200, body = WaitingOut)))]
+    params(crate::http::etag::IfMatchHeader, ("id" = Uuid, Path)), responses((status = 200, body = WaitingPlaceOut)))]
 pub async fn decline(
     app: Data<App>,
     signed: Signed,
@@ -440,7 +440,7 @@ pub async fn decline(
         .experts
         .end_waiting(id.0, Status::Declined, actor, expected)
         .await??;
-    Ok(versioned(waiting.version, &WaitingOut::from(waiting)))
+    Ok(versioned(waiting.version, &WaitingPlaceOut::from(waiting)))
 }
 
 fn actor(signed: &Signed) -> Actor {

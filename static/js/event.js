@@ -17,5 +17,6 @@ export function named(event) {
 /** What an event is about, in a few words. @param {Happening} event */
 export function about(event) {
   const { code, client, expert } = event.data ?? {};
+  if (event.type?.startsWith("waitlist.")) return t("explain.about_waiting", { client: client?.name ?? "", expert: expert?.name ?? "" });
   return code ? t("explain.about_booking", { code, client: client?.name ?? "", expert: expert?.name ?? "" }) : t("explain.about_account");
 }

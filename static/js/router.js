@@ -18,6 +18,7 @@ export const routes = [
   { path: "/bookings", view: () => import("./views/bookings.js"), title: "bookings.title", for: "user" },
   { path: "/bookings/:id", view: () => import("./views/booking.js"), title: "booking.title", for: "user" },
   { path: "/b/:token", view: () => import("./views/guest_booking.js"), title: "booking.title", for: "any" },
+  { path: "/waiting", view: () => import("./views/waiting.js"), title: "wait.lists", for: "user" },
   { path: "/lookup", view: () => import("./views/lookup.js"), title: "lookup.title", for: "any" },
   { path: "/login", view: () => import("./views/login.js"), title: "login.title", for: "any" },
   { path: "/register", view: () => import("./views/register.js"), title: "register.title", for: "any" },

@@ -14,6 +14,9 @@ export const EVENT_TYPES = [
   "booking.completed",
   "booking.reviewed",
   "calendar.conflict",
+  "waitlist.joined",
+  "waitlist.offered",
+  "waitlist.expired",
   "account.registered",
   "account.password_forgotten",
   "guest.code_asked",
@@ -24,9 +27,13 @@ export const EVENT_TYPES = [
 /** Whether an event is about one account alone. @param {string} type */
 const ofAccount = (type) => !type.startsWith("booking.") && type !== "calendar.conflict";
 
+/** Whether it is about a place on a waiting list. @param {string} type */
+const ofWaiting = (type) => type.startsWith("waitlist.");
+
 /** Who can be told of an event. @param {string} type */
 export const audiences = (type) => {
   if (type === "webhook.disabled") return ["administrators"];
+  if (ofWaiting(type)) return ["client", "expert"];
   return ofAccount(type) ? ["holder"] : ["client", "expert", "manager", "followers"];
 };
 
@@ -34,6 +41,7 @@ export const audiences = (type) => {
 export function pages(type) {
   if (type === "account.registered") return ["verify", "inbox"];
   if (type === "account.password_forgotten") return ["reset", "inbox"];
+  if (ofWaiting(type)) return ["waiting_list", "another_time", "inbox"];
   return ofAccount(type) ? ["inbox"] : ["booking", "another_time", "inbox"];
 }
 
@@ -47,8 +55,10 @@ const booking = ["status", "mode", "minutes_to_start", "offset_minutes", "starts
 /** @type {Record<string, string[]>} */
 const others = { "digest.closed": ["way", "items", "user_id", "window_id", "event"], "webhook.disabled": ["webhook_id", "url", "cause", "event"] };
 
+const waiting = ["status", "minutes", "from", "until", "time_zone", "mode", "note", "starts_at", "ends_at", "expires_at", "waiting_id", "client.name", "client.id", "expert.name", "expert.id", "actor_name", "actor_role", "actor_id", "event"];
+
 /** What a condition may name. @param {string} type */
-export const facts = (type) => (ofAccount(type) ? others[type] ?? ["user_id", "auth_epoch", "event"] : booking);
+export const facts = (type) => (ofWaiting(type) ? waiting : ofAccount(type) ? others[type] ?? ["user_id", "auth_epoch", "event"] : booking);
 
 /** @import { Rule, RuleDraft } from "./types.js" */
 

@@ -115,6 +115,27 @@
  */
 
 /** @typedef {{starts_at: string, ends_at: string}} Slot */
+/**
+ * @typedef {object} Waiting
+ * @property {string} id
+ * @property {"waiting" | "offered" | "accepted" | "declined" | "expired" | "left"} status
+ * @property {Ref} expert
+ * @property {Ref} client
+ * @property {number} minutes
+ * @property {string} from
+ * @property {string} until
+ * @property {string} time_zone
+ * @property {string | null} earliest
+ * @property {string | null} latest
+ * @property {"online" | "offline"} mode
+ * @property {string | null} note
+ * @property {number} ahead how many others wait longer
+ * @property {{starts_at: string, ends_at: string, expires_at: string} | null} offer
+ * @property {string | null} booking_id
+ * @property {string} joined_at
+ * @property {string | null} ended_at
+ * @property {number} version
+ */
 /** @typedef {{date: string, slots: Slot[]}} SlotDay */
 /** @typedef {{expert_id: string, time_zone: string, days: SlotDay[]}} Slots */
 /** @typedef {{id: string, name: string}} Ref */

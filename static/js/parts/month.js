@@ -7,10 +7,10 @@ import { Icon } from "./icon.js";
 
 /**
  * @param {{month: string, counts: Map<string, number> | null, date: string | null, first: string, last: string,
- *   onDate: (date: string) => void, onMonth: (month: string) => void}} props
- *   month: its first day; first and last: the range that can be booked
+ *   onDate: (date: string) => void, onMonth: (month: string) => void, full?: boolean}} props
+ *   month: its first day; first and last: the range that can be booked; full: days without free times can be chosen, too
  */
-export function Month({ month, counts, date, first, last, onDate, onMonth }) {
+export function Month({ month, counts, date, first, last, onDate, onMonth, full = false }) {
   const ref = useRef(/** @type {HTMLElement | null} */ (null));
   const next = monthStart(month, 1);
   // Weeks that are over only push the free ones down.
@@ -43,17 +43,18 @@ export function Month({ month, counts, date, first, last, onDate, onMonth }) {
       ${Array.from({ length: weekday(days[0]) }, (_, i) => html`<span key=${`pad${i}`}></span>`)}
       ${days.map((day) => {
         const count = counts?.get(day) ?? 0;
+        const pickable = open(day) && Boolean(count || (full && counts));
         const label = `${formatDate(day, { weekday: "long", day: "numeric", month: "long" })}, ${counts ? t("month.free", { n: count }) : t("state.loading")}`;
         return html`<button
           key=${day}
           type="button"
-          class=${`day${count ? " free" : ""}`}
+          class=${`day${count ? " free" : pickable ? " pickable" : ""}`}
           data-date=${day}
           tabindex=${day === stop ? 0 : -1}
           aria-label=${label}
           aria-pressed=${day === date ? "true" : "false"}
-          aria-disabled=${open(day) && count ? undefined : "true"}
-          onClick=${() => count && onDate(day)}
+          aria-disabled=${pickable ? undefined : "true"}
+          onClick=${() => pickable && onDate(day)}
         >
           <span>${dayNumber(day)}</span>
           <small data-count=${count || undefined}></small>

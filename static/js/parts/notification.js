@@ -24,6 +24,9 @@ const icons = {
   "booking.completed": "star",
   "booking.review_asked": "star",
   "calendar.conflict": "calendar",
+  "waitlist.joined": "people",
+  "waitlist.offered": "ticket",
+  "waitlist.expired": "clock",
 };
 
 /** @param {Notification} notification */
@@ -37,6 +40,7 @@ export async function markRead(notification) {
 function open(notification) {
   markRead(notification).catch(() => {});
   if (notification.data?.booking_id) go(`/bookings/${notification.data.booking_id}`);
+  else if (notification.data?.waiting_id) go(notification.kind === "waitlist.expired" ? "/waiting?when=past" : "/waiting");
 }
 
 /**

@@ -26,6 +26,7 @@ function entries() {
     main: [
       { href: "/", icon: "search", label: t("nav.find"), short: t("nav.find_short") },
       ...(role ? [{ href: "/bookings", icon: "ticket", label: t("nav.bookings"), short: t("nav.bookings_short") }] : []),
+      ...(role ? [{ href: "/waiting", icon: "clock", label: t("wait.lists"), short: t("wait.lists_short") }] : []),
       ...(role ? [] : [{ href: "/lookup", icon: "ticket", label: t("nav.lookup"), short: t("nav.lookup_short") }]),
     ],
     desk: desk

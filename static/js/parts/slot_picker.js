@@ -6,6 +6,7 @@ import { useSlots } from "../slots.js";
 import { zone } from "../store.js";
 import { addDays, dateIn, daysBetween, formatDate, formatDay, formatLength, monthStart, today } from "../time.js";
 import { Choice } from "./form.js";
+import { Icon } from "./icon.js";
 import { Month } from "./month.js";
 import { SlotGrid } from "./slot_grid.js";
 import { Empty, Failed, Skeleton } from "./states.js";
@@ -15,9 +16,10 @@ import { ZonePicker } from "./zone.js";
 
 /**
  * @param {{expert: Expert, minutes: number, date?: string | null, onMinutes: (minutes: number) => void,
- *   onDate?: (date: string) => void, onPick: (slot: Slot) => void}} props
+ *   onDate?: (date: string) => void, onPick: (slot: Slot) => void, onWait?: (date: string) => void}} props
+ *   onWait: somebody wants to wait for a place on a day
  */
-export function SlotPicker({ expert, minutes, date: wanted = null, onMinutes, onDate, onPick }) {
+export function SlotPicker({ expert, minutes, date: wanted = null, onMinutes, onDate, onPick, onWait }) {
   const here = zone.value;
   const first = today(here);
   const last = addDays(today(expert.time_zone), expert.booking_rules.horizon_days + 1);
@@ -39,6 +41,8 @@ export function SlotPicker({ expert, minutes, date: wanted = null, onMinutes, on
     onDate?.(to);
   };
 
+  const waitButton = (/** @type {string} */ on) => onWait && html`<button class="button primary" type="button" onClick=${() => onWait(on)}><${Icon} name="clock" size=${18} />${t("wait.title")}</button>`;
+
   return html`<div class="picker">
     <div class="picker-settings">
       ${expert.booking_rules.minutes.length > 1 &&
@@ -46,19 +50,21 @@ export function SlotPicker({ expert, minutes, date: wanted = null, onMinutes, on
       <${ZonePicker} other=${expert.time_zone} />
     </div>
     <div class="picker-body">
-      <${Month} month=${month} counts=${counts} date=${date} first=${first} last=${last} onDate=${pickDate} onMonth=${setMonth} />
+      <${Month} month=${month} counts=${counts} date=${date} first=${first} last=${last} onDate=${pickDate} onMonth=${setMonth} full=${Boolean(onWait)} />
       <div class="picker-day">
         ${slots.loading && html`<${Skeleton} rows=${3} />`}
         ${slots.error && html`<${Failed} error=${slots.error} retry=${slots.retry} />`}
         ${slots.data && !date && html`<${Empty} icon="calendar" title=${t("picker.month_full")} text=${t("picker.month_full_text")}>
           ${nextFree && nextFree >= monthStart(month, 1) && html`<button class="button" type="button" onClick=${() => setMonth(monthStart(nextFree))}>${t("picker.next_free", { day: formatDay(nextFree, here) })}</button>`}
+          ${waitButton(from)}
         <//>`}
         ${slots.data && date && html`
           <h3 title=${formatDate(date, { dateStyle: "full" })}>${formatDate(date, { weekday: "long", day: "numeric", month: "long" })}</h3>
           ${day?.slots.length
             ? html`<${SlotGrid} key=${date + minutes} slots=${day.slots} zone=${here} other=${expert.time_zone} label=${t("slots.label", { day: formatDate(date) })} onPick=${onPick} />`
-            : html`<${Empty} icon="clock" title=${t("picker.day_full")} text=${t("picker.day_full_text")} />`}`}
+            : html`<${Empty} icon="clock" title=${t("picker.day_full")} text=${t(onWait ? "picker.day_full_wait" : "picker.day_full_text")}>${waitButton(date)}<//>`}`}
       </div>
     </div>
+    ${onWait && slots.data && day?.slots.length && html`<p class="picker-wait soft">${t("wait.nothing_suits")} <button class="link-button" type="button" onClick=${() => onWait(date ?? from)}>${t("wait.title")}</button></p>`}
   </div>`;
 }

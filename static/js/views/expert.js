@@ -13,7 +13,8 @@ import { Rating, Stars } from "../parts/stars.js";
 import { Failed, More, Skeleton } from "../parts/states.js";
 import { Presence } from "../parts/status.js";
 import { Ago } from "../parts/time.js";
-import { setQuery } from "../router.js";
+import { WaitForm } from "../parts/wait_form.js";
+import { go, setQuery } from "../router.js";
 import { user } from "../session.js";
 import { zoneCity, zoneOffset } from "../time.js";
 
@@ -33,6 +34,13 @@ export default function ExpertPage({ params, query, path }) {
   const startsAt = at && !Number.isNaN(Date.parse(at)) ? at : null;
   const pick = (/** @type {Slot} */ slot) => setQuery({ at: slot.starts_at, minutes: String(minutes) }, { push: !startsAt });
   const self = user.value?.id === expert.id;
+  const waits = query.get("wait");
+  const wait = (/** @type {string} */ date) => {
+    // Whoever has to sign in first comes back to the same day.
+    const next = new URLSearchParams({ ...Object.fromEntries(query), date, wait: date });
+    if (user.value) setQuery({ wait: date });
+    else go(`/login?next=${encodeURIComponent(`${path}?${next}`)}`);
+  };
   return html`
     <header class="page-head profile">
       <${Avatar} name=${expert.name} url=${expert.avatar_url} size="l" />
@@ -50,11 +58,12 @@ export default function ExpertPage({ params, query, path }) {
       ${!startsAt && html`<h2>${t("expert.times")}</h2>
         ${self && html`<p class="notice">${t("expert.self")} <a href="/schedule">${t("nav.schedule")}</a></p>`}
         ${offered.length
-          ? html`<${SlotPicker} expert=${expert} minutes=${minutes} date=${query.get("date")} onMinutes=${(/** @type {number} */ n) => setQuery({ minutes: String(n) })} onDate=${(/** @type {string} */ date) => setQuery({ date })} onPick=${pick} />`
+          ? html`<${SlotPicker} expert=${expert} minutes=${minutes} date=${query.get("date")} onMinutes=${(/** @type {number} */ n) => setQuery({ minutes: String(n) })} onDate=${(/** @type {string} */ date) => setQuery({ date })} onPick=${pick} onWait=${self ? undefined : wait} />`
           : html`<p class="soft">${t("experts.no_free")}</p>`}`}
       ${startsAt && user.value && html`<${BookForm} key=${startsAt} expert=${expert} startsAt=${startsAt} minutes=${minutes} onBack=${() => setQuery({ at: null })} onPick=${pick} />`}
       ${startsAt && !user.value && html`<${GuestForm} key=${startsAt} expert=${expert} startsAt=${startsAt} minutes=${minutes} next=${`${path}?${query}`} onBack=${() => setQuery({ at: null })} onPick=${pick} />`}
     </section>
+    ${waits && user.value && !self && html`<${WaitForm} expert=${expert} minutes=${minutes} date=${waits} onClose=${() => setQuery({ wait: null })} />`}
     <div class="columns">
       ${expert.description && html`<section><h2>${t("expert.about")}</h2><p class="prose">${expert.description}</p>
         ${expert.tags.length > 0 && html`<p class="tags">${expert.tags.map((tag) => html`<a class="tag" key=${tag} href=${`/?tag=${encodeURIComponent(tag)}`}>${tag}</a>`)}</p>`}
