@@ -20,7 +20,8 @@ impl Stage<'_> {
         for (index, host) in hosts.iter().enumerate() {
             let today = wall::local_date(host.schedule.time_zone, self.now);
             let days = today.iter_days().skip(3).take(AHEAD);
-            let Some(closed) = days.filter(|day| host.lines.starts(*day).is_empty()).last() else {
+            let closed = days.filter(|day| host.lines.starts(*day).is_empty());
+            let Some(closed) = closed.max() else {
                 continue;
             };
             for (place, client) in clients

@@ -49,9 +49,9 @@ test("news raises the count in every tab, and reading it in one lowers it in the
 });
 
 test("after a drop the page catches up by itself", async () => {
-  const expert = await expertOf("expert5@belfry.test");
+  const expert = await expertOf("expert2@belfry.test");
   const minutes = expert.booking_rules.minutes[0];
-  const desk = await person("expert5@belfry.test");
+  const desk = await person("expert2@belfry.test");
   const { access_token: token } = await signIn("client2@belfry.test");
   await call("POST", "/notifications/read-all", { token: desk.session.access_token });
   // The sockets of this page go through a door that the test can shut.

@@ -6,14 +6,14 @@ import { axe, call, close, expertOf, freeSlots, nothingWrong, open, person, sign
 after(close);
 
 test("a clock change shows in the expert's lists and on the booking, where the time can be kept", async () => {
-  const expert = await expertOf("expert3@belfry.test");
+  const expert = await expertOf("expert5@belfry.test");
   const { access_token: token } = await signIn("client6@belfry.test");
   const [slot] = await freeSlots(expert.id);
   const { status, body: booking } = await call("POST", "/bookings", { token, body: { expert_id: expert.id, starts_at: slot.starts_at, mode: "online" } });
   assert.equal(status, 201, JSON.stringify(booking));
 
   // No zone changes its rules for a test, so the answers say that one has. What is kept is told to the real server.
-  const desk = await person("expert3@belfry.test");
+  const desk = await person("expert5@belfry.test");
   let kept = false;
   const moved = (one) => (one.id === booking.id && !kept ? { ...one, clock_moved: { promised: "2027-03-29T09:00", shown: "2027-03-29T10:00" }, actions: [...one.actions, "keep"] } : one);
   await desk.context.route(/\/api\/v1\/(bookings|experts\/[^/]+\/agenda)([/?]|$)/, async (route) => {
