@@ -35,13 +35,18 @@ async function inspect(page, name, path, found) {
 test("pages of a visitor", async () => {
   const expert = await expertOf("expert1@belfry.test");
   const [slot] = await freeSlots(expert.id);
-  const visitor = await person(null, { expect: [410] });
+  const visitor = await person(null, { expect: [404, 410] });
   const page = await visitor.tab();
   const found = [];
   await inspect(page, "experts", "/", found);
   await inspect(page, "experts-none", "/?query=zzzzzz", found);
   await inspect(page, "expert", `/experts/${expert.id}`, found);
-  await inspect(page, "expert-sign-in", `/experts/${expert.id}?at=${encodeURIComponent(slot.starts_at)}`, found);
+  await inspect(page, "book-guest", `/experts/${expert.id}?at=${encodeURIComponent(slot.starts_at)}`, found);
+  const guest = { name: "Gia Guest", email: `gia-${Date.now()}@guests.test` };
+  const { body: booked } = await call("POST", "/bookings", { body: { expert_id: expert.id, starts_at: slot.starts_at, mode: "online", guest } });
+  await inspect(page, "booked-guest", `/b/${booked.manage_token}?booked=1`, found);
+  await inspect(page, "booking-guest", `/b/${booked.manage_token}`, found);
+  await inspect(page, "booking-guest-ended", "/b/no.such.token", found);
   await inspect(page, "lookup", "/lookup", found);
   await inspect(page, "login", "/login", found);
   await inspect(page, "register", "/register", found);

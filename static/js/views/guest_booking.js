@@ -53,7 +53,6 @@ export default function GuestBooking({ params: { token }, query }) {
       <div class="stack">
         <${ClockNotice} booking=${booking} via=${via} onMove=${() => setDoing("reschedule")} onDone=${done} />
         <${BookingFacts} booking=${booking} asClient />
-        <${Claim} />
       </div>
       <div class="stack">
         <section class="card" aria-label=${t("booking.actions")}>
@@ -67,6 +66,7 @@ export default function GuestBooking({ params: { token }, query }) {
           <${CancelLimit} booking=${booking} />
         </section>
         <section class="card"><h2>${t("booking.history")}</h2><${Timeline} entries=${history} /></section>
+        <${Claim} />
       </div>
     </div>
     ${doing === "cancel" && html`<${Act} verb="cancel" ...${dialog} />`}
