@@ -176,7 +176,7 @@
  * @property {string} kind
  * @property {string} title
  * @property {string} body
- * @property {{booking_id?: string, code?: string, starts_at?: string}} data
+ * @property {{booking_id?: string, code?: string, starts_at?: string, waiting_id?: string}} data
  * @property {string | null} read_at
  * @property {string} created_at
  */
