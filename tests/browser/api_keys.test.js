@@ -60,8 +60,8 @@ test("the change log tells before and after, and its filters are the address", a
   await page.getByLabel("Search").fill("Warehouse");
   await page.getByLabel("What was changed").selectOption("");
   await page.waitForURL(/query=Warehouse/);
-  await page.locator(".audit-entry", { hasText: "API key made" }).waitFor();
   await page.waitForFunction(() => document.querySelectorAll(".audit-entry").length === 1);
+  await page.locator(".audit-entry", { hasText: "API key made" }).waitFor();
   await page.getByLabel("Search").fill("");
   await page.getByLabel("Until").fill("2020-01-01");
   await page.getByText("No changes here").waitFor();
