@@ -94,7 +94,7 @@ impl Tokens {
             }
             let lease = self.store.take_lease(KEY, &holder, now + LEASE, now).await;
             if lease.map_err(at_fault)? {
-                let made = self.make(now).await;
+                let made = self.make(spent, now).await;
                 self.store
                     .release_lease(KEY, &holder)
                     .await
@@ -109,10 +109,13 @@ impl Tokens {
         ))
     }
 
-    /// Spends the refresh token. Only whoever has the lease may.
-    async fn make(&self, now: Instant) -> Result<String, SendError> {
+    /// Spends the refresh token, unless somebody did just before the lease was taken. Only whoever has it may.
+    async fn make(&self, spent: &str, now: Instant) -> Result<String, SendError> {
         let old = self.kept_text().await?;
         let kept = old.as_deref().and_then(|text| self.read(text));
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.access_token != spent) {
+            return Ok(kept.access_token.clone());
+        }
         let refresh_token = match &kept {
             Some(kept) => kept.refresh_token.as_str(),
             None => self.settings.refresh_token.expose(),
