@@ -22,7 +22,7 @@ pub mod house;
 /// Everything over HTTP.
 pub mod http;
 /// Addresses that mails lead to.
-mod links;
+pub mod links;
 /// Passwords.
 mod password;
 /// What is kept so that it cannot be read where it is.

@@ -17,7 +17,6 @@ use belfry_domain::slot::{Availability, Counted, Reason, Refusal, Slot, Taken};
 use belfry_domain::topic::Topic;
 use belfry_store::booking::Decided;
 use belfry_store::{StoreError, crash};
-use chrono::TimeDelta;
 use tokio::time::error::Elapsed;
 use uuid::Uuid;
 
@@ -114,7 +113,6 @@ pub struct ExpertActor {
     /// Jobs that want time which a flight may or may not take.
     waiting: Vec<Job>,
     answers: HashMap<SlotQuery, Arc<SlotsAnswer>>,
-    nearest: HashMap<(Instant, u16), Vec<Slot>>,
     last_asked: std::time::Instant,
 }
 
@@ -151,7 +149,6 @@ impl ExpertActor {
             news: HashMap::new(),
             waiting: Vec::new(),
             answers: HashMap::new(),
-            nearest: HashMap::new(),
             last_asked: std::time::Instant::now(),
         }
     }
@@ -195,7 +192,6 @@ impl ExpertActor {
 
     fn forget_answers(&mut self) {
         self.answers.clear();
-        self.nearest.clear();
         self.shared.refusals.forget();
     }
 
@@ -330,23 +326,11 @@ impl ExpertActor {
         }
     }
 
-    fn refuse(&mut self, error: BookingError, want: &Want, now: Instant) -> Refused {
+    fn refuse(&self, error: BookingError, want: &Want, now: Instant) -> Refused {
         let alternatives = match (&error, &self.memory) {
             (BookingError::SlotTaken, Some(memory)) => {
-                let asked = (want.starts_at, want.minutes);
-                // Time goes by untold: what was near enough before may have begun, or begin too soon.
-                let notice = memory.schedule.rules.min_notice_minutes;
-                let earliest = now + TimeDelta::minutes(i64::from(notice));
-                let kept = self.nearest.get(&asked);
-                let kept = kept.filter(|near| near.iter().all(|slot| earliest <= slot.starts_at));
-                if let Some(near) = kept {
-                    near.clone()
-                } else {
-                    let near = memory.availability(now);
-                    let near = near.nearest_free(want.starts_at, want.minutes, ALTERNATIVES);
-                    self.nearest.insert(asked, near.clone());
-                    near
-                }
+                let near = memory.availability(now);
+                near.nearest_free(want.starts_at, want.minutes, ALTERNATIVES)
             }
             _ => Vec::new(),
         };

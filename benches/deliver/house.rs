@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use async_trait::async_trait;
 use belfry::bus::InProcessBus;
+use belfry::links::PublicLinks;
+use belfry::secret::Secret;
+use belfry::token::Tokens;
 use belfry_actors::planner::Books;
 use belfry_actors::{
     Capabilities, Courier, CourierSettings, Desk, Outgoing, Planner, Provider, Supervisor,
@@ -18,8 +21,7 @@ use belfry_domain::channel::Channel;
 use belfry_domain::delivery::{Receipt, SendError};
 use belfry_domain::event::{AccountFacts, Event, EventType};
 use belfry_domain::gate::{Class, Policy};
-use belfry_domain::id::{BookingId, DeliveryId, EventId, UserId};
-use belfry_domain::notification::{Category, Links};
+use belfry_domain::id::{DeliveryId, EventId, UserId};
 use belfry_domain::template::Templates;
 use belfry_store::delivery::Filter;
 use belfry_store::{Store, account, event, flood};
@@ -74,40 +76,10 @@ impl Provider for Null {
     }
 }
 
-/// Pages at made-up addresses.
-struct Pages;
-
-impl Links for Pages {
-    fn booking(&self, booking: BookingId) -> String {
-        format!("https://belfry.test/bookings/{booking}")
-    }
-    fn guest_booking(&self, booking: BookingId, client: UserId) -> String {
-        format!("https://belfry.test/b/{booking}.{client}")
-    }
-    fn lookup(&self) -> String {
-        "https://belfry.test/lookup".to_owned()
-    }
-    fn code(&self, _: UserId, number: i64) -> String {
-        format!("{number:08}")
-    }
-    fn inbox(&self) -> String {
-        "https://belfry.test/inbox".to_owned()
-    }
-    fn waiting_list(&self) -> String {
-        "https://belfry.test/waiting".to_owned()
-    }
-    fn expert(&self, expert: UserId) -> String {
-        format!("https://belfry.test/experts/{expert}")
-    }
-    fn verify(&self, user: UserId, _: &str, _: Moment) -> String {
-        format!("https://belfry.test/verify?token={user}")
-    }
-    fn reset(&self, _: UserId, epoch: i64, _: Moment) -> String {
-        format!("https://belfry.test/reset?token={epoch}")
-    }
-    fn unsubscribe(&self, _: UserId, _: Category, _: Moment) -> String {
-        String::new()
-    }
+/// The pages of a house with this secret.
+fn pages() -> PublicLinks {
+    let secret = Secret::new("thirty-two-letters-for-made-up-links".to_owned());
+    PublicLinks::new("https://belfry.test", Tokens::new(secret))
 }
 
 /// A zone in which it is noon or a little later: advertisements may leave.
@@ -186,7 +158,7 @@ impl House {
             world: self.world.clone(),
             books: Books::new(Arc::new(Templates::builtin()?)),
             policy: Policy::default(),
-            links: Arc::new(Pages),
+            links: Arc::new(pages()),
             supervisor: Supervisor::start(self.world.clone(), Duration::from_secs(25)),
             couriers,
         })

@@ -58,6 +58,12 @@ fn holder(town: &Town, token: &str) -> Person {
     person
 }
 
+/// Checks the tables, in which this booking is the only one that was promised.
+async fn is_sound(town: &Town, made: &Answer) {
+    let promised = [made.text("id")].into();
+    ledger::sound(&town.store, Terms::at(town.now()), &promised).await;
+}
+
 /// The one mail of this kind to an address that `which` picks, once it was taken care of.
 async fn mailed(town: &Town, email: &str, kind: &str) -> Content {
     mails(town, email, kind, 1).await.remove(0)
@@ -133,12 +139,7 @@ async fn a_guest_books_and_the_mail_opens_the_booking(fresh: &Fresh) {
     // The expert's own mail leads to the page for those who sign in.
     let mail = mailed(&town, &expert.email, "booking.created").await;
     assert!(mail.url.unwrap().ends_with(&path));
-    ledger::sound(
-        &town.store,
-        Terms::at(town.now()),
-        &[made.text("id")].into(),
-    )
-    .await;
+    is_sound(&town, &made).await;
     town.close().await;
 }
 

@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use belfry::links::PublicLinks;
+use belfry::secret::Secret;
+use belfry::token::Tokens;
 use belfry_actors::planner::Books;
 use belfry_actors::{
     Bus, BusSink, Capabilities, Courier, CourierSettings, Desk, Outgoing, Provider, Rate,
@@ -18,8 +21,7 @@ use belfry_domain::channel::Channel;
 use belfry_domain::delivery::{DeadCause, DeliveryStatus, Receipt, SendError};
 use belfry_domain::event::{AccountFacts, Event, EventType};
 use belfry_domain::gate::Policy;
-use belfry_domain::id::{BookingId, DeliveryId, EventId, UserId};
-use belfry_domain::notification::{Category, Links};
+use belfry_domain::id::{DeliveryId, EventId};
 use belfry_domain::template::Templates;
 use belfry_store::delivery::{self, Claimed, Fate, Filter, Item, Reader, Resent, Taking};
 use belfry_store::{Store, event};
@@ -59,43 +61,10 @@ impl Bus for Tape {
     }
 }
 
-/// Pages at made-up addresses.
-pub struct Pages;
-
-impl Links for Pages {
-    fn booking(&self, booking: BookingId) -> String {
-        format!("https://belfry.test/bookings/{booking}")
-    }
-    fn guest_booking(&self, booking: BookingId, client: UserId) -> String {
-        format!("https://belfry.test/b/{booking}.{client}")
-    }
-    fn lookup(&self) -> String {
-        "https://belfry.test/lookup".to_owned()
-    }
-    fn code(&self, _: UserId, number: i64) -> String {
-        format!("{number:08}")
-    }
-    fn inbox(&self) -> String {
-        "https://belfry.test/inbox".to_owned()
-    }
-    fn waiting_list(&self) -> String {
-        "https://belfry.test/waiting".to_owned()
-    }
-    fn expert(&self, expert: UserId) -> String {
-        format!("https://belfry.test/experts/{expert}")
-    }
-    fn verify(&self, user: UserId, _: &str, _: Instant) -> String {
-        format!("https://belfry.test/verify?token={user}")
-    }
-    fn reset(&self, _: UserId, epoch: i64, _: Instant) -> String {
-        format!("https://belfry.test/reset?token={epoch}")
-    }
-    fn unsubscribe(&self, user: UserId, category: Category, _: Instant) -> String {
-        format!(
-            "https://belfry.test/unsubscribe/{user}.{}",
-            category.as_str()
-        )
-    }
+/// The pages of a house with this secret.
+fn pages() -> PublicLinks {
+    let secret = Secret::new("thirty-two-letters-for-made-up-links".to_owned());
+    PublicLinks::new("https://belfry.test", Tokens::new(secret))
 }
 
 /// A house whose events are planned.
@@ -135,7 +104,7 @@ impl<'a> Spine<'a> {
             world: self.world.clone(),
             books: Books::new(Arc::new(Templates::builtin().unwrap())),
             policy: Policy::default(),
-            links: Arc::new(Pages),
+            links: Arc::new(pages()),
             supervisor: self.supervisor.clone(),
             couriers,
         }

@@ -106,8 +106,8 @@ impl Memory {
         let (from, until) = self.stretch(want.starts_at, want.minutes);
         // In order and apart: those that can be in the way stand together.
         let first = self.occupied.partition_point(|o| o.ends_at <= from);
-        let late = self.occupied[first..].iter();
-        late.take_while(move |o| o.starts_at < until)
+        let rest = self.occupied[first..].iter();
+        rest.take_while(move |o| o.starts_at < until)
     }
 
     /// The asker's own holds in the way of what is wanted; a booking replaces them.

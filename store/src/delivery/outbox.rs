@@ -301,7 +301,7 @@ impl Store {
     pub async fn unreachable_deliveries(
         &self,
         filter: &Filter,
-        since: Instant,
+        as_of: Instant,
     ) -> Result<u64, StoreError> {
         let status = filter.status.unwrap_or(DeliveryStatus::Dead);
         let count: i64 = on_read!(self, |pool| {
@@ -310,7 +310,7 @@ impl Store {
                 resendable!()
             ))
             .bind(status.as_str())
-            .bind(since)
+            .bind(as_of)
             .bind(filter.channel.as_deref())
             .bind(filter.query.as_deref().map(Anywhere))
             .bind(filter.user_id.map(UserId::uuid))
@@ -325,12 +325,12 @@ impl Store {
 }
 
 /// Makes dead or doubtful deliveries due again, a lot of them at a time: those that fit the filter and were not
-/// changed after `since`. Those to whose addresses nothing goes any more are left as they are. Answers how many
+/// changed after `as_of`. Those to whose addresses nothing goes any more are left as they are. Answers how many
 /// there were: none when all are done.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn resend_some(tx: &mut Tx, filter: &Filter, since: Instant) -> Result<u64, StoreError> {
+pub async fn resend_some(tx: &mut Tx, filter: &Filter, as_of: Instant) -> Result<u64, StoreError> {
     let status = filter.status.unwrap_or(DeliveryStatus::Dead);
     let Some(after) = status.after(DeliveryStep::Resend) else {
         return Ok(0);
@@ -346,7 +346,7 @@ pub async fn resend_some(tx: &mut Tx, filter: &Filter, since: Instant) -> Result
             in_due = <DB as Dialect>::ID_IN_DUE
         ))
         .bind(status.as_str())
-        .bind(since)
+        .bind(as_of)
         .bind(filter.channel.as_deref())
         .bind(filter.query.as_deref().map(Anywhere))
         .bind(filter.user_id.map(UserId::uuid))

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ANN, TEN, holder, mailed, mails, visit};
+use super::{ANN, TEN, holder, is_sound, mailed, mails, visit};
 use crate::engine::{Fresh, on_both_engines};
 use crate::ledger::{self, Terms};
 use crate::town::{PASSWORD, Person, Town};
@@ -92,12 +92,7 @@ async fn a_new_password_by_mail_opens_an_account_with_the_bookings(fresh: &Fresh
     let next = visit(&town, &expert, TEN, ANN).await.expect(201);
     assert_eq!(next.body["client"]["id"], made.body["client"]["id"]);
     assert_eq!(ids(&ann).await, [made.text("id")]);
-    ledger::sound(
-        &town.store,
-        Terms::at(town.now()),
-        &[made.text("id")].into(),
-    )
-    .await;
+    is_sound(&town, &made).await;
     town.close().await;
 }
 
@@ -131,12 +126,7 @@ async fn a_registration_gets_them_once_the_address_is_proved(fresh: &Fresh) {
         "Ann Guest",
         "as it was booked"
     );
-    ledger::sound(
-        &town.store,
-        Terms::at(town.now()),
-        &[made.text("id")].into(),
-    )
-    .await;
+    is_sound(&town, &made).await;
     town.close().await;
 }
 
@@ -157,12 +147,7 @@ async fn an_account_takes_over_what_its_owner_booked_without_it(fresh: &Fresh) {
     // Their time is taken now.
     let other = town.expert().await;
     client.book(&other, TEN).await.problem(409, "client-busy");
-    ledger::sound(
-        &town.store,
-        Terms::at(town.now()),
-        &[made.text("id")].into(),
-    )
-    .await;
+    is_sound(&town, &made).await;
     town.close().await;
 }
 
