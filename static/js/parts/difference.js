@@ -13,8 +13,11 @@ function members(value, path, into = new Map()) {
   return into;
 }
 
-/** @param {any} value */
-const written = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+/** @param {any} value @returns {string} */
+const written = (value) => {
+  if (typeof value === "string") return value;
+  return Array.isArray(value) && value.every((one) => typeof one === "string") ? value.join(", ") : JSON.stringify(value);
+};
 
 /**
  * Members that differ.
