@@ -16,7 +16,8 @@ use crate::town::{Person, Town};
 
 on_both_engines!(
     of_fifty_who_wait_ten_have_a_place_whatever_they_do_at_once,
-    of_two_who_take_one_offer_at_once_one_has_it,
+    of_many_accepts_of_one_offer_at_once_one_has_it,
+    whatever_is_done_about_one_offer_at_once_is_done_once,
 );
 
 const WAITING: usize = 50;
@@ -172,32 +173,40 @@ impl Act<'_> {
     }
 }
 
-async fn of_two_who_take_one_offer_at_once_one_has_it(fresh: &Fresh) {
-    let town = Town::open_two(fresh).await;
-    let expert = super::host(&town, json!({})).await;
+/// An offer somebody has, and what twelve calls about it at once on two
+/// nodes answered: the ways of calling in turn.
+async fn all_at_once(town: &Town, ways: &[Manner]) -> Vec<u16> {
+    let expert = super::host(town, json!({})).await;
     let person = town.client().await;
     let id = join(&person, &expert).await.expect(201).text("id");
     super::comes_to(&person, &id, "offered").await;
     let path = format!("/waiting-list/{id}");
     let calls = (0..12).map(async |number: usize| {
-        let person = person.at(&town, number % 2);
-        match number % 3 {
-            0 => {
-                person
-                    .post(&format!("{path}/decline"), json!({}))
-                    .await
-                    .status
-            }
-            1 => person.delete(&path).await.status,
-            _ => {
-                person
-                    .post(&format!("{path}/accept"), json!({}))
-                    .await
-                    .status
-            }
-        }
+        let person = person.at(town, number % 2);
+        let answer = match ways[number % ways.len()] {
+            Manner::Accepts => person.post(&format!("{path}/accept"), json!({})).await,
+            Manner::Declines => person.post(&format!("{path}/decline"), json!({})).await,
+            _ => person.delete(&path).await,
+        };
+        answer.status
     });
-    let statuses = join_all(calls).await;
+    join_all(calls).await
+}
+
+async fn of_many_accepts_of_one_offer_at_once_one_has_it(fresh: &Fresh) {
+    let town = Town::open_two(fresh).await;
+    let statuses = all_at_once(&town, &[Manner::Accepts]).await;
+    let accepted = statuses.iter().filter(|status| **status == 201).count();
+    assert_eq!(accepted, 1, "{statuses:?}");
+    let book = ledger::sound(&town.store, Terms::at(town.now()), &BTreeSet::new()).await;
+    assert_eq!(book.bookings.len(), 1, "{statuses:?}");
+    town.close().await;
+}
+
+async fn whatever_is_done_about_one_offer_at_once_is_done_once(fresh: &Fresh) {
+    let town = Town::open_two(fresh).await;
+    let ways = [Manner::Declines, Manner::Leaves, Manner::Accepts];
+    let statuses = all_at_once(&town, &ways).await;
     let accepted = statuses.iter().filter(|status| **status == 201).count();
     assert!(accepted <= 1, "{statuses:?}");
     let book = ledger::sound(&town.store, Terms::at(town.now()), &BTreeSet::new()).await;
