@@ -5,9 +5,9 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { say } from "../store.js";
+import { CopyButton } from "./copy_button.js";
 import { Dialog } from "./dialog.js";
 import { Field } from "./form.js";
-import { Icon } from "./icon.js";
 import { Failed, Skeleton, explain } from "./states.js";
 import { Ago } from "./time.js";
 
@@ -39,11 +39,6 @@ export function FeedCard() {
       await api.delete("/me/calendar-feed");
       page.set({ url: null, created_at: null });
     });
-  const copy = (/** @type {string} */ url) =>
-    run(async () => {
-      await navigator.clipboard.writeText(url);
-      say(t("feed.copied"), { tone: "good" });
-    });
   const url = page.data?.url;
   return html`<section class="card" aria-labelledby="feed">
     <h2 id="feed">${t("feed.title")}</h2>
@@ -55,7 +50,7 @@ export function FeedCard() {
       <${Field} label=${t("feed.address")} readonly value=${url} onFocus=${(/** @type {any} */ event) => event.target.select()} />
       <p class="hint">${t("feed.secret")}</p>
       <div class="action-list spaced">
-        <button class="button primary" type="button" disabled=${busy} onClick=${() => copy(url)}><${Icon} name="copy" size=${18} />${t("feed.copy")}</button>
+        <${CopyButton} primary text=${url} label=${t("feed.copy")} />
         <button class="button" type="button" disabled=${busy} onClick=${() => setAsking("rotate")}>${t("feed.rotate")}</button>
         <button class="button quiet-danger" type="button" disabled=${busy} onClick=${() => setAsking("end")}>${t("feed.end")}</button>
       </div>

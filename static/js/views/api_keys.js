@@ -4,6 +4,7 @@ import { api, newKey, now } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { usePages } from "../load.js";
+import { CopyButton } from "../parts/copy_button.js";
 import { Dialog } from "../parts/dialog.js";
 import { Field, FormError, useForm } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
@@ -25,6 +26,7 @@ const scopes = [
   ["messages", ["read", "write"]],
   ["settings", ["read", "write"]],
   ["audit", ["read"]],
+  ["reports", ["read"]],
   ["inbox", ["read", "write"]],
   ["profile", ["read", "write"]],
   ["live", ["read"]],
@@ -128,20 +130,12 @@ function Making({ onClose, onMade }) {
 
 /** The only moment at which the key is seen. @param {{made: ApiKey, onClose: () => void}} props */
 function Made({ made, onClose }) {
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(made.key ?? "");
-      say(t("api_keys.copied"), { tone: "good" });
-    } catch {
-      say(t("api_keys.copy_failed"), { tone: "bad" });
-    }
-  };
   return html`<${Dialog} title=${t("api_keys.made_title", { name: made.name })} onClose=${onClose} wide>
     <div class="stack">
       ${made.key
         ? html`<p>${t("api_keys.once")}</p><p class="secret"><code>${made.key}</code></p>`
         : html`<p class="notice bad" role="alert">${t("api_keys.lost")}</p>`}
-      <div class="actions">${made.key && html`<button class="button primary" type="button" onClick=${copy}><${Icon} name="copy" size=${18} />${t("api_keys.copy")}</button>`}<button class="button" type="button" onClick=${onClose}>${t("api_keys.kept")}</button></div>
+      <div class="actions">${made.key && html`<${CopyButton} primary text=${made.key} label=${t("api_keys.copy")} />`}<button class="button" type="button" onClick=${onClose}>${t("api_keys.kept")}</button></div>
       ${made.key && html`<pre tabindex="0">curl -H "Authorization: Bearer ${made.key}" ${location.origin}/api/v1/me</pre>`}
     </div>
   <//>`;

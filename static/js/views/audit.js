@@ -68,6 +68,8 @@ function pageOf(subject) {
   if (noun === "rule") return `/admin/rules/${id}`;
   if (noun === "template") return `/admin/texts/${id}`;
   if (noun === "delivery") return `/admin/outbox?open=${id}`;
+  if (noun === "webhook") return `/admin/webhooks/${id}`;
+  if (noun === "suppression") return `/admin/suppressions?query=${encodeURIComponent(rest.slice(1).join("/"))}`;
   if (noun === "api_key") return "/admin/api-keys";
   return null;
 }

@@ -1,5 +1,5 @@
 // A booking by its code, for those without an account at hand.
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
@@ -46,6 +46,8 @@ function ByMail() {
   const form = useForm({ email: "", code: "" });
   const [asked, setAsked] = useState("");
   const [items, setItems] = useState(/** @type {Booking[] | null} */ (null));
+  const title = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => title.current?.focus(), [items]);
   const email = form.values.email.trim();
   const send = async () => {
     if (asked !== email) {
@@ -57,7 +59,7 @@ function ByMail() {
   };
   if (items) {
     return html`<section class="card" aria-labelledby="otp-all">
-      <h2 id="otp-all" tabindex="-1" ref=${(/** @type {HTMLElement | null} */ title) => title?.focus()}>${t("otp.all", { email })}</h2>
+      <h2 id="otp-all" tabindex="-1" ref=${title}>${t("otp.all", { email })}</h2>
       ${!items.length && html`<p class="soft">${t("otp.empty")}</p>`}
       <ul class="guest-bookings">${items.map((booking) => html`<li key=${booking.id} class="row wrap between">
         <span><a href=${`/b/${booking.manage_token}`}>${booking.expert.name}</a><br /><${When} at=${booking.starts_at} until=${booking.ends_at} other=${booking.time_zone} /></span>
