@@ -12,6 +12,7 @@ use belfry_actors::World;
 use belfry_domain::Instant;
 use belfry_domain::account::{Account, Caller, Role};
 use belfry_domain::api_key::{self, ApiKey, Scope};
+use belfry_domain::booking::Actor;
 use belfry_domain::id::{ApiKeyId, UserId};
 use belfry_store::audit::{AuditEntry, Author};
 use chrono::TimeDelta;
@@ -199,6 +200,11 @@ impl Signed {
             role: self.0.role,
             branch_id: self.0.branch_id,
         }
+    }
+
+    /// The caller as whoever does something.
+    pub fn actor(&self) -> Actor {
+        Actor::person(self.0.id, self.0.name.clone(), self.0.role)
     }
 
     /// The caller as far as `Idempotency-Key` goes; each API key is one of its own.

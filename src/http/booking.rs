@@ -192,7 +192,7 @@ pub async fn create(
         let wish = Wish {
             client: client_of(&app, &signed, &input).await?,
             holder: caller.id,
-            actor: actor(&signed),
+            actor: signed.actor(),
             guest: None,
         };
         let booking = book(&app, &input, wish, key).await?;
@@ -261,10 +261,6 @@ async fn client_of(app: &App, signed: &Signed, input: &BookingIn) -> Result<Part
         return Err(Problem::field("/expert_id", FieldError::INVALID, detail));
     }
     Ok(client)
-}
-
-fn actor(signed: &Signed) -> Actor {
-    Actor::person(signed.0.id, signed.0.name.clone(), signed.0.role)
 }
 
 pub(super) async fn shown(

@@ -170,8 +170,7 @@ pub async fn create(
         Ok(Created::new(&ImportOut::new(import, &[])))
     };
     let lost = async |_| Err(Problem::new("conflict"));
-    let caller = signed.0.id.to_string();
-    once(&app, &request, caller, &body, make, lost).await
+    once(&app, &request, signed.claimant(), &body, make, lost).await
 }
 
 /// What was typed, as it is kept.

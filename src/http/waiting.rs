@@ -3,14 +3,13 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use belfry_actors::expert::Refused;
-use belfry_domain::account::{self, Role};
-use belfry_domain::booking::{Actor, BookingError, Mode, Party};
+use belfry_domain::account;
+use belfry_domain::booking::{BookingError, Mode, Party};
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{UserId, WaitingId};
 use belfry_domain::waiting::{MOST_DAYS, Status, Waiting, Wish};
 use belfry_domain::wall::{self, WallTime};
 use belfry_domain::{Instant, text};
-use belfry_store::booking::Scope;
 use belfry_store::idempotency::IdempotencyKey;
 use belfry_store::waiting::{WaitingFilter, WaitingStep};
 use chrono::{DateTime, Days, NaiveDate, Utc};
@@ -20,6 +19,7 @@ use uuid::Uuid;
 
 use crate::http::App;
 use crate::http::auth::Signed;
+use crate::http::booking::list::scope_of;
 use crate::http::booking::{ActorOut, PartyOut, shown};
 use crate::http::etag::{IfMatch, versioned};
 use crate::http::expert::{date, number};
@@ -187,14 +187,14 @@ pub async fn join(
         let most = i64::from(app.settings.waiting_list.places_per_person);
         let store = &app.world.store;
         store
-            .join_waiting_list(&waiting, most, actor(&signed), key.as_ref())
+            .join_waiting_list(&waiting, most, signed.actor(), key.as_ref())
             .await??;
         (app.committed)();
         app.experts.look_at_waiting_list(id.0);
         made(&app, waiting.id).await
     };
     let recover = async |id: Uuid| made(&app, id.into()).await;
-    once(&app, &request, me.to_string(), &body, make, recover).await
+    once(&app, &request, signed.claimant(), &body, make, recover).await
 }
 
 async fn made(app: &App, id: WaitingId) -> Result<Created, Problem> {
@@ -306,12 +306,7 @@ pub async fn list(
     let query = query.0;
     let limit = limit(query.limit)?;
     let after = cursor::<(Instant, WaitingId)>(query.after.as_deref())?;
-    let caller = signed.caller();
-    let scope = match (caller.role, caller.branch_id) {
-        (Role::Admin, _) => Scope::House,
-        (Role::Manager, Some(branch)) => Scope::Branch(branch, caller.id),
-        _ => Scope::Person(caller.id),
-    };
+    let scope = scope_of(&signed.caller());
     let filter = WaitingFilter {
         open: query.open,
         expert_id: query.expert_id.map(UserId::from),
@@ -383,7 +378,7 @@ pub async fn leave(
     let waiting = concerned(&app, &signed, id.0).await?;
     if_match.check(waiting.version)?;
     if waiting.status.is_open() {
-        let (actor, expected) = (actor(&signed), if_match.version());
+        let (actor, expected) = (signed.actor(), if_match.version());
         app.experts
             .end_waiting(id.0, Status::Left, actor, expected)
             .await??;
@@ -405,7 +400,7 @@ pub async fn accept(
     let caller = signed.caller();
     let waiting = own(&app, &signed, id.0).await?;
     let make = async |key| {
-        let booked = app.experts.accept_place(&waiting, actor(&signed), key);
+        let booked = app.experts.accept_place(&waiting, signed.actor(), key);
         let booking = match booked.await {
             // Held for somebody else by now.
             Err(Refused::Rule {
@@ -422,7 +417,7 @@ pub async fn accept(
         let booking = booking.ok_or_else(|| Problem::new("not-found"))?;
         Ok(Created::new(&shown(&app, booking, &caller).await?))
     };
-    once(&app, &request, caller.id.to_string(), &body, make, recover).await
+    once(&app, &request, signed.claimant(), &body, make, recover).await
 }
 
 /// Declines an offer, which goes to the next; whoever waits.
@@ -435,14 +430,10 @@ pub async fn decline(
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
     own(&app, &signed, id.0).await?;
-    let (actor, expected) = (actor(&signed), if_match.version());
+    let (actor, expected) = (signed.actor(), if_match.version());
     let waiting = app
         .experts
         .end_waiting(id.0, Status::Declined, actor, expected)
         .await??;
     Ok(versioned(waiting.version, &WaitingPlaceOut::from(waiting)))
-}
-
-fn actor(signed: &Signed) -> Actor {
-    Actor::person(signed.0.id, signed.0.name.clone(), signed.0.role)
 }

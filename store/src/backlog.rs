@@ -142,10 +142,10 @@ impl Store {
     pub async fn unsent_deliveries(&self) -> Result<Unsent, StoreError> {
         Ok(on_read!(self, |pool| {
             sqlx::query_as::<DB, Unsent>(formatcp!(
-                "SELECT CAST(COALESCE(SUM(CASE WHEN status = 'dead' THEN 1 ELSE 0 END), 0) AS bigint) AS dead,
-                   CAST(COALESCE(SUM(CASE WHEN status = 'ambiguous' THEN 1 ELSE 0 END), 0) AS bigint) AS ambiguous
-                 FROM (SELECT status FROM deliveries WHERE status IN ('dead', 'ambiguous')
-                   LIMIT {MOST_COUNTED}) unsent"
+                "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE status = 'dead'
+                   LIMIT {MOST_COUNTED}) d) AS dead,
+                 (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE status = 'ambiguous'
+                   LIMIT {MOST_COUNTED}) a) AS ambiguous"
             ))
             .fetch_one(pool)
             .await?

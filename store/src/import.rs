@@ -222,8 +222,7 @@ impl Store {
         Ok(row.map(|(at,)| at))
     }
 
-    /// Takes at most `most` calendars that are due, and keeps others off them until `until`. Answers them with the
-    /// clock and the address of their expert.
+    /// Takes at most `most` calendars that are due, and keeps others off them until `until`.
     ///
     /// # Errors
     /// When the database fails.

@@ -198,7 +198,7 @@ impl Store {
         })
     }
 
-    /// Lets go of a hold of `client`; answers whether there was one. What is held as an offer is answered as one.
+    /// Lets go of a hold of `client`; answers whether there was one. An offer is none that can be let go of here.
     ///
     /// # Errors
     /// When the database fails.

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use belfry_domain::Instant;
 use belfry_domain::id::{BookingId, UserId};
+use const_format::formatcp;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgRow;
@@ -12,6 +13,7 @@ use sqlx::types::Json;
 use sqlx::{Column, Row, TypeInfo, ValueRef};
 use uuid::Uuid;
 
+use crate::db::Dialect;
 use crate::{Store, StoreError, Tx};
 
 /// Most rows of a section; a person has far fewer.
@@ -46,6 +48,12 @@ const SECTIONS: &[(&str, &str)] = &[
         "SELECT b.id, b.code, b.status, e.name AS expert, b.starts_at, b.ends_at, b.time_zone, b.mode, b.place, \
            b.link, b.note, b.reason, b.created_at, b.updated_at, b.confirmed_at \
          FROM bookings b JOIN users e ON e.id = b.expert_id WHERE b.client_id = $1 ORDER BY b.starts_at",
+    ),
+    (
+        "waiting",
+        "SELECT w.id, w.status, e.name AS expert, w.minutes, w.from_date, w.until_date, w.earliest, w.latest, \
+           w.time_zone, w.mode, w.note, w.joined_at, w.ended_at \
+         FROM waiting_list w JOIN users e ON e.id = w.expert_id WHERE w.client_id = $1 ORDER BY w.joined_at",
     ),
     (
         "booking_steps",
@@ -114,7 +122,7 @@ const SECTIONS: &[(&str, &str)] = &[
 ];
 
 /// Columns that hold documents. SQLite keeps them as text.
-const DOCUMENTS: [&str; 13] = [
+const DOCUMENTS: [&str; 12] = [
     "after",
     "before",
     "booking_rules",
@@ -127,7 +135,6 @@ const DOCUMENTS: [&str; 13] = [
     "scopes",
     "tags",
     "weekly",
-    "trace",
 ];
 
 impl Store {
@@ -215,7 +222,7 @@ impl Store {
 
 /// What goes, by the person's id. Bookings, their steps and the stars of reviews stay, because others need them, without
 /// a name, a word or an address; what was sent to others about them goes with its age.
-const FORGOTTEN: [&str; 23] = [
+const FORGOTTEN: [&str; 26] = [
     "DELETE FROM avatars WHERE user_id = $1",
     "DELETE FROM refresh_tokens WHERE user_id = $1",
     "DELETE FROM api_keys WHERE user_id = $1",
@@ -233,6 +240,9 @@ const FORGOTTEN: [&str; 23] = [
     "DELETE FROM decisions WHERE user_id = $1",
     "DELETE FROM deliveries WHERE user_id = $1",
     "DELETE FROM notifications WHERE user_id = $1",
+    "UPDATE waiting_list SET note = NULL WHERE client_id = $1",
+    "UPDATE waiting_history SET actor_name = '' WHERE actor_id = $1",
+    "DELETE FROM guest_codes WHERE user_id = $1",
     "DELETE FROM occupancies WHERE kind = 'hold' AND source_id IN (SELECT id FROM holds WHERE client_id = $1)",
     "DELETE FROM holds WHERE client_id = $1",
     "UPDATE time_off SET reason = NULL WHERE expert_id = $1",
@@ -247,6 +257,22 @@ const FORGOTTEN: [&str; 23] = [
        guest_name = NULL, guest_phone = NULL, version = version + 1 \
      WHERE client_id = $1",
 ];
+
+/// As [`Store::has_other_admin`], keeping all of them as they are until the commit.
+///
+/// # Errors
+/// When the database fails.
+pub async fn another_admin_stays(tx: &mut Tx, than: UserId) -> Result<bool, StoreError> {
+    let admins: Vec<(Uuid,)> = on_tx!(tx, |c| {
+        sqlx::query_as::<DB, _>(formatcp!(
+            "SELECT id FROM users WHERE role = 'admin' AND NOT disabled ORDER BY id {}",
+            <DB as Dialect>::FOR_UPDATE
+        ))
+        .fetch_all(&mut *c)
+        .await?
+    });
+    Ok(admins.iter().any(|(id,)| *id != than.uuid()))
+}
 
 /// Forgets a person for good, in the transaction of its audit entry. What they are called from now on is `name`.
 ///
@@ -336,6 +362,12 @@ async fn rename(tx: &mut Tx, channel: &str, from: &str, to: &str) -> Result<(), 
         .bind(to)
         .execute(&mut *c)
         .await?;
+        // Where the other name is held against already, this one need not stay.
+        sqlx::query::<DB>("DELETE FROM suppressions WHERE channel = $1 AND address = $2")
+            .bind(channel)
+            .bind(from)
+            .execute(&mut *c)
+            .await?;
     });
     Ok(())
 }

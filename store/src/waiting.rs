@@ -244,6 +244,23 @@ impl Store {
         })
     }
 
+    /// The places that somebody waits in, and those on their own list as an expert.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_waiting_of(&self, person: UserId) -> Result<Vec<WaitingId>, StoreError> {
+        let rows: Vec<(Uuid,)> = on_read!(self, |pool| {
+            sqlx::query_as::<DB, _>(
+                "SELECT id FROM waiting_list WHERE status IN ('waiting', 'offered') \
+                   AND (client_id = $1 OR expert_id = $1) ORDER BY id",
+            )
+            .bind(person.uuid())
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows.into_iter().map(|(id,)| id.into()).collect())
+    }
+
     /// Places, those who joined last first; `after` is when the last one seen joined, and its id.
     ///
     /// # Errors

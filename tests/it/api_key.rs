@@ -25,10 +25,14 @@ on_both_engines!(
 );
 
 /// Calls that need somebody, and that no key may do whatever its scopes.
-const PEOPLE_ONLY: [&str; 7] = [
+const PEOPLE_ONLY: [&str; 11] = [
     "DELETE /api/v1/admin/users/{id}",
     "DELETE /api/v1/me",
     "GET /api/v1/me/export",
+    "GET /api/v1/me/calendar-feed",
+    "POST /api/v1/me/calendar-feed",
+    "POST /api/v1/me/telegram",
+    "POST /api/v1/me/devices",
     "GET /api/v1/admin/api-keys",
     "POST /api/v1/admin/api-keys",
     "GET /api/v1/admin/api-keys/{id}",

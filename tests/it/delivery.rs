@@ -76,7 +76,7 @@ async fn a_planned_mail_leaves_and_its_attempt_is_on_record(fresh: &Fresh) {
     assert_eq!(attempt.outcome.as_deref(), Some("sent"));
     assert_eq!(attempt.provider_id, Some(format!("taken-{}", ids[0])));
     assert!(attempt.finished_at.is_some());
-    assert!(found.content.text.contains("/reset?token=1"));
+    assert!(found.content.text.contains("/reset?token=ey"));
 }
 
 async fn two_couriers_send_each_mail_once(fresh: &Fresh) {

@@ -7,9 +7,10 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::web::Data;
 use belfry_actors::expert::Refused;
 use belfry_domain::account::Role;
-use belfry_domain::booking::{Actor, Side, Step};
+use belfry_domain::booking::{Side, Step};
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{BookingId, UserId};
+use belfry_domain::waiting::Status;
 use belfry_store::{audit, person};
 use serde::Deserialize;
 use serde_json::json;
@@ -97,7 +98,7 @@ async fn forget(app: &App, signed: &Signed, id: UserId) -> Result<HttpResponse, 
     }
     let open = store.open_bookings_of(id).await?;
     for &booking in &open {
-        let doer = Actor::person(signed.0.id, signed.0.name.clone(), signed.0.role);
+        let doer = signed.actor();
         let reason = Some(REASON.to_owned());
         let done = app
             .experts
@@ -108,9 +109,20 @@ async fn forget(app: &App, signed: &Signed, id: UserId) -> Result<HttpResponse, 
             Err(refused) => return Err(refused.into()),
         }
     }
+    for place in store.open_waiting_of(id).await? {
+        // Who is no longer waiting has nothing to leave.
+        let _ = app
+            .experts
+            .end_waiting(place, Status::Left, signed.actor(), None)
+            .await?;
+    }
     told(app, &open).await?;
     let now = app.world.clock.now();
     let mut tx = store.begin().await?;
+    // Two of them may have asked at the same moment.
+    if account.role == Role::Admin && !person::another_admin_stays(&mut tx, id).await? {
+        return Err(Problem::new("last-administrator"));
+    }
     person::erase(&mut tx, id, NAME, now).await?;
     let (before, after) = (json!({ "role": account.role }), json!({ "erased": true }));
     let entry = signed.entry(now, "user.erased", format!("user/{id}"), before, after);
@@ -125,11 +137,10 @@ async fn forget(app: &App, signed: &Signed, id: UserId) -> Result<HttpResponse, 
 /// Waits until everybody concerned was told, while it is still known who they had to do with, and nothing is on its way
 /// into the inbox of somebody who is forgotten. A planner that does not get to it tells the others later.
 async fn told(app: &App, bookings: &[BookingId]) -> Result<(), Problem> {
+    let mut looks = LOOKS;
     for booking in bookings {
-        for _ in 0..LOOKS {
-            if !app.world.store.is_untold(*booking).await? {
-                break;
-            }
+        while looks > 0 && app.world.store.is_untold(*booking).await? {
+            looks -= 1;
             tokio::time::sleep(LOOK).await;
         }
     }

@@ -77,7 +77,8 @@ pub async fn list(
     Ok(HttpResponse::Ok().json(page(found, limit, |b| (b.starts_at, b.id), show)))
 }
 
-fn scope_of(caller: &Caller) -> Scope {
+/// The bookings, and the places on waiting lists, that somebody sees.
+pub fn scope_of(caller: &Caller) -> Scope {
     match (caller.role, caller.branch_id) {
         (Role::Admin, _) => Scope::House,
         (Role::Manager, Some(branch)) => Scope::Branch(branch, caller.id),

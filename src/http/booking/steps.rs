@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{BookingOut, Visitor, actor, answer, checked_minutes, concerned, shown};
+use super::{BookingOut, Visitor, answer, checked_minutes, concerned, shown};
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::etag::IfMatch;
@@ -103,7 +103,7 @@ pub async fn edit(
     }
     let booking = app
         .experts
-        .edit(id.0, edit, side, actor(&signed), if_match.version())
+        .edit(id.0, edit, side, signed.actor(), if_match.version())
         .await?;
     answer(&app, booking, &signed).await
 }
@@ -120,7 +120,7 @@ async fn step(
     let reason = checked_reason(&body.read_or_empty::<ReasonIn>()?)?;
     let booking = app
         .experts
-        .step(id.0, step, side, actor(&signed), reason, if_match.version())
+        .step(id.0, step, side, signed.actor(), reason, if_match.version())
         .await?;
     answer(&app, booking, &signed).await
 }
@@ -213,7 +213,7 @@ pub async fn keep(
     let (mut booking, _) = concerned(&app, &signed, id.0).await?;
     if_match.check(booking.version)?;
     if booking.promised_start.is_some() {
-        let actor = actor(&signed);
+        let actor = signed.actor();
         booking = app.experts.keep(id.0, actor, if_match.version()).await?;
     }
     answer(&app, booking, &signed).await
@@ -242,7 +242,7 @@ pub async fn reschedule(
         starts_at: instant("/starts_at", input.starts_at)?,
         minutes: checked_minutes(input.minutes)?,
         side,
-        actor: actor(&signed),
+        actor: signed.actor(),
         expected: if_match.version(),
     };
     let booking = app.experts.reschedule(request).await?;
@@ -277,7 +277,7 @@ pub async fn review(
         };
         let booking = app
             .experts
-            .review(id.0, review, caller, actor(&signed), key)
+            .review(id.0, review, caller, signed.actor(), key)
             .await?;
         Ok(Created::new(&shown(&app, booking, &caller).await?))
     };

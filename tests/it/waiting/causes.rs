@@ -4,16 +4,18 @@ use belfry_domain::booking::{Actor, Booking, Status};
 use belfry_domain::event::{EventType, Told};
 use belfry_store::booking::Change;
 use chrono::TimeDelta;
+use reqwest::Method;
 use serde_json::json;
 
 use super::{TEN, TUESDAY, comes_to, host, join, open, place, sound};
 use crate::engine::{Fresh, on_both_engines};
-use crate::town::Town;
+use crate::town::{PASSWORD, Town};
 
 on_both_engines!(
     whatever_gives_time_back_leads_to_an_offer,
     a_hold_that_runs_out_leads_to_an_offer,
     what_came_free_while_nobody_looked_is_found,
+    whoever_is_forgotten_leaves_their_place_to_the_next,
 );
 
 async fn whatever_gives_time_back_leads_to_an_offer(fresh: &Fresh) {
@@ -119,6 +121,32 @@ async fn what_came_free_while_nobody_looked_is_found(fresh: &Fresh) {
     changed.unwrap().unwrap();
     town.clock.advance(TimeDelta::seconds(20));
     comes_to(&second, &id, "offered").await;
+    sound(&town).await;
+    town.close().await;
+}
+
+/// C1.9: the place, the offer and the words go with the person.
+async fn whoever_is_forgotten_leaves_their_place_to_the_next(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let expert = host(&town, json!({})).await;
+    let (first, second) = (town.client().await, town.client().await);
+    open(&expert, json!([])).await;
+    let leaving = join(&first, &expert).await.expect(201).text("id");
+    town.clock.advance(TimeDelta::seconds(1));
+    let staying = join(&second, &expert).await.expect(201).text("id");
+    open(&expert, json!([{ "from": "10:00", "until": "11:00" }])).await;
+    comes_to(&first, &leaving, "offered").await;
+    let file = first.get("/me/export").await.expect(200);
+    assert_eq!(file.body["data"]["waiting"][0]["note"], "knee");
+    let password = Some(json!({ "password": PASSWORD }));
+    let gone = first.send(Method::DELETE, "/me", password, &[]).await;
+    gone.expect(204);
+    comes_to(&second, &staying, "offered").await;
+    let left = place(&expert, &leaving).await;
+    assert_eq!(
+        (&left["status"], &left["note"]),
+        (&json!("left"), &json!(null))
+    );
     sound(&town).await;
     town.close().await;
 }
