@@ -28,6 +28,8 @@ mod cast;
 mod outside;
 /// What an administrator has to look after.
 mod paperwork;
+/// Group sessions.
+mod session;
 /// Who waits for a place.
 mod waiting;
 
@@ -144,6 +146,7 @@ impl Stage<'_> {
         for host in &hosts {
             self.bookings(host, &clients).await?;
         }
+        self.sessions(&hosts, &clients).await?;
         self.waiting(&hosts, &clients).await?;
         outside::add(self.store, admin, self.now).await?;
         let experts = hosts.iter().map(|host| host.party.id);
@@ -296,6 +299,7 @@ impl Stage<'_> {
             updated_at: created_at,
             confirmed_at: None,
             review: None,
+            session: None,
         };
         let ahead = starts_at > self.now;
         let new = NewBooking {
@@ -303,6 +307,7 @@ impl Stage<'_> {
             holder: client.id,
             holds: Vec::new(),
             offers: Vec::new(),
+            session_version: None,
             needs_offer: false,
             caps: Vec::new(),
             guest: None,

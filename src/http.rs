@@ -54,6 +54,8 @@ pub mod explain;
 pub mod feed;
 /// The figures that are read when somebody looks at them.
 pub mod figures;
+/// Group sessions.
+pub mod group_session;
 /// Repeated creating calls.
 pub mod idempotency;
 /// Calendars that an expert keeps elsewhere.
@@ -317,6 +319,20 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/bookings/{id}/history").get(booking::history))
         .service(web::resource("/bookings/{id}/calendar.ics").get(booking::calendar))
         .service(web::resource("/bookings/{id}/review").post(booking::steps::review));
+    // Group sessions.
+    config
+        .service(
+            web::resource("/experts/{id}/sessions")
+                .get(group_session::list)
+                .post(group_session::create),
+        )
+        .service(
+            web::resource("/sessions/{id}")
+                .get(group_session::get)
+                .patch(group_session::edit),
+        )
+        .service(web::resource("/sessions/{id}/cancel").post(group_session::cancel))
+        .service(web::resource("/sessions/{id}/waiting-list").post(group_session::wait));
     // Waiting lists.
     config
         .service(web::resource("/experts/{id}/waiting-list").post(waiting::join))

@@ -41,7 +41,7 @@ mod slots;
 /// Who hears that time of an expert came free, for those who wait for it.
 mod waitlist;
 
-pub use desk::{BookingRules, Committed, Experts};
+pub use desk::{BookingRules, Committed, Experts, SeatRequest, SessionDraft};
 pub use flight::{BookRequest, Done, HoldRequest, MoveRequest, OfferRequest};
 pub use slots::{DayQuery, ExplainedDay, SlotQuery, SlotsAnswer};
 

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::Instant;
 use crate::account::{Role, UnknownName};
+use crate::group_session::SessionRef;
 use crate::id::{BookingId, BranchId, HoldId, UserId};
 
 /// What it promised on the clock of its zone.
@@ -68,6 +69,8 @@ pub struct Booking {
     pub expert: Party,
     pub expert_branch: Option<BranchId>,
     pub client: Party,
+    /// What it is a seat of, if it is one.
+    pub session: Option<SessionRef>,
     pub starts_at: Instant,
     pub ends_at: Instant,
     /// The expert's zone when it was booked.
@@ -198,6 +201,12 @@ pub enum BookingError {
     TooManyOpen,
     #[error("there is no offer any more")]
     OfferGone,
+    #[error("every seat is taken")]
+    SessionFull,
+    #[error("the session has begun or was called off")]
+    SessionClosed,
+    #[error("a seat moves with its session alone")]
+    MovesWithSession,
     #[error("no such booking")]
     NotFound,
 }
@@ -219,6 +228,9 @@ impl BookingError {
             Self::TooManyHolds => "too-many-holds",
             Self::TooManyOpen => "too-many-open",
             Self::OfferGone => "offer-gone",
+            Self::SessionFull => "session-full",
+            Self::SessionClosed => "session-closed",
+            Self::MovesWithSession => "moves-with-session",
             Self::NotFound => "not-found",
         }
     }

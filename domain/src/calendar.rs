@@ -117,7 +117,10 @@ pub fn described(
     for (key, text) in [("note", &facts.note), ("reason", &facts.reason)] {
         lines.extend(text.as_ref().map(|text| format!("{}: {text}", word(key))));
     }
-    let summary = templates.phrase(locale, "summary", other);
+    let summary = match &facts.session {
+        Some(session) => session.title.clone(),
+        None => templates.phrase(locale, "summary", other),
+    };
     (summary, lines.join("\n"))
 }
 

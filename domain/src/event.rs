@@ -14,7 +14,8 @@ use crate::Instant;
 use crate::account::{Account, UnknownName};
 use crate::booking::{Actor, Booking, Mode, Party, Status};
 use crate::channel::Way;
-use crate::id::{BookingId, EventId, UserId, WaitingId, WebhookId};
+use crate::group_session::SessionRef;
+use crate::id::{BookingId, EventId, GroupSessionId, UserId, WaitingId, WebhookId};
 use crate::waiting::Waiting;
 
 macro_rules! event_types {
@@ -280,9 +281,29 @@ pub struct BookingFacts {
     pub sequence: i64,
     pub offset_minutes: Option<i64>,
     pub previous_starts_at: Option<Instant>,
+    /// What it is a seat of, if it is one.
+    #[serde(default)]
+    pub session: Option<SessionFacts>,
     pub actor_id: Option<UserId>,
     pub actor_name: String,
     pub actor_role: String,
+}
+
+/// A group session named in an event.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SessionFacts {
+    pub id: GroupSessionId,
+    pub title: String,
+}
+
+impl SessionFacts {
+    /// The session of a seat, or of whoever waits for one.
+    pub fn of(session: Option<&SessionRef>) -> Option<Self> {
+        session.map(|session| Self {
+            id: session.id,
+            title: session.title.clone(),
+        })
+    }
 }
 
 impl BookingFacts {
@@ -312,6 +333,7 @@ impl BookingFacts {
             sequence: booking.sequence,
             offset_minutes: told.offset_minutes,
             previous_starts_at: told.previous_starts_at,
+            session: SessionFacts::of(booking.session.as_ref()),
             actor_id: told.actor.id,
             actor_name: told.actor.name,
             actor_role: told.actor.role,
@@ -337,6 +359,9 @@ pub struct WaitingFacts {
     pub starts_at: Option<Instant>,
     pub ends_at: Option<Instant>,
     pub expires_at: Option<Instant>,
+    /// Whose seat is waited for, if it is one.
+    #[serde(default)]
+    pub session: Option<SessionFacts>,
     pub actor_id: Option<UserId>,
     pub actor_name: String,
     pub actor_role: String,
@@ -364,6 +389,7 @@ impl WaitingFacts {
             starts_at: offer.map(|offer| offer.starts_at),
             ends_at: offer.map(|offer| offer.ends_at),
             expires_at: offer.map(|offer| offer.expires_at),
+            session: SessionFacts::of(waiting.session.as_ref()),
             actor_id: actor.id,
             actor_name: actor.name,
             actor_role: actor.role,

@@ -11,16 +11,18 @@ use crate::booking::{Mode, Status};
 use crate::calendar::{self, CalendarUser, Method, Wording};
 use crate::channel::Channel;
 use crate::delivery::{Action, ActionStep, Attachment, Content};
-use crate::event::{BookingFacts, DigestFacts, Event, EventType, Person, WaitingFacts};
+use crate::event::{BookingFacts, Event, EventType, Person, WaitingFacts};
 use crate::gate::Class;
 use crate::id::UserId;
 use crate::notification::{
     Address, Audience, Category, Facts, Page, PlanError, Planning, Recipient,
 };
 use crate::rule::Draft;
-use crate::template::{Envelope, Note, Row};
+use crate::template::{Envelope, Note};
 use crate::when;
 
+/// The labelled lines of a mail.
+mod rows;
 /// What the texts are given.
 mod scene;
 
@@ -243,6 +245,7 @@ impl Letter<'_> {
             link: facts.link.as_deref(),
             note: facts.note.as_deref().map(quote),
             reason: facts.reason.as_deref().map(quote),
+            session: facts.session.as_ref().map(|session| quote(&session.title)),
         }
     }
 
@@ -260,92 +263,8 @@ impl Letter<'_> {
             minutes: facts.minutes,
             starts: facts.starts_at.map(brief),
             answer_by: facts.expires_at.map(brief),
+            session: facts.session.as_ref().map(|session| quote(&session.title)),
         }
-    }
-
-    /// The labelled lines of a mail about a place on a waiting list.
-    fn wished(&self, facts: &WaitingFacts) -> Vec<Row> {
-        let (zone, language) = (self.reader.time_zone, self.language());
-        let labelled = |key: &str, value: String| Row {
-            label: self.word(key).to_owned(),
-            value,
-            href: None,
-        };
-        let slot = facts.starts_at.zip(facts.ends_at);
-        let mut rows = vec![match slot {
-            Some((from, until)) => labelled("when", when::full(from, until, zone, language)),
-            None => labelled("when", when::dates(facts.from, facts.until, language)),
-        }];
-        let offered = self.event.kind == EventType::WaitlistOffered;
-        let answer_by = facts.expires_at.filter(|_| offered);
-        rows.extend(answer_by.map(|at| labelled("answer_by", when::brief(at, zone, language))));
-        let other = match self.audience {
-            Audience::Expert => &facts.client,
-            _ => &facts.expert,
-        };
-        rows.push(labelled("with", other.name.clone()));
-        rows
-    }
-
-    /// The lines of a mail about a day's gathered messages.
-    fn gathered(facts: &DigestFacts) -> Vec<Row> {
-        let items = facts.items.iter().map(|item| Row {
-            label: item.title.clone(),
-            value: item.body.clone(),
-            href: item.url.clone().filter(|url| calendar::is_web_address(url)),
-        });
-        items.collect()
-    }
-
-    /// The labelled lines of a mail about a booking.
-    fn rows(&self, facts: &BookingFacts) -> Vec<Row> {
-        let (zone, language) = (self.reader.time_zone, self.language());
-        let other = self.other(facts);
-        let other_zone = self.zone_of(other.id, facts);
-        let full = |zone| when::full(facts.starts_at, facts.ends_at, zone, language);
-        let plain = |label: String, value: String| Row {
-            label,
-            value,
-            href: None,
-        };
-        let labelled = |key: &str, value: String| plain(self.word(key).to_owned(), value);
-
-        let mut rows = vec![labelled("when", full(zone))];
-        if when::differ(facts.starts_at, zone, other_zone) {
-            let label =
-                self.planning
-                    .templates
-                    .phrase(&self.reader.locale, "when_other", &other.name);
-            rows.push(plain(label, full(other_zone)));
-        }
-        if let Some(at) = facts.previous_starts_at {
-            rows.push(labelled("previous", when::brief(at, zone, language)));
-        }
-        rows.push(labelled("with", other.name.clone()));
-        let mode = match facts.mode {
-            Mode::Online => "online",
-            Mode::Offline => "offline",
-        };
-        rows.push(labelled("mode", self.word(mode).to_owned()));
-        match facts.mode {
-            Mode::Online => rows.extend(facts.link.as_ref().map(|link| Row {
-                label: self.word("link").to_owned(),
-                value: link.clone(),
-                href: calendar::is_web_address(link).then(|| link.clone()),
-            })),
-            Mode::Offline => {
-                rows.extend(facts.place.clone().map(|place| labelled("place", place)));
-            }
-        }
-        rows.extend(facts.note.clone().map(|note| labelled("note", note)));
-        rows.extend(
-            facts
-                .reason
-                .clone()
-                .map(|reason| labelled("reason", reason)),
-        );
-        rows.push(labelled("code", facts.code.clone()));
-        rows
     }
 
     /// The calendar file for the reader, if both sides still exist to be named in it.

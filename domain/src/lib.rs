@@ -25,6 +25,8 @@ pub mod expert;
 pub mod field;
 /// What stands between a message and its reader.
 pub mod gate;
+/// Time that an expert offers to several people at once.
+pub mod group_session;
 /// Public holidays by country and region.
 pub mod holiday;
 /// Identifiers: newtypes over UUIDv7.

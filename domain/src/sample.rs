@@ -8,8 +8,8 @@ use crate::Instant;
 use crate::booking::{Mode, Status};
 use crate::channel::Way;
 use crate::event::{
-    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, Person, WaitingFacts,
-    WebhookFacts,
+    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, Person, SessionFacts,
+    WaitingFacts, WebhookFacts,
 };
 use crate::id::{BookingId, EventId, UserId};
 use crate::notification::Facts;
@@ -89,6 +89,7 @@ fn waiting(status: &str, offered: bool, now: Instant) -> Facts {
         starts_at: offered.then_some(starts_at),
         ends_at: offered.then(|| starts_at + TimeDelta::minutes(60)),
         expires_at: offered.then(|| now + TimeDelta::minutes(30)),
+        session: None,
         actor_id: None,
         actor_name: "Belfry".to_owned(),
         actor_role: "system".to_owned(),
@@ -160,6 +161,10 @@ fn booking(status: Status, actor: Option<UserId>, full: bool, now: Instant) -> B
         sequence: 1,
         offset_minutes: full.then_some(60),
         previous_starts_at: full.then(|| starts_at - TimeDelta::hours(24)),
+        session: full.then(|| SessionFacts {
+            id: Uuid::from_u128(10).into(),
+            title: "Yoga for beginners".to_owned(),
+        }),
         actor_id: actor,
         actor_name: match actor {
             Some(id) if id == person(1) => "Ann Lee",

@@ -14,6 +14,7 @@ use crate::Instant;
 use crate::account::UnknownName;
 use crate::booking::{Mode, Party};
 use crate::gate::Quiet;
+use crate::group_session::SessionRef;
 use crate::id::{BookingId, BranchId, HoldId, UserId, WaitingId};
 use crate::slot::{Availability, Slot, Taken};
 use crate::wall::{self, WallTime};
@@ -150,6 +151,8 @@ pub struct Waiting {
     pub expert: Party,
     pub expert_branch: Option<BranchId>,
     pub client: Party,
+    /// The group session of which a seat is waited for, if it is one.
+    pub session: Option<SessionRef>,
     pub wish: Wish,
     /// The last one they had.
     pub offer: Option<Offer>,
@@ -168,6 +171,8 @@ pub enum WaitingError {
     AlreadyWaiting,
     #[error("too many places are waited for at once")]
     TooMany,
+    #[error("the session has begun or was called off")]
+    SessionClosed,
     #[error("there is no offer any more")]
     OfferGone,
     #[error("it was changed meanwhile")]
@@ -182,6 +187,7 @@ impl WaitingError {
         match self {
             Self::AlreadyWaiting => "already-waiting",
             Self::TooMany => "too-many-waits",
+            Self::SessionClosed => "session-closed",
             Self::OfferGone => "offer-gone",
             Self::Stale => "stale",
             Self::NotFound => "not-found",
@@ -243,7 +249,7 @@ pub fn turn(
 /// Until when an offer made at `now` stands. Whoever is not to be disturbed has all their time after the quiet hours:
 /// the word of it leaves then, and a clock that runs while they sleep would only pass them over. A slot that begins
 /// before that is not offered to them, but to the next.
-fn offered_until(quiet: Quiet, answer: TimeDelta, now: Instant) -> Instant {
+pub fn offered_until(quiet: Quiet, answer: TimeDelta, now: Instant) -> Instant {
     quiet.ends_after(now).unwrap_or(now) + answer
 }
 

@@ -34,6 +34,7 @@ fn facts() -> BookingFacts {
         sequence: 2,
         offset_minutes: None,
         previous_starts_at: None,
+        session: None,
         actor_id: None,
         actor_name: "Belfry".to_owned(),
         actor_role: "system".to_owned(),

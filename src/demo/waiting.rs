@@ -57,6 +57,7 @@ impl Stage<'_> {
             expert: host.party.clone(),
             expert_branch: Some(host.branch),
             client: client.clone(),
+            session: None,
             wish: Wish {
                 minutes: host.schedule.rules.default_minutes().unwrap_or(60),
                 from,

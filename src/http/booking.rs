@@ -38,13 +38,15 @@ pub mod lookup;
 pub mod otp;
 /// What a booking looks like on the wire.
 mod out;
+/// Booking a seat of a group session.
+mod seat;
 /// Changing a booking.
 pub mod steps;
 /// Those who may look at a booking.
 mod visitor;
 
 use guest::GuestIn;
-pub use out::{ActorOut, BookingOut, HistoryOut, HoldOut, PartyOut, notice_of};
+pub use out::{ActorOut, BookingOut, HistoryOut, HoldOut, PartyOut, SessionRefOut, notice_of};
 use visitor::Visitor;
 
 #[derive(Deserialize, ToSchema)]
@@ -69,6 +71,8 @@ pub struct BookingIn {
     mode: Mode,
     #[schema(max_length = 2000)]
     note: Option<String>,
+    /// A group session: the booking is a seat of it. Expert, time and mode are those that were seen of it.
+    session_id: Option<Uuid>,
     /// The caller's own hold, let go with the booking.
     hold_id: Option<Uuid>,
     /// For whom; managers and admins only.
@@ -217,6 +221,9 @@ async fn book(
     wish: Wish,
     key: Option<IdempotencyKey>,
 ) -> Result<Booking, Problem> {
+    if let Some(session) = input.session_id {
+        return seat::book(app, session.into(), input, wish, key).await;
+    }
     let note = input.note.as_deref();
     let note = note.map(|v| text::checked("/note", v, 0, 2000, true));
     let request = BookRequest {

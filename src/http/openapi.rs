@@ -12,9 +12,9 @@ use utoipa_swagger_ui::SwaggerUi;
 pub mod shape;
 
 use super::{
-    account, admin, api_key, audit, booking, delivery, device, expert, explain, feed, import,
-    inbox, live, operation, parked, preference, provider, report, rule, schedule, suppression,
-    telegram, template, waiting, webhook,
+    account, admin, api_key, audit, booking, delivery, device, expert, explain, feed,
+    group_session, import, inbox, live, operation, parked, preference, provider, report, rule,
+    schedule, suppression, telegram, template, waiting, webhook,
 };
 
 #[derive(OpenApi)]
@@ -40,6 +40,8 @@ use super::{
         booking::get, booking::steps::edit, booking::steps::confirm, booking::steps::reject,
         booking::steps::cancel, booking::steps::complete, booking::steps::miss, booking::steps::keep,
         booking::steps::reschedule, booking::follow, booking::unfollow, booking::history, booking::calendar, booking::steps::review,
+        group_session::create, group_session::list, group_session::get, group_session::edit, group_session::cancel,
+        group_session::wait,
         waiting::join, waiting::list, waiting::get, waiting::leave, waiting::accept, waiting::decline, waiting::history,
         inbox::list, inbox::unread_count, inbox::read, inbox::read_all, inbox::delete,
         live::create_ticket, live::events::stream,

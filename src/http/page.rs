@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use belfry_domain::Instant;
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{
-    ApiKeyId, AuditId, BookingId, BranchId, DeliveryId, EventId, TimeOffId, UserId, WaitingId,
-    WebhookId,
+    ApiKeyId, AuditId, BookingId, BranchId, DeliveryId, EventId, GroupSessionId, TimeOffId, UserId,
+    WaitingId, WebhookId,
 };
 use chrono::{Datelike, NaiveDate};
 use serde::Serialize;
@@ -55,6 +55,7 @@ impl Key for BookingId {}
 impl Key for BranchId {}
 impl Key for DeliveryId {}
 impl Key for EventId {}
+impl Key for GroupSessionId {}
 impl Key for TimeOffId {}
 impl Key for WaitingId {}
 impl Key for WebhookId {}

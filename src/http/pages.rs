@@ -17,7 +17,7 @@ use crate::http::problem::{CATALOGUE, Problem, language};
 struct Files;
 
 /// First segments of the app's paths. Anything else is answered with the app's not-found page.
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 18] = [
     "",
     "admin",
     "agenda",
@@ -33,6 +33,7 @@ const PAGES: [&str; 17] = [
     "register",
     "reset",
     "schedule",
+    "sessions",
     "verify",
     "waiting",
 ];

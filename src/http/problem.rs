@@ -12,6 +12,7 @@ use belfry_actors::Busy;
 use belfry_domain::account::{AccountError, LANGUAGES, language_of};
 use belfry_domain::booking::BookingError;
 use belfry_domain::field::FieldError;
+use belfry_domain::group_session::SessionError;
 use belfry_domain::waiting::WaitingError;
 use belfry_store::StoreError;
 use serde::{Deserialize, Serialize};
@@ -280,6 +281,26 @@ impl From<BookingError> for Problem {
     }
 }
 
+impl From<SessionError> for Problem {
+    fn from(error: SessionError) -> Self {
+        let problem = Self::new(error.code());
+        match error {
+            SessionError::ClientsBusy(clients) => {
+                let clients = clients.iter();
+                let busy = clients.map(|client| json!({ "id": client.id, "name": client.name }));
+                problem.with("clients", busy.collect())
+            }
+            SessionError::SeatsTaken { taken } => problem.with("taken", json!(taken)),
+            SessionError::SlotTaken => problem.with("alternatives", json!([])),
+            SessionError::InThePast => {
+                let detail = "This start is in the past.";
+                Self::field("/starts_at", FieldError::IN_THE_PAST, detail)
+            }
+            SessionError::Closed | SessionError::Stale | SessionError::NotFound => problem,
+        }
+    }
+}
+
 impl From<WaitingError> for Problem {
     fn from(error: WaitingError) -> Self {
         Self::new(error.code())
@@ -343,6 +364,9 @@ mod tests {
             BookingError::Stale,
             BookingError::TooManyHolds,
             BookingError::OfferGone,
+            BookingError::SessionFull,
+            BookingError::SessionClosed,
+            BookingError::MovesWithSession,
             BookingError::NotFound,
         ];
         let waiting = [
@@ -350,13 +374,24 @@ mod tests {
             WaitingError::TooMany,
             WaitingError::OfferGone,
             WaitingError::Stale,
+            WaitingError::SessionClosed,
             WaitingError::NotFound,
+        ];
+        let sessions = [
+            SessionError::SlotTaken,
+            SessionError::ClientsBusy(Vec::new()),
+            SessionError::SeatsTaken { taken: 1 },
+            SessionError::Closed,
+            SessionError::InThePast,
+            SessionError::Stale,
+            SessionError::NotFound,
         ];
         let codes = account
             .iter()
             .map(AccountError::code)
             .chain(booking.iter().map(BookingError::code))
-            .chain(waiting.map(WaitingError::code));
+            .chain(waiting.map(WaitingError::code))
+            .chain(sessions.iter().map(SessionError::code));
         for code in codes {
             assert!(CATALOGUE.contains_key(code), "{code} is undocumented");
         }

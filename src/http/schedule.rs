@@ -114,12 +114,16 @@ pub struct DatesQuery {
     /// 31 when left out.
     #[param(minimum = 1, maximum = 366)]
     days: Option<i64>,
-    limit: Option<i64>,
-    after: Option<String>,
+    pub limit: Option<i64>,
+    pub after: Option<String>,
 }
 
 impl DatesQuery {
-    fn dates(
+    /// The first date and the one after the last.
+    ///
+    /// # Errors
+    /// For what is no date, or too many of them.
+    pub fn dates(
         &self,
         schedule_zone: chrono_tz::Tz,
         now: Instant,

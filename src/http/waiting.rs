@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::booking::list::scope_of;
-use crate::http::booking::{ActorOut, PartyOut, shown};
+use crate::http::booking::{ActorOut, PartyOut, SessionRefOut, shown};
 use crate::http::etag::{IfMatch, versioned};
 use crate::http::expert::{date, number};
 use crate::http::idempotency::{Created, once};
@@ -86,6 +86,8 @@ pub struct WaitingPlaceOut {
     status: &'static str,
     expert: PartyOut,
     client: PartyOut,
+    /// The group session of which a seat is waited for, if it is one.
+    session: Option<SessionRefOut>,
     minutes: u16,
     from: NaiveDate,
     until: NaiveDate,
@@ -115,6 +117,7 @@ impl From<Waiting> for WaitingPlaceOut {
             status: waiting.status.as_str(),
             expert: waiting.expert.into(),
             client: waiting.client.into(),
+            session: waiting.session.map(SessionRefOut::from),
             minutes: waiting.wish.minutes,
             from: waiting.wish.from,
             until: waiting.wish.until,
@@ -197,7 +200,7 @@ pub async fn join(
     once(&app, &request, signed.claimant(), &body, make, recover).await
 }
 
-async fn made(app: &App, id: WaitingId) -> Result<Created, Problem> {
+pub(super) async fn made(app: &App, id: WaitingId) -> Result<Created, Problem> {
     let waiting = app.world.store.waiting(id).await?;
     let waiting = waiting.ok_or_else(|| Problem::new("not-found"))?;
     Ok(Created::new(&WaitingPlaceOut::from(waiting)))
@@ -275,6 +278,7 @@ async fn wished(
             id: signed.0.id,
             name: signed.0.name.clone(),
         },
+        session: None,
         wish: Wish {
             minutes: length,
             from,

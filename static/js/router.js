@@ -29,6 +29,7 @@ export const routes = [
   { path: "/notifications", view: () => import("./views/notifications.js"), title: "notifications.title", for: "user" },
   { path: "/live", view: () => import("./views/live.js"), title: "live.title", for: "desk" },
   { path: "/agenda", view: () => import("./views/agenda.js"), title: "agenda.title", for: "desk" },
+  { path: "/sessions", view: () => import("./views/sessions.js"), title: "session.title", for: "desk" },
   { path: "/schedule", view: () => import("./views/schedule.js"), title: "schedule.title", for: "desk" },
   { path: "/admin/outbox", view: () => import("./views/outbox.js"), title: "outbox.title", for: "admin" },
   { path: "/admin/rules", view: () => import("./views/rules.js"), title: "rules.title", for: "admin" },

@@ -121,6 +121,7 @@
  * @property {"waiting" | "offered" | "accepted" | "declined" | "expired" | "left"} status
  * @property {Ref} expert
  * @property {Ref} client
+ * @property {SessionRef | null} session whose seat is waited for
  * @property {number} minutes
  * @property {string} from
  * @property {string} until
@@ -136,6 +137,30 @@
  * @property {string | null} ended_at
  * @property {number} version
  */
+/** @typedef {{id: string, title: string}} SessionRef */
+
+/**
+ * @typedef {object} GroupSession
+ * @property {string} id
+ * @property {Ref} expert
+ * @property {string} title
+ * @property {string | null} description
+ * @property {"open" | "cancelled"} status
+ * @property {string} starts_at
+ * @property {string} ends_at
+ * @property {number} minutes
+ * @property {string} time_zone
+ * @property {"online" | "offline"} mode
+ * @property {string | null} place
+ * @property {string | null} link only for those who run it
+ * @property {number} seats
+ * @property {number} taken booked, or held for somebody who waits
+ * @property {number} left
+ * @property {boolean} auto_confirm
+ * @property {string | null} reason
+ * @property {number} version
+ */
+
 /** @typedef {{date: string, slots: Slot[]}} SlotDay */
 /** @typedef {{expert_id: string, time_zone: string, days: SlotDay[]}} Slots */
 /** @typedef {{id: string, name: string}} Ref */
@@ -148,6 +173,7 @@
  * @property {Status} status
  * @property {Ref} expert
  * @property {Ref} client
+ * @property {SessionRef | null} session what it is a seat of
  * @property {string} starts_at
  * @property {string} ends_at
  * @property {number} minutes

@@ -3,7 +3,8 @@
 
 use belfry_domain::Instant;
 use belfry_domain::booking::{Booking, Party, Review, Status};
-use belfry_domain::id::{BookingId, BranchId, UserId};
+use belfry_domain::group_session::SessionRef;
+use belfry_domain::id::{BookingId, BranchId, GroupSessionId, UserId};
 use belfry_domain::wall;
 use const_format::formatcp;
 use serde_json::Value;
@@ -18,6 +19,8 @@ use crate::{Store, StoreError, Tx};
 mod history;
 /// Making bookings, one or many at once.
 mod insert;
+/// Seats of group sessions.
+pub(crate) mod seat;
 /// Changing bookings.
 mod write;
 /// Holding open bookings against the rules of their zones.
@@ -29,11 +32,11 @@ pub use write::{Cap, Change, Decided};
 pub use zone_data::Recheck;
 
 const SELECT: &str = "SELECT b.id, b.code, b.status, b.expert_id, e.name AS expert_name, \
-     e.branch_id AS expert_branch, b.client_id, COALESCE(b.guest_name, c.name) AS client_name, b.starts_at, b.ends_at, b.time_zone, \
-     b.promised_start, b.mode, b.place, b.link, b.note, b.reason, b.sequence, b.version, b.created_at, b.updated_at, \
+     e.branch_id AS expert_branch, b.client_id, COALESCE(b.guest_name, c.name) AS client_name, b.session_id, \
+     g.title AS session_title, b.starts_at, b.ends_at, b.time_zone, b.promised_start, b.mode, b.place, b.link, b.note, b.reason, b.sequence, b.version, b.created_at, b.updated_at, \
      b.confirmed_at, r.stars, r.text AS review_text, r.created_at AS reviewed_at \
      FROM bookings b JOIN users e ON e.id = b.expert_id JOIN users c ON c.id = b.client_id \
-     LEFT JOIN reviews r ON r.booking_id = b.id";
+     LEFT JOIN reviews r ON r.booking_id = b.id LEFT JOIN group_sessions g ON g.id = b.session_id";
 
 #[derive(FromRow)]
 struct BookingRow {
@@ -45,6 +48,8 @@ struct BookingRow {
     expert_branch: Option<Uuid>,
     client_id: Uuid,
     client_name: String,
+    session_id: Option<Uuid>,
+    session_title: Option<String>,
     starts_at: Instant,
     ends_at: Instant,
     time_zone: String,
@@ -81,6 +86,13 @@ impl TryFrom<BookingRow> for Booking {
                 id: row.client_id.into(),
                 name: row.client_name,
             },
+            session: row
+                .session_id
+                .zip(row.session_title)
+                .map(|(id, title)| SessionRef {
+                    id: id.into(),
+                    title,
+                }),
             starts_at: row.starts_at,
             ends_at: row.ends_at,
             time_zone: row.time_zone.parse().map_err(StoreError::unreadable)?,
@@ -158,6 +170,8 @@ pub struct BookingFilter {
     pub client_id: Option<UserId>,
     /// Of the experts of this branch.
     pub branch_id: Option<BranchId>,
+    /// Seats of this session.
+    pub session_id: Option<GroupSessionId>,
     /// Text in code, note or names.
     pub query: Option<String>,
     /// Soonest first instead of latest first.
@@ -219,6 +233,7 @@ impl Store {
         const WHERE: &str = "WHERE ($1 IS NULL OR b.starts_at >= $1) AND ($2 IS NULL OR b.starts_at < $2) \
                AND ($3 IS NULL OR b.expert_id = $3) \
                AND ($11 IS NULL OR b.client_id = $11) AND ($12 IS NULL OR e.branch_id = $12) \
+               AND ($13 IS NULL OR b.session_id = $13) \
                AND ($4 = '' OR $4 LIKE '%,' || b.status || ',%')";
         const SEEN_DESC: &str = "AND ($6 IS NULL OR (b.starts_at, b.id) < ($6, $7)) \
                ORDER BY b.starts_at DESC, b.id DESC LIMIT $8";
@@ -274,6 +289,7 @@ impl Store {
                 .bind(branch.map(BranchId::uuid))
                 .bind(filter.client_id.map(UserId::uuid))
                 .bind(filter.branch_id.map(BranchId::uuid))
+                .bind(filter.session_id.map(GroupSessionId::uuid))
                 .fetch_all(pool)
                 .await?
                 .into_iter()
@@ -315,7 +331,8 @@ impl Store {
         })
     }
 
-    /// Starts from `from` on of the bookings that count towards an expert's caps: all but those called off.
+    /// Starts from `from` on of the bookings that count towards an expert's caps: all but those called off, and seats,
+    /// which the expert offers besides.
     ///
     /// # Errors
     /// When the database fails.
@@ -327,7 +344,8 @@ impl Store {
         on_read!(self, |pool| {
             let rows: Vec<(Uuid, Instant)> = sqlx::query_as::<DB, _>(
                 "SELECT id, starts_at FROM bookings \
-                 WHERE expert_id = $1 AND starts_at >= $2 AND status NOT IN ('cancelled', 'rejected')",
+                 WHERE expert_id = $1 AND starts_at >= $2 AND status NOT IN ('cancelled', 'rejected') \
+                   AND session_id IS NULL",
             )
             .bind(expert.uuid())
             .bind(from)

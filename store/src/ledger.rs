@@ -18,6 +18,7 @@ use crate::{Store, StoreError};
 pub struct Ledger {
     pub occupancies: Vec<OccupancyLine>,
     pub bookings: Vec<BookingLine>,
+    pub sessions: Vec<SessionLine>,
     pub holds: Vec<HoldLine>,
     pub waiting: Vec<WaitingLine>,
     /// By place on a list and version.
@@ -50,11 +51,25 @@ pub struct BookingLine {
     pub status: String,
     pub expert_id: Uuid,
     pub client_id: Uuid,
+    /// The session that it is a seat of, if it is one.
+    pub session_id: Option<Uuid>,
     pub starts_at: Instant,
     pub ends_at: Instant,
     pub version: i64,
     pub created_at: Instant,
     pub updated_at: Instant,
+}
+
+/// A group session as it stands.
+#[derive(Clone, Debug, FromRow)]
+pub struct SessionLine {
+    pub id: Uuid,
+    pub expert_id: Uuid,
+    pub status: String,
+    pub starts_at: Instant,
+    pub ends_at: Instant,
+    pub seats: i64,
+    pub taken: i64,
 }
 
 /// A hold, expired or not.
@@ -68,6 +83,8 @@ pub struct HoldLine {
     pub expires_at: Instant,
     /// Whose offer it is, if it is one.
     pub waiting_id: Option<Uuid>,
+    /// The session of which it holds a seat, and not the expert's time.
+    pub session_id: Option<Uuid>,
 }
 
 /// A place on a waiting list.
@@ -163,13 +180,19 @@ impl Store {
                 .fetch_all(pool)
                 .await?,
                 bookings: sqlx::query_as::<DB, _>(
-                    "SELECT id, code, status, expert_id, client_id, starts_at, ends_at, version, created_at, \
-                     updated_at FROM bookings ORDER BY id",
+                    "SELECT id, code, status, expert_id, client_id, session_id, starts_at, ends_at, version, \
+                     created_at, updated_at FROM bookings ORDER BY id",
+                )
+                .fetch_all(pool)
+                .await?,
+                sessions: sqlx::query_as::<DB, _>(
+                    "SELECT id, expert_id, status, starts_at, ends_at, seats, taken FROM group_sessions ORDER BY id",
                 )
                 .fetch_all(pool)
                 .await?,
                 holds: sqlx::query_as::<DB, _>(
-                    "SELECT id, expert_id, client_id, starts_at, ends_at, expires_at, waiting_id FROM holds ORDER BY id",
+                    "SELECT id, expert_id, client_id, starts_at, ends_at, expires_at, waiting_id, session_id \
+                     FROM holds ORDER BY id",
                 )
                 .fetch_all(pool)
                 .await?,

@@ -38,6 +38,8 @@ pub mod feed;
 pub mod flood;
 /// Those who want to hear of what is not their own.
 mod follower;
+/// Group sessions and their seats.
+pub mod group_session;
 /// Those who book without an account.
 pub mod guest;
 /// Idempotency keys: the first answer is the answer.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use belfry_domain::Instant;
 use belfry_domain::booking::{Booking, BookingError, Hold};
-use belfry_domain::id::{HoldId, UserId, WaitingId};
+use belfry_domain::id::{GroupSessionId, HoldId, UserId, WaitingId};
 use belfry_domain::slot::Engaged;
 use const_format::formatcp;
 use sqlx::FromRow;
@@ -16,7 +16,7 @@ use crate::booking::Decided;
 use crate::db::{Dialect, IdList};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::rows::Rows;
-use crate::{Store, StoreError, Tx, crash};
+use crate::{Store, StoreError, Tx, crash, group_session};
 
 /// A hold to be made.
 #[derive(Clone, Debug)]
@@ -107,10 +107,10 @@ impl Store {
     ) -> Result<Vec<Engaged>, StoreError> {
         on_read!(self, |pool| {
             let rows: Vec<(Instant, Instant, String)> = sqlx::query_as::<DB, _>(
-                "SELECT COALESCE(b.starts_at, h.starts_at, o.starts_at), \
-                   COALESCE(b.ends_at, h.ends_at, o.ends_at), o.kind \
+                "SELECT COALESCE(b.starts_at, h.starts_at, g.starts_at, o.starts_at), \
+                   COALESCE(b.ends_at, h.ends_at, g.ends_at, o.ends_at), o.kind \
                  FROM occupancies o LEFT JOIN bookings b ON b.id = o.source_id \
-                   LEFT JOIN holds h ON h.id = o.source_id \
+                   LEFT JOIN holds h ON h.id = o.source_id LEFT JOIN group_sessions g ON g.id = o.source_id \
                  WHERE o.subject_id = $1 AND o.ends_at > $2 AND o.starts_at < $3 \
                    AND (o.expires_at IS NULL OR o.expires_at > $4)",
             )
@@ -162,7 +162,7 @@ impl Store {
         if !take(&mut tx, &wanted, now).await? {
             return Ok(Err(BookingError::SlotTaken));
         }
-        write_hold(&mut tx, hold, None).await?;
+        write_hold(&mut tx, hold, None, None).await?;
         if let Some(key) = &new.key {
             idempotency::made(&mut tx, key, hold.id.uuid()).await?;
         }
@@ -216,16 +216,18 @@ impl Store {
     }
 }
 
-/// Writes down whose the time is that a hold has taken; `offered` to whom on a waiting list, if to anybody.
+/// Writes down whose the time is that a hold has taken, or the seat of `session`; `offered` to whom on a waiting list,
+/// if to anybody.
 pub(crate) async fn write_hold(
     tx: &mut Tx,
     hold: &Hold,
     offered: Option<WaitingId>,
+    session: Option<GroupSessionId>,
 ) -> Result<(), StoreError> {
     on_tx!(tx, |c| {
         sqlx::query::<DB>(
-            "INSERT INTO holds (id, expert_id, client_id, starts_at, ends_at, expires_at, waiting_id) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO holds (id, expert_id, client_id, starts_at, ends_at, expires_at, waiting_id, session_id) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(hold.id.uuid())
         .bind(hold.expert_id.uuid())
@@ -234,6 +236,7 @@ pub(crate) async fn write_hold(
         .bind(hold.ends_at)
         .bind(hold.expires_at)
         .bind(offered.map(WaitingId::uuid))
+        .bind(session.map(GroupSessionId::uuid))
         .execute(&mut *c)
         .await?;
     });
@@ -288,11 +291,11 @@ impl Stretch {
 }
 
 /// The time that a booking takes of the expert, buffers inside, and of the client, each with the refusal of
-/// who has none left.
+/// who has none left. The expert's time of a seat is its session's.
 pub(crate) fn both_sides(
     booking: &Booking,
     stretch: (Instant, Instant),
-) -> [(Stretch, BookingError); 2] {
+) -> Vec<(Stretch, BookingError)> {
     let side = |subject, (starts_at, ends_at)| Stretch {
         source: booking.id.uuid(),
         subject,
@@ -301,10 +304,12 @@ pub(crate) fn both_sides(
         expires_at: None,
     };
     let span = (booking.starts_at, booking.ends_at);
-    [
-        (side(booking.expert.id, stretch), BookingError::SlotTaken),
-        (side(booking.client.id, span), BookingError::ClientBusy),
-    ]
+    let expert = (side(booking.expert.id, stretch), BookingError::SlotTaken);
+    let client = (side(booking.client.id, span), BookingError::ClientBusy);
+    match booking.session {
+        None => vec![expert, client],
+        Some(_) => vec![client],
+    }
 }
 
 /// Takes a stretch; `false` when any of it is gone. An expired hold in the way is swept in the same
@@ -384,17 +389,20 @@ pub(crate) async fn free(
 
 /// Lets go of a hold inside the transaction that books its time.
 pub(crate) async fn drop_hold(tx: &mut Tx, id: HoldId, client: UserId) -> Result<bool, StoreError> {
-    let dropped = on_tx!(tx, |c| {
-        sqlx::query::<DB>("DELETE FROM holds WHERE id = $1 AND client_id = $2")
-            .bind(id.uuid())
-            .bind(client.uuid())
-            .execute(&mut *c)
-            .await?
-            .rows_affected()
-            == 1
+    let dropped: Option<(Option<Uuid>,)> = on_tx!(tx, |c| {
+        sqlx::query_as::<DB, _>(
+            "DELETE FROM holds WHERE id = $1 AND client_id = $2 RETURNING session_id",
+        )
+        .bind(id.uuid())
+        .bind(client.uuid())
+        .fetch_optional(&mut *c)
+        .await?
     });
-    if dropped {
-        free(tx, std::iter::once(id.uuid())).await?;
+    match dropped {
+        None => return Ok(false),
+        // A seat was held, and no time of the expert's.
+        Some((Some(session),)) => group_session::give_back(tx, session).await?,
+        Some((None,)) => free(tx, std::iter::once(id.uuid())).await?,
     }
-    Ok(dropped)
+    Ok(true)
 }

@@ -73,6 +73,11 @@ const SECTIONS: &[(&str, &str)] = &[
            JOIN bookings b ON b.id = r.booking_id WHERE b.client_id = $1 ORDER BY r.created_at",
     ),
     (
+        "group_sessions",
+        "SELECT id, title, description, status, starts_at, ends_at, mode, place, link, seats, taken, reason, created_at \
+         FROM group_sessions WHERE expert_id = $1 ORDER BY starts_at",
+    ),
+    (
         "holds",
         "SELECT id, expert_id, starts_at, ends_at, expires_at FROM holds WHERE client_id = $1",
     ),
@@ -222,7 +227,7 @@ impl Store {
 
 /// What goes, by the person's id. Bookings, their steps and the stars of reviews stay, because others need them, without
 /// a name, a word or an address; what was sent to others about them goes with its age.
-const FORGOTTEN: [&str; 26] = [
+const FORGOTTEN: [&str; 28] = [
     "DELETE FROM avatars WHERE user_id = $1",
     "DELETE FROM refresh_tokens WHERE user_id = $1",
     "DELETE FROM api_keys WHERE user_id = $1",
@@ -244,7 +249,12 @@ const FORGOTTEN: [&str; 26] = [
     "UPDATE waiting_history SET actor_name = '' WHERE actor_id = $1",
     "DELETE FROM guest_codes WHERE user_id = $1",
     "DELETE FROM occupancies WHERE kind = 'hold' AND source_id IN (SELECT id FROM holds WHERE client_id = $1)",
+    // With a seat, if that is what was held.
+    "UPDATE group_sessions SET taken = taken - (SELECT COUNT(*) FROM holds h \
+         WHERE h.session_id = group_sessions.id AND h.client_id = $1) \
+       WHERE id IN (SELECT session_id FROM holds WHERE client_id = $1 AND session_id IS NOT NULL)",
     "DELETE FROM holds WHERE client_id = $1",
+    "UPDATE group_sessions SET description = NULL, place = NULL, link = NULL, reason = NULL WHERE expert_id = $1",
     "UPDATE time_off SET reason = NULL WHERE expert_id = $1",
     "UPDATE experts SET headline = '', presence = 'offline', version = version + 1 WHERE user_id = $1",
     "UPDATE reviews SET text = NULL WHERE booking_id IN (SELECT id FROM bookings WHERE client_id = $1)",

@@ -189,7 +189,7 @@ impl Store {
                    missed = excluded.missed, booked_minutes = excluded.booked_minutes",
                 counts = COUNTS,
                 booked = formatcp!(
-                    "CAST(SUM(CASE WHEN b.status IN {TAKING} THEN {} ELSE 0 END) AS bigint)",
+                    "CAST(SUM(CASE WHEN b.status IN {TAKING} AND {FIRST_SEAT} THEN {} ELSE 0 END) AS bigint)",
                     <DB as Dialect>::BOOKED_MINUTES
                 )
             ))
@@ -301,7 +301,7 @@ impl Store {
             sqlx::query_as::<DB, Booked>(formatcp!(
                 "SELECT b.expert_id, e.name AS expert_name, CAST(SUM({minutes}) AS bigint) AS minutes \
                  FROM bookings b JOIN users e ON e.id = b.expert_id \
-                 WHERE b.starts_at >= $1 AND b.starts_at < $2 AND b.status IN {TAKING} \
+                 WHERE b.starts_at >= $1 AND b.starts_at < $2 AND b.status IN {TAKING} AND {FIRST_SEAT} \
                    AND ($3 IS NULL OR e.branch_id = $3) \
                  GROUP BY b.expert_id, e.name ORDER BY minutes DESC, b.expert_id LIMIT $4",
                 minutes = <DB as Dialect>::BOOKED_MINUTES
@@ -318,6 +318,12 @@ impl Store {
 
 /// Statuses whose bookings take the expert's time.
 const TAKING: &str = "('pending', 'confirmed', 'in_progress', 'completed', 'missed')";
+
+/// The expert's time of a session counts once, however many have a seat.
+const FIRST_SEAT: &str = formatcp!(
+    "(b.session_id IS NULL OR NOT EXISTS (SELECT 1 FROM bookings s WHERE s.session_id = b.session_id \
+       AND s.id < b.id AND s.status IN {TAKING}))"
+);
 
 /// A count for each status, in the order of the columns.
 const COUNTS: &str = "SUM(CASE WHEN b.status = 'pending' THEN 1 ELSE 0 END), \

@@ -166,16 +166,18 @@ impl Store {
         .execute(&mut *connection)
         .await?
         .rows_affected());
-        let swept = on_tx!(&mut tx, |connection| sqlx::query::<DB>(formatcp!(
+        let swept = on_tx!(&mut tx, |connection| {
+            sqlx::query::<DB>(formatcp!(
             "DELETE FROM holds WHERE id IN
-               (SELECT id FROM holds WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 {SKIP})",
+               (SELECT id FROM holds WHERE expires_at <= $1 AND session_id IS NULL ORDER BY expires_at LIMIT $2 {SKIP})",
             SKIP = <DB as Dialect>::SKIP_LOCKED
         ))
         .bind(now)
         .bind(batch)
         .execute(&mut *connection)
         .await?
-        .rows_affected());
+        .rows_affected()
+        });
         tx.commit().await?;
         Ok(swept)
     }

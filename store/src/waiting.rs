@@ -7,6 +7,7 @@
 use belfry_domain::Instant;
 use belfry_domain::booking::{Actor, Hold, Mode, Party};
 use belfry_domain::event::{Event, EventType};
+use belfry_domain::group_session::SessionRef;
 use belfry_domain::id::{BookingId, BranchId, HoldId, UserId, WaitingId};
 use belfry_domain::waiting::{Offer, Status, Waiting, WaitingError, Wish};
 use chrono::NaiveDate;
@@ -21,24 +22,29 @@ use crate::{Store, StoreError, Tx, crash, event, occupancy};
 
 /// Offers: made, taken up, run out.
 mod offer;
+/// Waiting for a seat of a group session.
+mod seat;
 /// Whose turn it is.
 mod turns;
 
 pub use offer::NewOffer;
 pub(crate) use offer::take_up;
+pub(crate) use seat::{follow_session, lock_those_for};
 
 /// What a command about the list came to.
 pub type Settled<T> = Result<Result<T, WaitingError>, StoreError>;
 
 /// How many wait longer is only asked of those who wait.
 const SELECT: &str = "SELECT w.id, w.status, w.expert_id, e.name AS expert_name, e.branch_id AS expert_branch, \
-     w.client_id, c.name AS client_name, w.minutes, w.from_date, w.until_date, w.earliest, w.latest, w.time_zone, \
+     w.client_id, c.name AS client_name, w.session_id, g.title AS session_title, w.minutes, w.from_date, w.until_date, w.earliest, w.latest, w.time_zone, \
      w.mode, w.note, w.hold_id, w.offer_starts_at, w.offer_ends_at, w.offer_expires_at, w.booking_id, \
      CASE WHEN w.status = 'waiting' THEN \
        (SELECT COUNT(*) FROM waiting_list l WHERE l.expert_id = w.expert_id AND l.status = 'waiting' \
+          AND l.session_id IS NOT DISTINCT FROM w.session_id \
           AND (l.joined_at, l.id) < (w.joined_at, w.id)) ELSE 0 END AS ahead, \
      w.joined_at, w.ended_at, w.version \
-     FROM waiting_list w JOIN users e ON e.id = w.expert_id JOIN users c ON c.id = w.client_id";
+     FROM waiting_list w JOIN users e ON e.id = w.expert_id JOIN users c ON c.id = w.client_id \
+       LEFT JOIN group_sessions g ON g.id = w.session_id";
 
 #[derive(FromRow)]
 struct WaitingRow {
@@ -49,6 +55,8 @@ struct WaitingRow {
     expert_branch: Option<Uuid>,
     client_id: Uuid,
     client_name: String,
+    session_id: Option<Uuid>,
+    session_title: Option<String>,
     #[sqlx(flatten)]
     wish: WishRow,
     hold_id: Option<Uuid>,
@@ -113,6 +121,13 @@ impl TryFrom<WaitingRow> for Waiting {
                 id: row.client_id.into(),
                 name: row.client_name,
             },
+            session: row
+                .session_id
+                .zip(row.session_title)
+                .map(|(id, title)| SessionRef {
+                    id: id.into(),
+                    title,
+                }),
             wish: row.wish.try_into()?,
             offer: slot
                 .zip(held)
@@ -154,7 +169,7 @@ impl Store {
     /// Puts somebody on a list, at its end. `most` is how many places one person may wait for at once.
     ///
     /// # Errors
-    /// When the database fails. Inside: `AlreadyWaiting`, `TooMany`.
+    /// When the database fails. Inside: `AlreadyWaiting`, `TooMany`, `SessionClosed`.
     pub async fn join_waiting_list(
         &self,
         new: &Waiting,
@@ -163,7 +178,8 @@ impl Store {
         key: Option<&IdempotencyKey>,
     ) -> Settled<()> {
         let Waiting { wish, client, .. } = new;
-        let (opens_at, closes_at) = wish.bounds();
+        let (opens_at, mut closes_at) = wish.bounds();
+        let session = new.session.as_ref().map(|session| session.id.uuid());
         let mut tx = self.begin().await?;
         // Under the person's lock, so that two wishes cannot both be the first for the same dates, or the last.
         let (open, same) = on_tx!(&mut tx, |c| {
@@ -176,13 +192,15 @@ impl Store {
             .await?;
             let counts: (i64, i64) = sqlx::query_as::<DB, _>(
                 "SELECT COUNT(*), \
-                   COUNT(CASE WHEN expert_id = $2 AND opens_at < $4 AND closes_at > $3 THEN 1 END) \
+                   COUNT(CASE WHEN expert_id = $2 AND opens_at < $4 AND closes_at > $3 \
+                     AND session_id IS NOT DISTINCT FROM $5 THEN 1 END) \
                  FROM waiting_list WHERE client_id = $1 AND status IN ('waiting', 'offered')",
             )
             .bind(client.id.uuid())
             .bind(new.expert.id.uuid())
             .bind(opens_at)
             .bind(closes_at)
+            .bind(session)
             .fetch_one(&mut *c)
             .await?;
             counts
@@ -193,11 +211,17 @@ impl Store {
         if open >= most {
             return Ok(Err(WaitingError::TooMany));
         }
+        if let Some(session) = session {
+            match seat::start_of(&mut tx, session, new.joined_at).await? {
+                Some(starts_at) => closes_at = starts_at,
+                None => return Ok(Err(WaitingError::SessionClosed)),
+            }
+        }
         on_tx!(&mut tx, |c| {
             sqlx::query::<DB>(
                 "INSERT INTO waiting_list (id, status, expert_id, client_id, minutes, from_date, until_date, earliest, \
-                   latest, time_zone, opens_at, closes_at, mode, note, joined_at, version) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+                   latest, time_zone, opens_at, closes_at, mode, note, joined_at, version, session_id) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
             )
             .bind(new.id.uuid())
             .bind(new.status.as_str())
@@ -215,6 +239,7 @@ impl Store {
             .bind(&wish.note)
             .bind(new.joined_at)
             .bind(new.version)
+            .bind(session)
             .execute(&mut *c)
             .await?;
         });

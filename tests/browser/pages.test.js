@@ -75,6 +75,9 @@ test("pages of a client", async () => {
   await inspect(page, "booked", `/bookings/${coming.id}?booked=1`, found);
   await inspect(page, "booking-completed", `/bookings/${completed.id}`, found);
   await inspect(page, "booking-failed", "/bookings/0192d3a0-0000-7000-8000-000000000000", found);
+  const host = await expertOf("expert1@belfry.test");
+  const { items: sessions } = (await call("GET", `/experts/${host.id}/sessions?days=60`)).body;
+  await inspect(page, "sessions-client", `/experts/${host.id}?session=${sessions[0].id}`, found);
   await inspect(page, "waiting", "/waiting", found);
   await inspect(page, "waiting-none", "/waiting?when=past", found);
   await inspect(page, "wait-form", `/experts/${expert.id}?wait=${slot.starts_at.slice(0, 10)}`, found);
@@ -92,6 +95,7 @@ test("pages of an expert", async () => {
   await inspect(page, "live", "/live", found);
   for (const view of ["day", "week", "month"]) await inspect(page, `agenda-${view}`, `/agenda?view=${view}`, found);
   await inspect(page, "schedule", "/schedule", found);
+  await inspect(page, "sessions", "/sessions", found);
   await inspect(page, "waiting-expert", "/waiting", found);
   await inspect(page, "me-expert", "/me", found);
   nothingWrong(found, desk.complaints);

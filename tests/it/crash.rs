@@ -40,6 +40,8 @@ mod load;
 mod points;
 /// The server as a process.
 pub mod server;
+/// Group sessions among what people do.
+mod session;
 
 on_both_engines!(a_killed_server_keeps_its_promises_when_it_comes_back);
 

@@ -10,6 +10,8 @@ use belfry_store::ledger::{BookingLine, Ledger};
 use chrono::TimeDelta;
 use uuid::Uuid;
 
+/// Whether group sessions agree with their seats.
+mod session;
 /// Whether waiting lists agree with holds and bookings.
 mod waiting;
 
@@ -53,6 +55,7 @@ pub async fn sound(store: &Store, terms: Terms, acknowledged: &BTreeSet<String>)
     reminders_follow_their_bookings(&ledger, &terms);
     inboxes_have_no_gap(&ledger);
     waiting::agrees(&ledger, terms.now);
+    session::agrees(&ledger);
     ledger
 }
 
@@ -91,11 +94,18 @@ fn taken_time_is_that_of_open_bookings_and_live_holds(ledger: &Ledger, terms: &T
     };
     let mut expected: BTreeSet<Stretch> = BTreeSet::new();
     for b in ledger.bookings.iter().filter(|b| status(b).is_open()) {
-        let (from, until) = buffered(b.expert_id, b.starts_at, b.ends_at);
-        expected.insert((b.id, b.expert_id, from, until, "booking"));
+        if b.session_id.is_none() {
+            let (from, until) = buffered(b.expert_id, b.starts_at, b.ends_at);
+            expected.insert((b.id, b.expert_id, from, until, "booking"));
+        }
         expected.insert((b.id, b.client_id, b.starts_at, b.ends_at, "booking"));
     }
-    for hold in ledger.holds.iter().filter(|h| h.expires_at > terms.now) {
+    for session in ledger.sessions.iter().filter(|s| s.status == "open") {
+        let (from, until) = buffered(session.expert_id, session.starts_at, session.ends_at);
+        expected.insert((session.id, session.expert_id, from, until, "booking"));
+    }
+    let holds = ledger.holds.iter().filter(|h| h.session_id.is_none());
+    for hold in holds.filter(|h| h.expires_at > terms.now) {
         let (from, until) = buffered(hold.expert_id, hold.starts_at, hold.ends_at);
         expected.insert((hold.id, hold.expert_id, from, until, "hold"));
     }

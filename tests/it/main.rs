@@ -34,6 +34,8 @@ mod expert;
 mod feed;
 /// Bookings that share a transaction.
 mod group_commit;
+/// Group sessions and their seats.
+mod group_session;
 /// Booking without an account.
 mod guest;
 /// Repeated wishes, and the first answer to them.

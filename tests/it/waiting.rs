@@ -57,7 +57,7 @@ async fn place(person: &Person, id: &str) -> Value {
 }
 
 /// Waits until somebody's place has this status, and answers it.
-async fn comes_to(person: &Person, id: &str, status: &str) -> Value {
+pub async fn comes_to(person: &Person, id: &str, status: &str) -> Value {
     for _ in 0..1500 {
         let place = place(person, id).await;
         if place["status"] == status {
@@ -69,7 +69,7 @@ async fn comes_to(person: &Person, id: &str, status: &str) -> Value {
 }
 
 /// Waits until somebody was told this of their place.
-async fn told(person: &Person, kind: &str, id: &str) -> Value {
+pub async fn told(person: &Person, kind: &str, id: &str) -> Value {
     for _ in 0..1500 {
         let page = person.get("/notifications?limit=100").await.expect(200);
         let items = page.body["items"].as_array().unwrap().clone();

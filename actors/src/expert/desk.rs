@@ -20,10 +20,14 @@ use crate::cache::SlotCache;
 use crate::group_commit::GroupCommit;
 use crate::{Line, Place, Supervisor};
 
+/// Group sessions and their seats.
+mod session;
 /// What people do to a booking that takes no time anew.
 mod steps;
 /// Offering what came free to those who wait.
 mod waiting;
+
+pub use session::{SeatRequest, SessionDraft};
 
 /// Rules of the house about bookings.
 #[derive(Clone, Debug)]

@@ -249,6 +249,7 @@ pub(super) fn run(
                 holder: want.holder,
                 holds,
                 offers,
+                session_version: None,
                 needs_offer: request.offer.is_some(),
                 caps: caps(memory, want.starts_at),
                 guest: request.guest.clone(),
@@ -407,6 +408,7 @@ fn new_booking(request: &BookRequest, memory: &Memory, ends_at: Instant, now: In
         updated_at: now,
         confirmed_at: auto_confirm.then_some(now),
         review: None,
+        session: None,
     }
 }
 

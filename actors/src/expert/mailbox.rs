@@ -146,6 +146,8 @@ impl Handler<Ask> for ExpertActor {
 pub(super) enum Notice {
     /// A booking or hold has ended; called off, it no longer counts towards the caps.
     Freed { source: Uuid, counts: bool },
+    /// A seat of one of the expert's sessions was taken, which changes no time of the expert's.
+    SeatTaken,
     /// The schedule was changed on this node: read again and tell everybody.
     Rescheduled,
     /// Another node changed something, or its word may have been missed: read again.
@@ -171,6 +173,7 @@ impl Handler<Notice> for ExpertActor {
                 self.freed.ring(self.id);
                 self.wake(ctx);
             }
+            Notice::SeatTaken => self.announce(),
             Notice::Rescheduled => {
                 self.reload(ctx);
                 self.once_read(ctx, |actor, _| {

@@ -58,7 +58,7 @@ impl Booking {
     /// the expert confirms by rule.
     ///
     /// # Errors
-    /// `WrongStatus` once it has ended; `TooLate` for a client within `cancel_notice` of the start, and
+    /// `MovesWithSession` for a seat; `WrongStatus` once it has ended; `TooLate` for a client within `cancel_notice` of the start, and
     /// for anybody once it has begun.
     pub fn reschedule(
         &self,
@@ -67,6 +67,9 @@ impl Booking {
         cancel_notice: TimeDelta,
         now: Instant,
     ) -> Result<Status, BookingError> {
+        if self.session.is_some() {
+            return Err(BookingError::MovesWithSession);
+        }
         if !matches!(self.status, Status::Pending | Status::Confirmed) {
             return Err(BookingError::WrongStatus {
                 status: self.status,
@@ -91,12 +94,16 @@ impl Booking {
     ///
     /// # Errors
     /// `WrongStatus` once it has ended, `TooLate` once it has begun, `NotAllowed` for a client who sets
-    /// the place or the link.
+    /// the place or the link, `MovesWithSession` for a seat, which is met as its session is.
     pub fn edit(&self, edit: &Edit, side: Side, now: Instant) -> Result<(), BookingError> {
         if !matches!(self.status, Status::Pending | Status::Confirmed) {
             return Err(BookingError::WrongStatus {
                 status: self.status,
             });
+        }
+        let met = edit.mode.is_some() || edit.place.is_some() || edit.link.is_some();
+        if self.session.is_some() && met {
+            return Err(BookingError::MovesWithSession);
         }
         if side == Side::Client && (edit.place.is_some() || edit.link.is_some()) {
             return Err(BookingError::NotAllowed);
@@ -220,6 +227,7 @@ mod tests {
             updated_at: at(0),
             confirmed_at: None,
             review: None,
+            session: None,
         }
     }
 

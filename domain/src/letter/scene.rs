@@ -59,6 +59,8 @@ pub(crate) struct WaitingScene<'a> {
     /// The slot that is or was offered, and until when.
     pub starts: Option<String>,
     pub answer_by: Option<String>,
+    /// The group session of which a seat is waited for.
+    pub session: Option<String>,
 }
 
 /// What the texts about a booking may name.
@@ -90,6 +92,8 @@ pub(crate) struct BookingScene<'a> {
     pub link: Option<&'a str>,
     pub note: Option<String>,
     pub reason: Option<String>,
+    /// The group session that it is a seat of.
+    pub session: Option<String>,
 }
 
 impl Scene<'_> {
@@ -110,11 +114,13 @@ impl Scene<'_> {
             Self::Waiting(scene) => {
                 cut(&mut scene.me);
                 cut(&mut scene.other);
+                quote(&mut scene.session);
             }
             Self::Booking(scene) => {
                 scene.names().into_iter().for_each(cut);
                 quote(&mut scene.note);
                 quote(&mut scene.reason);
+                quote(&mut scene.session);
             }
         }
         self

@@ -148,6 +148,7 @@ impl Life {
             updated_at: now,
             confirmed_at: None,
             review: None,
+            session: None,
         };
         if terms.promised {
             booking.promised_start = Some(booking.wall_start() - TimeDelta::hours(1));

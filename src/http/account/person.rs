@@ -97,6 +97,13 @@ async fn forget(app: &App, signed: &Signed, id: UserId) -> Result<HttpResponse, 
         return Err(Problem::new("last-administrator"));
     }
     let open = store.open_bookings_of(id).await?;
+    for session in store.open_sessions_of(id, app.world.clock.now()).await? {
+        let cancelled =
+            app.experts
+                .cancel_session(session, REASON.to_owned(), signed.actor(), None);
+        // One that has begun meanwhile keeps its place in the past.
+        let _ = cancelled.await?;
+    }
     for &booking in &open {
         let doer = signed.actor();
         let reason = Some(REASON.to_owned());

@@ -5,7 +5,7 @@ use actix_web::web::Data;
 use belfry_domain::account::{Caller, Role};
 use belfry_domain::booking::{Booking, Status};
 use belfry_domain::field::FieldError;
-use belfry_domain::id::{BookingId, BranchId, UserId};
+use belfry_domain::id::{BookingId, BranchId, GroupSessionId, UserId};
 use belfry_domain::{Instant, text, to_micros};
 use belfry_store::StoreError;
 use belfry_store::booking::{BookingFilter, Scope};
@@ -38,6 +38,8 @@ pub struct ListQuery {
     client_id: Option<Uuid>,
     /// Only those of experts of this branch.
     branch_id: Option<Uuid>,
+    /// Only seats of this group session.
+    session_id: Option<Uuid>,
     /// Text in code, note and names.
     #[param(max_length = 100)]
     query: Option<String>,
@@ -100,6 +102,8 @@ pub struct FileQuery {
     client_id: Option<Uuid>,
     /// Only those of experts of this branch.
     branch_id: Option<Uuid>,
+    /// Only seats of this group session.
+    session_id: Option<Uuid>,
     /// Text in code, note and names.
     #[param(max_length = 100)]
     query: Option<String>,
@@ -128,6 +132,7 @@ pub async fn file(
         expert_id: query.expert_id,
         client_id: query.client_id,
         branch_id: query.branch_id,
+        session_id: query.session_id,
         query: query.query,
         sort: query.sort,
         limit: None,
@@ -221,6 +226,7 @@ fn filter_of(query: &ListQuery, signed: &Signed) -> Result<BookingFilter, Proble
         expert_id: query.expert_id.map(UserId::from),
         client_id: query.client_id.map(UserId::from),
         branch_id: query.branch_id.map(BranchId::from),
+        session_id: query.session_id.map(GroupSessionId::from),
         query: faults.take_some(query.query.as_deref(), |v| {
             text::checked("/query", v, 0, 100, false)
         }),

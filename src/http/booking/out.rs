@@ -6,7 +6,8 @@ use belfry_domain::booking::{Actor, Booking, Hold, Mode, Party, Review, Status};
 use belfry_domain::booking_rules::BookingRules;
 use belfry_domain::calendar::{self, CalendarUser, Method, Wording};
 use belfry_domain::event::{BookingFacts, Told};
-use belfry_domain::id::{BookingId, HoldId, UserId};
+use belfry_domain::group_session::SessionRef;
+use belfry_domain::id::{BookingId, GroupSessionId, HoldId, UserId};
 use belfry_domain::wall;
 use belfry_store::booking::HistoryEntry;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -32,6 +33,23 @@ impl From<Party> for PartyOut {
         Self {
             id: party.id,
             name: party.name,
+        }
+    }
+}
+
+/// The group session that a booking is a seat of.
+#[derive(Serialize, ToSchema)]
+pub struct SessionRefOut {
+    #[schema(value_type = Uuid)]
+    id: GroupSessionId,
+    title: String,
+}
+
+impl From<SessionRef> for SessionRefOut {
+    fn from(session: SessionRef) -> Self {
+        Self {
+            id: session.id,
+            title: session.title,
         }
     }
 }
@@ -74,6 +92,8 @@ pub struct BookingOut {
     status: Status,
     expert: PartyOut,
     client: PartyOut,
+    /// Set for a seat of a group session, with which alone it moves.
+    session: Option<SessionRefOut>,
     starts_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,
     minutes: i64,
@@ -134,6 +154,7 @@ impl BookingOut {
             status: booking.status,
             expert: booking.expert.into(),
             client: booking.client.into(),
+            session: booking.session.map(SessionRefOut::from),
             starts_at: booking.starts_at,
             ends_at: booking.ends_at,
             time_zone: booking.time_zone.name(),
@@ -270,7 +291,10 @@ pub async fn calendar_file(app: &App, booking: &Booking) -> Result<String, Probl
         name: &booking.client.name,
         email: email(booking.client.id),
     };
-    let summary = format!("{} – {}", booking.expert.name, booking.client.name);
+    let summary = match &booking.session {
+        Some(session) => session.title.clone(),
+        None => format!("{} – {}", booking.expert.name, booking.client.name),
+    };
     let wording = Wording {
         summary: &summary,
         description: booking.note.as_deref().unwrap_or_default(),

@@ -79,6 +79,14 @@ pub enum ModeShape {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[schema(as = SessionStatus)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionStatusShape {
+    Open,
+    Cancelled,
+}
+
+#[derive(Deserialize, ToSchema)]
 #[schema(as = WaitingStatus)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitingStatusShape {

@@ -22,6 +22,7 @@ export const BookingFacts = ({ booking, asClient = user.value?.id === booking.cl
     <p class="fact-when"><${When} at=${booking.starts_at} until=${booking.ends_at} other=${booking.time_zone} /></p>
     <p class="soft">${formatFull(booking.starts_at, zone.value)}</p>
     <dl class="facts">
+      ${booking.session && html`<div><dt>${t("session.one")}</dt><dd><a href=${`/experts/${booking.expert.id}?session=${booking.session.id}`}>${booking.session.title}</a></dd></div>`}
       <div><dt>${t("booking.length")}</dt><dd>${formatLength(booking.minutes)}</dd></div>
       <div><dt>${t("book.mode")}</dt><dd><${Mode} mode=${booking.mode} /></dd></div>
       ${booking.link && html`<div><dt>${t("booking.link")}</dt><dd><${Link} to=${booking.link} /></dd></div>`}

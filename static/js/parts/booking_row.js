@@ -26,6 +26,7 @@ export const BookingRow = ({ booking }) => html`
   <li class="card booking-row">
     <div class="grow">
       <p class="row wrap"><a class="stretched strong" href=${`/bookings/${booking.id}`}><${When} at=${booking.starts_at} until=${booking.ends_at} other=${booking.time_zone} /></a></p>
+      ${booking.session && html`<p>${booking.session.title}</p>`}
       <p>${otherSide(booking)}</p>
       <p class="row wrap meta soft"><${Mode} mode=${booking.mode} /><span>${formatLength(booking.minutes)}</span><span class="code">${booking.code}</span></p>
       ${booking.note && html`<p class="soft clamp">${booking.note}</p>`}

@@ -33,6 +33,7 @@ function entries() {
       ? [
           { href: "/live", icon: "inbox", label: t("nav.live"), short: t("nav.live_short") },
           { href: "/agenda", icon: "calendar", label: t("nav.agenda"), short: t("nav.agenda_short") },
+          { href: "/sessions", icon: "people", label: t("session.title") },
           { href: "/schedule", icon: "week", label: t("nav.schedule") },
         ]
       : [],

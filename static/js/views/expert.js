@@ -8,6 +8,7 @@ import { Avatar } from "../parts/avatar.js";
 import { BookForm } from "../parts/book_form.js";
 import { GuestForm } from "../parts/guest_form.js";
 import { Icon } from "../parts/icon.js";
+import { SessionList } from "../parts/session_list.js";
 import { SlotPicker } from "../parts/slot_picker.js";
 import { Rating, Stars } from "../parts/stars.js";
 import { Failed, More, Skeleton } from "../parts/states.js";
@@ -64,6 +65,7 @@ export default function ExpertPage({ params, query, path }) {
       ${startsAt && !user.value && html`<${GuestForm} key=${startsAt} expert=${expert} startsAt=${startsAt} minutes=${minutes} next=${`${path}?${query}`} onBack=${() => setQuery({ at: null })} onPick=${pick} />`}
     </section>
     ${waits && user.value && !self && html`<${WaitForm} expert=${expert} minutes=${minutes} date=${waits} onClose=${() => setQuery({ wait: null })} />`}
+    <${SessionList} expert=${expert} chosen=${query.get("session")} self=${self} next=${`${path}?${query}`} />
     <div class="columns">
       ${expert.description && html`<section><h2>${t("expert.about")}</h2><p class="prose">${expert.description}</p>
         ${expert.tags.length > 0 && html`<p class="tags">${expert.tags.map((tag) => html`<a class="tag" key=${tag} href=${`/?tag=${encodeURIComponent(tag)}`}>${tag}</a>`)}</p>`}

@@ -58,6 +58,7 @@ function Place({ waiting, onChange }) {
   return html`<li class=${offered ? "card booking-row offered" : "card booking-row"} data-waiting=${waiting.id}>
     <div class="grow">
       <p class="strong">${offered && offer ? html`<${When} at=${offer.starts_at} until=${offer.ends_at} other=${waiting.time_zone} />` : dates(waiting)}</p>
+      ${waiting.session && html`<p>${waiting.session.title}</p>`}
       <p>${mine ? html`<a href=${`/experts/${waiting.expert.id}`}>${waiting.expert.name}</a>` : otherSide(waiting)}</p>
       <p class="row wrap meta soft"><${Mode} mode=${waiting.mode} /><span>${formatLength(waiting.minutes)}</span>${hours(waiting) && html`<span>${hours(waiting)}</span>`}<span>${zoneCity(waiting.time_zone)}</span></p>
       ${waiting.note && html`<p class="soft clamp">${waiting.note}</p>`}

@@ -13,6 +13,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::history::{self, Step};
+use super::seat;
 use super::write::{Cap, Decided, exceeded};
 use crate::guest::{self, GuestTerms};
 use crate::idempotency::{self, IdempotencyKey};
@@ -29,6 +30,8 @@ pub struct NewBooking {
     /// Who asks, and their holds that this booking replaces.
     pub holder: UserId,
     pub holds: Vec<HoldId>,
+    /// For a seat: how its session was seen. A change since then is refused as `Stale`.
+    pub session_version: Option<i64>,
     /// Those of them that are offers from a waiting list, which this booking takes up.
     pub offers: Vec<HoldId>,
     /// Made only while one of these offers stands.
@@ -59,7 +62,8 @@ impl Store {
     /// Makes a booking and takes the time of both people, or nothing at all.
     ///
     /// # Errors
-    /// When the database fails. Inside: `SlotTaken`, `ClientBusy`, or `NotOffered` for a full cap.
+    /// When the database fails. Inside: `SlotTaken`, `ClientBusy`, or `NotOffered` for a full cap; for a seat `SessionFull`,
+    /// `SessionClosed`, `Stale`.
     pub async fn insert_booking(&self, new: &NewBooking) -> Decided<Booking> {
         // PostgreSQL may end one of two crossing writers; the other is through by the second try.
         match self.try_insert(&[new]).await {
@@ -69,7 +73,7 @@ impl Store {
     }
 
     /// Makes several bookings in one transaction, so that they share the wait for the disk. None of them may
-    /// fall under a cap or be a guest's, which are counted for one booking at a time, or take up an offer.
+    /// fall under a cap or be a guest's, which are counted for one booking at a time, take up an offer, or be a seat.
     ///
     /// # Errors
     /// When the database fails; then none was made, though one alone may be to blame.
@@ -100,6 +104,12 @@ impl Store {
             for hold in &new.holds {
                 occupancy::drop_hold(&mut tx, *hold, new.holder).await?;
             }
+        }
+        // After what was held for them is back, in the same transaction: it is theirs again or nobody's.
+        if let [new] = group
+            && let Err(refused) = seat::take(&mut tx, new, new.booking.created_at).await?
+        {
+            return Ok(Grouped::Decided(vec![Err(refused)]));
         }
         let refusals = take_time(&mut tx, group).await?;
         let refused = || group.iter().zip(&refusals).filter(|(_, why)| why.is_some());
@@ -255,6 +265,10 @@ async fn insert_drawn(
         .texts("status", all().map(|b| b.status.as_str()))
         .ids("expert_id", all().map(|b| b.expert.id.uuid()))
         .ids("client_id", all().map(|b| b.client.id.uuid()))
+        .ids(
+            "session_id",
+            all().map(|b| b.session.as_ref().map(|session| session.id.uuid())),
+        )
         .instants("starts_at", all().map(|b| b.starts_at))
         .instants("ends_at", all().map(|b| b.ends_at))
         .texts("time_zone", all().map(|b| b.time_zone.name()))

@@ -2,7 +2,7 @@
 //! takes or gives back, its reminders, and the idempotency key it answers to.
 
 use belfry_domain::Instant;
-use belfry_domain::booking::{Booking, BookingError, Review};
+use belfry_domain::booking::{Booking, BookingError, Review, Status};
 use belfry_domain::event::{Event, EventType, Told};
 use belfry_domain::id::{BookingId, HoldId, UserId};
 use belfry_domain::wall::{self, ZONE_DATA};
@@ -13,7 +13,7 @@ use super::history::{self, Step};
 use super::{BookingRow, SELECT};
 use crate::db::Dialect;
 use crate::idempotency::{self, IdempotencyKey};
-use crate::{Store, StoreError, Tx, crash, event, occupancy, reminder, waiting};
+use crate::{Store, StoreError, Tx, crash, event, group_session, occupancy, reminder, waiting};
 
 /// What a command came to: done, or refused by a rule or by the database's own guard.
 pub type Decided<T> = Result<Result<T, BookingError>, StoreError>;
@@ -131,6 +131,10 @@ impl Store {
         } else if before.status.is_open() && !after.status.is_open() {
             occupancy::free(&mut tx, std::iter::once(id.uuid())).await?;
             reminder::drop_unissued(&mut tx, id).await?;
+            let called_off = matches!(after.status, Status::Cancelled | Status::Rejected);
+            if let Some(session) = after.session.as_ref().filter(|_| called_off) {
+                group_session::give_back(&mut tx, session.id.uuid()).await?;
+            }
         }
         update_row(&mut tx, &after).await?;
         let event = Event::of_booking(change.event, &after, change.told.clone(), now);
@@ -220,10 +224,13 @@ impl Store {
 
 async fn lock(tx: &mut Tx, id: BookingId) -> Result<Option<Booking>, StoreError> {
     on_tx!(tx, |c| {
-        // The row is locked alone: the outer-joined review cannot be.
+        // The row is locked alone: the outer-joined review cannot be. A seat's session comes before it, as everywhere;
+        // PostgreSQL locks what a query of its own finds before the row whose condition that query is.
         sqlx::query::<DB>(formatcp!(
-            "SELECT id FROM bookings WHERE id = $1 {}",
-            <DB as Dialect>::FOR_UPDATE
+            "WITH session AS (SELECT id FROM group_sessions \
+               WHERE id = (SELECT session_id FROM bookings WHERE id = $1) {lock}) \
+             SELECT id FROM bookings WHERE id = $1 AND (SELECT COUNT(*) FROM session) < 2 {lock}",
+            lock = <DB as Dialect>::FOR_UPDATE
         ))
         .bind(id.uuid())
         .fetch_optional(&mut *c)
@@ -261,9 +268,10 @@ pub(crate) async fn exceeded(
         for cap in caps {
             let (count,): (i64,) = sqlx::query_as::<DB, _>(
                 "SELECT (SELECT COUNT(*) FROM bookings WHERE expert_id = $1 AND starts_at >= $2 AND starts_at < $3 \
-                   AND status NOT IN ('cancelled', 'rejected') AND ($4 IS NULL OR id <> $4)) \
+                   AND status NOT IN ('cancelled', 'rejected') AND session_id IS NULL \
+                   AND ($4 IS NULL OR id <> $4)) \
                  + (SELECT COUNT(*) FROM holds WHERE expert_id = $1 AND starts_at >= $2 AND starts_at < $3 \
-                   AND waiting_id IS NOT NULL AND client_id <> $5 AND expires_at > $6)",
+                   AND waiting_id IS NOT NULL AND session_id IS NULL AND client_id <> $5 AND expires_at > $6)",
             )
             .bind(expert.uuid())
             .bind(cap.from)
@@ -281,7 +289,7 @@ pub(crate) async fn exceeded(
     Ok(None)
 }
 
-async fn update_row(tx: &mut Tx, booking: &Booking) -> Result<(), StoreError> {
+pub(super) async fn update_row(tx: &mut Tx, booking: &Booking) -> Result<(), StoreError> {
     on_tx!(tx, |c| {
         sqlx::query::<DB>(
             // What was said of the clock stays with the instant it was said of.

@@ -50,7 +50,7 @@ impl Store {
         if !occupancy::take(&mut tx, &wanted, now).await? {
             return Ok(Err(BookingError::SlotTaken));
         }
-        occupancy::write_hold(&mut tx, hold, Some(before.id)).await?;
+        occupancy::write_hold(&mut tx, hold, Some(before.id), None).await?;
         let after = Waiting {
             status: Status::Offered,
             offer: Some(Offer {

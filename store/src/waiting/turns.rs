@@ -22,7 +22,7 @@ struct WaiterRow {
 }
 
 impl Store {
-    /// Those who wait for an expert, longest first. Disabled accounts cannot answer and are passed over.
+    /// Those who wait for a slot of an expert, longest first. Disabled accounts cannot answer and are passed over.
     ///
     /// # Errors
     /// When the database fails.
@@ -38,7 +38,8 @@ impl Store {
                    w.latest, w.time_zone, w.mode, w.note, c.time_zone AS client_zone, {COLUMNS} \
                  FROM waiting_list w JOIN users c ON c.id = w.client_id \
                    LEFT JOIN preferences p ON p.user_id = w.client_id \
-                 WHERE w.expert_id = $1 AND w.status = 'waiting' AND w.closes_at > $2 AND c.disabled = FALSE \
+                 WHERE w.expert_id = $1 AND w.status = 'waiting' AND w.session_id IS NULL AND w.closes_at > $2 \
+                   AND c.disabled = FALSE \
                  ORDER BY w.joined_at, w.id LIMIT $3"
             ))
             .bind(expert.uuid())
@@ -141,7 +142,8 @@ impl Store {
     ) -> Result<u64, StoreError> {
         const BOOKED: &str = "w.expert_id = $1 AND w.status = 'waiting' AND EXISTS \
                (SELECT 1 FROM bookings b WHERE b.client_id = w.client_id AND b.expert_id = w.expert_id \
-                  AND b.status IN ('pending', 'confirmed') AND b.starts_at >= w.opens_at \
+                  AND b.status IN ('pending', 'confirmed') AND b.session_id IS NOT DISTINCT FROM w.session_id \
+                  AND b.starts_at >= w.opens_at \
                   AND b.starts_at < w.closes_at AND b.created_at >= w.joined_at)";
         let any: Option<(Uuid,)> = on_read!(self, |pool| {
             sqlx::query_as::<DB, _>(formatcp!(

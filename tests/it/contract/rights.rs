@@ -113,6 +113,12 @@ const TABLE: &str = "
     uudhfyhyhy POST /api/v1/bookings/{id}/reject
     uudhyyhyhy POST /api/v1/bookings/{id}/reschedule
     uudhyfhfhf POST /api/v1/bookings/{id}/review
+    yyyyyyyyyy GET /api/v1/experts/{id}/sessions
+    uudffyfyfy POST /api/v1/experts/{id}/sessions
+    yyyyyyyyyy GET /api/v1/sessions/{id}
+    uudffyfyfy PATCH /api/v1/sessions/{id}
+    uudffyfyfy POST /api/v1/sessions/{id}/cancel
+    uudyyfyyyy POST /api/v1/sessions/{id}/waiting-list
     uudyyfyyyy POST /api/v1/experts/{id}/waiting-list
     uudyyyyyyy GET /api/v1/waiting-list
     uudhyyhyhy GET /api/v1/waiting-list/{id}
@@ -259,6 +265,7 @@ struct Things {
     other: String,
     booking: String,
     hold: String,
+    session: String,
     waiting: String,
     notification: String,
     delivery: String,
@@ -273,6 +280,7 @@ impl Things {
             ("/admin/users/{id}", &self.other),
             ("/bookings/{id}", &self.booking),
             ("/holds/{id}", &self.hold),
+            ("/sessions/{id}", &self.session),
             ("/waiting-list/{id}", &self.waiting),
             ("/notifications/{id}", &self.notification),
             ("/deliveries/{id}", &self.delivery),
@@ -316,6 +324,11 @@ async fn things(people: &[Person]) -> Things {
     let wish = json!({ "from": "2027-03-06", "mode": "online" });
     let path = format!("/experts/{}/waiting-list", expert.id);
     let waiting = client.post(&path, wish).await.expect(201).text("id");
+    let draft = json!({
+        "title": "Yoga", "starts_at": "2027-03-06T10:00:00Z", "minutes": 60, "seats": 3, "mode": "online",
+    });
+    let path = format!("/experts/{}/sessions", expert.id);
+    let session = expert.post(&path, draft).await.expect(201).text("id");
     let off = json!({ "starts_at": "2027-04-01T00:00:00Z", "ends_at": "2027-04-02T00:00:00Z" });
     let path = format!("/experts/{}/time-off", expert.id);
     let time_off = expert.post(&path, off).await.expect(201).text("id");
@@ -326,6 +339,7 @@ async fn things(people: &[Person]) -> Things {
         other: other.id.clone(),
         booking: booking.expect(201).text("id"),
         hold,
+        session,
         waiting,
         notification: first(expert, "/notifications").await,
         delivery: first(admin, "/admin/deliveries").await,

@@ -129,7 +129,8 @@ impl Load<'_> {
                 self.create(client, host, "/bookings", body).await.map(drop)
             }
             20..26 => self.wait(client, host).await,
-            26..60 => {
+            26..32 => self.session(client, host).await,
+            32..60 => {
                 body["mode"] = json!("online");
                 self.create(client, host, "/bookings", body).await.map(drop)
             }
@@ -221,7 +222,7 @@ impl Load<'_> {
         Ok(())
     }
 
-    async fn create(
+    pub(super) async fn create(
         &self,
         client: usize,
         host: usize,

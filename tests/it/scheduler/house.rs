@@ -103,6 +103,7 @@ impl<'a> House<'a> {
             updated_at: now,
             confirmed_at: None,
             review: None,
+            session: None,
         };
         let new = NewBooking {
             holder: client.id,
@@ -110,6 +111,7 @@ impl<'a> House<'a> {
             booking,
             holds: Vec::new(),
             offers: Vec::new(),
+            session_version: None,
             needs_offer: false,
             caps: Vec::new(),
             guest: None,

@@ -9,7 +9,7 @@ use belfry_domain::waiting::{Offer, Status, Waiting, WaitingError};
 use belfry_store::crash;
 use belfry_store::idempotency::IdempotencyKey;
 
-use super::{Experts, Refused};
+use super::{Experts, Refused, SeatRequest};
 use crate::expert::flight::{BookRequest, Command, OfferRequest};
 use crate::expert::mailbox::{NextTurn, Notice};
 
@@ -48,7 +48,7 @@ impl Experts {
         let ended = store.expire_offers(Some(expert), now, MOST_WAITERS).await?;
         self.gave_back(&ended).await;
         store.leave_waiting_if_booked(expert, now).await?;
-        let mut offered = 0;
+        let mut offered = self.offer_seats(expert).await?;
         for _ in 0..MOST_OFFERS {
             let now = self.world.clock.now();
             let waiters = store.waiters(expert, now, MOST_WAITERS).await?;
@@ -82,6 +82,30 @@ impl Experts {
         Ok(offered)
     }
 
+    /// As [`Experts::offer_places`], for seats of group sessions: what a session that was called off leaves behind is
+    /// ended, and free seats are held one after the other.
+    async fn offer_seats(&self, expert: UserId) -> Result<u64, Refused> {
+        let store = self.world.store.patient();
+        let now = self.world.clock.now();
+        let ended = store.close_session_lists(expert, now).await?;
+        if !ended.is_empty() {
+            (self.committed)();
+        }
+        for offered in 0..MOST_OFFERS as u64 {
+            let now = self.world.clock.now();
+            if store
+                .offer_seat(expert, self.rules.offer, now)
+                .await?
+                .is_none()
+            {
+                return Ok(offered);
+            }
+            self.notify(expert, Notice::SeatTaken);
+            (self.committed)();
+        }
+        Ok(MOST_OFFERS as u64)
+    }
+
     /// Takes up an offer: what is held becomes a booking, in one transaction.
     ///
     /// # Errors
@@ -94,6 +118,17 @@ impl Experts {
     ) -> Result<Booking, Refused> {
         let offer = waiting.offer.filter(|_| waiting.status == Status::Offered);
         let offer = offer.ok_or(BookingError::OfferGone)?;
+        if let Some(session) = &waiting.session {
+            let request = SeatRequest {
+                client: waiting.client.clone(),
+                note: waiting.wish.note.clone(),
+                guest: None,
+                actor,
+                key,
+                needs_offer: Some(offer.hold_id),
+            };
+            return self.take_seat(session.id, offer.starts_at, request).await;
+        }
         let request = BookRequest {
             client: waiting.client.clone(),
             holder: waiting.client.id,

@@ -229,6 +229,7 @@ impl Both {
                 updated_at: self.now,
                 confirmed_at: None,
                 review: None,
+                session: None,
             })),
         }
     }
