@@ -7,10 +7,14 @@ cd "$(dirname "$0")/.."
 server="${CARGO_TARGET_DIR:-target}/debug/belfry"
 home=$(mktemp -d "${TMPDIR:-/tmp}/belfry-browser.XXXXXX")
 server_pid=""
+provider_pid=""
 
 stop_server() {
-  [[ -z $server_pid ]] || { kill "$server_pid" && wait "$server_pid"; } >/dev/null 2>&1 || true
-  server_pid=""
+  local pid
+  for pid in $server_pid $provider_pid; do
+    { kill "$pid" && wait "$pid"; } >/dev/null 2>&1 || true
+  done
+  server_pid="" provider_pid=""
 }
 trap 'stop_server; rm -rf "$home"' EXIT
 trap 'exit 130' INT
@@ -26,15 +30,23 @@ except OSError:
 PYTHON
 }
 
-# story NAME [SERVER OPTION…]: serves a fresh demo and runs the browser tests against it.
+# story NAME [SERVER OPTION…]: serves a fresh demo, with a provider to sign in through, and runs the browser tests
+# against it.
 story() {
-  local name=$1 port url
+  local name=$1 port url provider_port secret="a secret of the tests"
   shift
   port=$(scripts/free-port.sh)
   url="http://127.0.0.1:$port"
+  # To a browser another name is another site, as a provider is one.
+  provider_port=$(scripts/free-port.sh)
+  node tests/oidc/provider.js "$provider_port" "$url/auth/oidc/callback" "$secret" localhost \
+    >"$home/$name-provider.log" 2>&1 &
+  provider_pid=$!
   # The tests sign in more often than a person would, and bring servers of their own to send to.
   BELFRY_LIMITS__ENABLED=false BELFRY_OUTBOUND__ALLOW_LOOPBACK=true \
-    BELFRY_PUSH__WEB__SUBJECT=mailto:ops@belfry.test "$server" serve --demo --listen "127.0.0.1:$port" \
+    BELFRY_PUSH__WEB__SUBJECT=mailto:ops@belfry.test \
+    BELFRY_AUTH__OIDC__ISSUER="http://localhost:$provider_port" BELFRY_AUTH__OIDC__CLIENT_ID=belfry \
+    BELFRY_AUTH__OIDC__CLIENT_SECRET="$secret" BELFRY_AUTH__OIDC__NAME="The Office" "$server" serve --demo --listen "127.0.0.1:$port" \
     --data-dir "$home/$name" "$@" >"$home/$name.log" 2>&1 &
   server_pid=$!
   for _ in $(seq 300); do
@@ -49,6 +61,7 @@ story() {
   stop_server
 }
 
+scripts/install.sh oidc
 (cd tests/browser && npm ci --no-audit --no-fund --silent)
 
 story embedded

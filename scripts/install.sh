@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Installs the named tools where they are missing: cc, postgres, redis, chromium, dkim with apt, and those of
-# scripts/tools.txt and scripts/fuzz.txt from PyPI into target/tools and target/fuzz.
+# scripts/tools.txt and scripts/fuzz.txt from PyPI into target/tools and target/fuzz, and the OpenID Connect provider of
+# tests/oidc (oidc) from npm.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=()
 lists=()
+provider=""
 for tool in "$@"; do
   case $tool in
     cc) command -v cc >/dev/null || packages+=(build-essential) ;;
@@ -19,6 +21,7 @@ for tool in "$@"; do
       lists+=("$tool")
       python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
       ;;
+    oidc) cmp -s tests/oidc/package-lock.json tests/oidc/node_modules/installed.json || provider=yes ;;
     *) echo "install.sh: unknown tool $tool" >&2; exit 2 ;;
   esac
 done
@@ -46,3 +49,8 @@ for list in "${lists[@]}"; do
     --require-hashes --requirement "scripts/$list.txt"
   cp "scripts/$list.txt" "target/$list/installed.txt"
 done
+
+if [[ -n $provider ]]; then
+  echo "Installing the provider of tests/oidc"
+  (cd tests/oidc && npm ci --no-audit --no-fund --silent && cp package-lock.json node_modules/installed.json)
+fi

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [[ -z ${BELFRY_TEST_WITH_SERVICES:-} ]]; then
-  scripts/install.sh cc postgres redis chromium dkim tools fuzz
+  scripts/install.sh cc postgres redis chromium dkim tools fuzz oidc
   BELFRY_TEST_WITH_SERVICES=1 exec scripts/services.sh "$0" "$@"
 fi
 

@@ -18,6 +18,8 @@ mod guard;
 mod http_sms;
 /// Mail without a mail server: kept in the database.
 pub mod kept;
+/// The provider through which administrators sign in.
+pub mod oidc;
 /// The ways out beside mail.
 mod outbound;
 /// What a push shows.
@@ -56,6 +58,7 @@ pub use fcm::Fcm;
 pub use guard::{Forbidden, Guard};
 pub use http_sms::HttpSms;
 pub use kept::Kept;
+pub use oidc::{Oidc, OidcFailure};
 pub use outbound::{Outbound, outbound};
 pub use smtp::Patience;
 pub use speedsms::SpeedSms;

@@ -12,9 +12,12 @@ use serde::Deserialize;
 
 use crate::secret::Secret;
 
+/// The provider through which administrators sign in.
+mod oidc;
 /// The channels that reach phones.
 mod sms;
 
+pub use oidc::Oidc;
 pub use sms::{Esms, HttpSms, Sms, SmsProvider, SpeedSms, Telegram, Zns};
 
 /// The manual of all settings, compiled in.
@@ -71,6 +74,7 @@ pub struct Auth {
     pub refresh_days: u32,
     pub hashing: usize,
     pub hashing_waiting: usize,
+    pub oidc: Oidc,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -320,6 +324,7 @@ impl Settings {
             bounces.is_empty() || bounces.len() >= 16,
             "[email] bounce_secret must have at least 16 characters"
         );
+        self.auth.oidc.check()?;
         self.telegram.check()?;
         self.sms.check()?;
         if let Some(fault) = self.booking.rules.validate().into_iter().next() {
@@ -422,6 +427,34 @@ mod tests {
         assert!(load(&[("BELFRY_COURIERS__SMS__WORKERS", "0")]).is_err());
         assert!(load(&[("BELFRY_EMAIL__LEASE_SECONDS", "0")]).is_err());
         assert!(load(&[("BELFRY_SCHEDULER__TIME_ZONE", "Europe/Brelin")]).is_err());
+    }
+
+    #[test]
+    fn a_sign_in_that_cannot_work_or_is_not_safe_is_refused_at_the_start() {
+        let issuer = ("BELFRY_AUTH__OIDC__ISSUER", "https://login.test/house");
+        let client = ("BELFRY_AUTH__OIDC__CLIENT_ID", "belfry");
+        assert!(load(&[issuer, client]).is_ok());
+        let emails = (
+            "BELFRY_AUTH__OIDC__ADMIN_EMAILS",
+            "Ann@House.test, bob@house.test",
+        );
+        let settings = load(&[issuer, client, emails]).unwrap();
+        let admins = settings.auth.oidc.admins();
+        assert_eq!(admins.emails, ["ann@house.test", "bob@house.test"]);
+        for (changed, word) in [
+            (("ISSUER", "http://login.test/house"), "https"),
+            (("ISSUER", "login.test"), "issuer"),
+            (("CLIENT_ID", ""), "client_id"),
+            (("NAME", " "), "name"),
+            (("ADMIN_GROUPS", "ops"), "groups_claim"),
+            (("ADMIN_EMAILS", "ann"), "ann is no address"),
+        ] {
+            let name = format!("BELFRY_AUTH__OIDC__{}", changed.0);
+            let told = load(&[issuer, client, (&name, changed.1)]).unwrap_err();
+            assert!(told.to_string().contains(word), "{changed:?}: {told}");
+        }
+        let here = ("BELFRY_AUTH__OIDC__ISSUER", "http://localhost:8081");
+        assert!(load(&[here, client]).is_ok());
     }
 
     #[test]

@@ -35,7 +35,7 @@ use tokio::task::JoinHandle;
 use crate::bus::{InProcessBus, RedisBus};
 use crate::cache::RedisSlotCache;
 use crate::channel::calendar::WebCalendars;
-use crate::channel::{self, telegram::Bot};
+use crate::channel::{self, Oidc, telegram::Bot};
 use crate::config::Settings;
 use crate::http::auth::Gate;
 use crate::http::figures::Figures;
@@ -219,6 +219,8 @@ impl House {
             limiter: Limiter::new(&settings.limits, tether),
             unsettled: Arc::default(),
             passwords: passwords.clone(),
+            oidc: Oidc::of(&settings.auth.oidc, &base)?,
+            departures: Seal::new(tokens.secret(), "sign-in"),
             chats,
             figures: Figures::new(world.clone()),
             links,

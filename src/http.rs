@@ -13,7 +13,7 @@ use belfry_domain::template::Templates;
 use belfry_store::idempotency::IdempotencyKey;
 use dashmap::DashSet;
 
-use crate::channel::Outbound;
+use crate::channel::{Oidc, Outbound};
 use crate::config::Settings;
 use crate::http::auth::Gate;
 use crate::http::figures::Figures;
@@ -72,6 +72,8 @@ pub mod leftover;
 pub mod limit;
 /// Live connections: WebSocket and its fallback.
 pub mod live;
+/// Signing in through an OpenID Connect provider.
+pub mod oidc;
 /// The contract as a document.
 pub mod openapi;
 /// Health, readiness, figures.
@@ -132,6 +134,10 @@ pub struct App {
     pub gate: Gate,
     pub tokens: Tokens,
     pub passwords: Passwords,
+    /// The provider through which administrators sign in, if there is one.
+    pub oidc: Option<Oidc>,
+    /// Closes what a browser keeps while it is there.
+    pub departures: Seal,
     /// The conversations of the house's bot, if it has one.
     pub chats: Option<Arc<Chats>>,
     pub figures: Figures,
@@ -201,6 +207,11 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/auth/password/forgot").post(account::forgot_password))
         .service(web::resource("/auth/password/reset").post(account::reset_password))
         .service(web::resource("/auth/email/verify").post(account::verify_email))
+        .service(web::resource("/auth/oidc").get(oidc::get))
+        .service(web::resource("/auth/oidc/start").post(oidc::start))
+        .service(web::resource("/auth/oidc/callback").post(oidc::callback))
+        .service(web::resource("/me/sign-ins").get(oidc::link::list))
+        .service(web::resource("/me/sign-ins/{id}").delete(oidc::link::unlink))
         .service(
             web::resource("/me")
                 .get(account::profile::get_me)

@@ -59,7 +59,8 @@ impl Passwords {
         self.run(move || hash(&password)).await
     }
 
-    /// Whether the password fits the PHC string; `None` takes as long and never fits.
+    /// Whether the password fits the PHC string. `None`, and the empty one of an account that has no password, take as
+    /// long and never fit.
     ///
     /// # Errors
     /// When too many wait, or checking fails for another reason than a wrong password.
@@ -68,6 +69,7 @@ impl Passwords {
         password: &str,
         stored: Option<&str>,
     ) -> Result<bool, PasswordFailure> {
+        let stored = stored.filter(|stored| !stored.is_empty());
         let known = stored.is_some();
         let stored = stored.unwrap_or(&self.decoy).to_owned();
         let password = password.to_owned();

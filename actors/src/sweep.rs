@@ -192,6 +192,8 @@ impl Sweep {
             (Stale::Addresses, cuts.logs),
             (Stale::IdempotencyKeys, cuts.idempotency_keys),
             (Stale::RefreshTokens, now),
+            // Much longer than anybody may be away.
+            (Stale::OidcReturns, cuts.idempotency_keys),
             (Stale::TelegramUpdates, cuts.chat_updates),
             (Stale::TelegramQuestions, cuts.chat_questions),
             // As long as the answer to a booking is remembered: it may still be asked for.

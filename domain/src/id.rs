@@ -100,6 +100,8 @@ ids! {
     WebhookId;
     /// A key by which a machine acts for somebody.
     ApiKeyId;
+    /// An account as an OpenID Connect provider knows it.
+    OidcLinkId;
     /// An entry of the audit log.
     AuditId;
 }

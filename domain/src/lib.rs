@@ -43,6 +43,8 @@ mod letter;
 pub mod notification;
 /// The UTC offsets of a zone over a stretch of time.
 mod offsets;
+/// Who is let in that an OpenID Connect provider vouches for.
+pub mod oidc;
 /// What a person wants to be told on which channel.
 pub mod preference;
 /// Own texts, tried before they are kept.

@@ -413,7 +413,11 @@ fn refresh_ends(app: &App, now: Instant) -> Instant {
     now + TimeDelta::days(i64::from(app.settings.auth.refresh_days))
 }
 
-async fn start_session(
+/// Starts a family of refresh tokens; answers its first one.
+///
+/// # Errors
+/// The store's own.
+pub(super) async fn start_session(
     app: &App,
     tx: &mut belfry_store::Tx,
     user: UserId,
@@ -425,7 +429,13 @@ async fn start_session(
     Ok(token)
 }
 
-fn session(app: &App, account: &Account, refresh_token: String, now: Instant) -> SessionOut {
+/// A session with this refresh token.
+pub(super) fn session(
+    app: &App,
+    account: &Account,
+    refresh_token: String,
+    now: Instant,
+) -> SessionOut {
     let minutes = app.settings.auth.access_minutes;
     SessionOut {
         access_token: app.tokens.access(account, minutes, now),

@@ -13,8 +13,8 @@ pub mod shape;
 
 use super::{
     account, admin, api_key, audit, booking, delivery, device, expert, explain, feed,
-    group_session, import, inbox, live, operation, parked, preference, provider, report, rule,
-    schedule, suppression, telegram, template, waiting, webhook,
+    group_session, import, inbox, live, oidc, operation, parked, preference, provider, report,
+    rule, schedule, suppression, telegram, template, waiting, webhook,
 };
 
 #[derive(OpenApi)]
@@ -22,7 +22,8 @@ use super::{
     info(title = "Belfry", description = "Books people's time and tells everybody concerned at once.", license(name = "MIT OR Apache-2.0")),
     paths(
         account::register, account::login, account::refresh, account::logout, account::forgot_password,
-        account::reset_password, account::verify_email, account::profile::get_me, account::profile::update_me,
+        account::reset_password, account::verify_email, oidc::get, oidc::start, oidc::callback, oidc::link::list, oidc::link::unlink,
+        account::profile::get_me, account::profile::update_me,
         account::person::export, account::person::erase_me, account::person::erase,
         account::profile::set_avatar, account::profile::delete_avatar, account::profile::get_avatar,
         preference::get, preference::put, preference::ways,

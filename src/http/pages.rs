@@ -17,10 +17,11 @@ use crate::http::problem::{CATALOGUE, Problem, language};
 struct Files;
 
 /// First segments of the app's paths. Anything else is answered with the app's not-found page.
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 19] = [
     "",
     "admin",
     "agenda",
+    "auth",
     "b",
     "bookings",
     "experts",

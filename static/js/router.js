@@ -21,6 +21,7 @@ export const routes = [
   { path: "/waiting", view: () => import("./views/waiting.js"), title: "wait.lists", for: "user" },
   { path: "/lookup", view: () => import("./views/lookup.js"), title: "lookup.title", for: "any" },
   { path: "/login", view: () => import("./views/login.js"), title: "login.title", for: "any" },
+  { path: "/auth/oidc/callback", view: () => import("./views/oidc.js"), title: "oidc.title", for: "any" },
   { path: "/register", view: () => import("./views/register.js"), title: "register.title", for: "any" },
   { path: "/forgot", view: () => import("./views/password.js"), title: "forgot.title", for: "any" },
   { path: "/reset", view: () => import("./views/password.js"), title: "reset.title", for: "any" },
@@ -102,6 +103,9 @@ export function setQuery(change, options = {}) {
   }
   go(url.pathname + url.search, { replace: !options.push });
 }
+
+/** Where each role starts its day. @param {string} role */
+export const home = (role) => (role === "expert" || role === "manager" ? "/live" : role === "admin" ? "/admin/outbox" : "/");
 
 /** Where to go after signing in; only a path of this site is trusted. @param {string | null} next */
 export const safeNext = (next) => (next && /^\/(?![/\\])/.test(next) ? next : null);

@@ -217,6 +217,9 @@
  */
 /** @typedef {{available: boolean, linked: boolean, label: string | null, linked_at: string | null}} TelegramChat */
 /** @typedef {{code: string, url: string, expires_at: string}} TelegramCode */
+/** @typedef {{available: boolean, name: string | null}} OidcProvider */
+/** @typedef {{id: string, issuer: string, name: string | null, email: string | null, linked_at: string, used_at: string}} SignIn */
+/** @typedef {{password: boolean, items: SignIn[]}} SignIns */
 /** @typedef {{url: string | null, created_at: string | null}} CalendarFeed */
 /** @typedef {{starts_at: string, ends_at: string, missing: string | null}} ExplainedSlot */
 /** @typedef {{date: string, time_zone: string, minutes: number, slots: ExplainedSlot[]}} ExplainedDay */

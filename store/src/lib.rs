@@ -54,6 +54,8 @@ pub mod lease;
 pub mod ledger;
 /// Taken time, and the holds that take it for a moment.
 pub mod occupancy;
+/// Who accounts are to an OpenID Connect provider.
+pub mod oidc;
 /// Everything about one person, to be given to them or forgotten.
 pub mod person;
 /// Taking events that nobody was told of yet, and writing what they lead to.

@@ -97,6 +97,10 @@ const SECTIONS: &[(&str, &str)] = &[
          ORDER BY created_at",
     ),
     (
+        "sign_ins",
+        "SELECT id, issuer, subject, email, linked_at, used_at FROM oidc_links WHERE user_id = $1 ORDER BY id",
+    ),
+    (
         "api_keys",
         "SELECT id, name, prefix, scopes, created_at, expires_at, last_used_at, revoked_at FROM api_keys \
          WHERE user_id = $1 ORDER BY id",
@@ -227,9 +231,10 @@ impl Store {
 
 /// What goes, by the person's id. Bookings, their steps and the stars of reviews stay, because others need them, without
 /// a name, a word or an address; what was sent to others about them goes with its age.
-const FORGOTTEN: [&str; 28] = [
+const FORGOTTEN: [&str; 29] = [
     "DELETE FROM avatars WHERE user_id = $1",
     "DELETE FROM refresh_tokens WHERE user_id = $1",
+    "DELETE FROM oidc_links WHERE user_id = $1",
     "DELETE FROM api_keys WHERE user_id = $1",
     "DELETE FROM telegram_questions WHERE chat IN \
        (SELECT address FROM addresses WHERE user_id = $1 AND channel = 'telegram')",

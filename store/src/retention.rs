@@ -29,6 +29,8 @@ pub enum Stale {
     IdempotencyKeys,
     /// Refresh tokens, by when they run out.
     RefreshTokens,
+    /// Ways to the OpenID Connect provider, by when they were come back from.
+    OidcReturns,
     /// Updates of Telegram's, by when they were taken.
     TelegramUpdates,
     /// Questions in chats that nobody answered.
@@ -49,6 +51,7 @@ impl Stale {
             Self::Addresses => "addresses",
             Self::IdempotencyKeys => "idempotency_keys",
             Self::RefreshTokens => "refresh_tokens",
+            Self::OidcReturns => "oidc_returns",
             Self::TelegramUpdates => "telegram_updates",
             Self::TelegramQuestions => "telegram_questions",
             Self::Guests => "guests",
@@ -95,6 +98,10 @@ impl Stale {
                 "DELETE FROM refresh_tokens WHERE token_hash IN
                    (SELECT token_hash FROM refresh_tokens WHERE expires_at < $1
                     ORDER BY expires_at LIMIT $2)",
+            ),
+            Self::OidcReturns => Statement::ByTime(
+                "DELETE FROM oidc_returns WHERE state_hash IN
+                   (SELECT state_hash FROM oidc_returns WHERE at < $1 ORDER BY at LIMIT $2)",
             ),
             Self::TelegramUpdates => Statement::ByTime(
                 "DELETE FROM telegram_updates WHERE update_id IN

@@ -25,7 +25,7 @@ on_both_engines!(
 );
 
 /// Calls that need somebody, and that no key may do whatever its scopes.
-const PEOPLE_ONLY: [&str; 11] = [
+const PEOPLE_ONLY: [&str; 13] = [
     "DELETE /api/v1/admin/users/{id}",
     "DELETE /api/v1/me",
     "GET /api/v1/me/export",
@@ -33,6 +33,8 @@ const PEOPLE_ONLY: [&str; 11] = [
     "POST /api/v1/me/calendar-feed",
     "POST /api/v1/me/telegram",
     "POST /api/v1/me/devices",
+    "GET /api/v1/me/sign-ins",
+    "DELETE /api/v1/me/sign-ins/{id}",
     "GET /api/v1/admin/api-keys",
     "POST /api/v1/admin/api-keys",
     "GET /api/v1/admin/api-keys/{id}",

@@ -50,6 +50,8 @@ mod ledger;
 mod live;
 /// Mail over a real connection to a mail server.
 mod mail;
+/// Administrators who sign in through a provider.
+mod oidc;
 /// What the house leans on goes and comes back.
 mod outage;
 /// The outbox page's calls, and mail through a whole house.

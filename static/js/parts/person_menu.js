@@ -2,6 +2,7 @@
 import { api } from "../api.js";
 import { html } from "../html.js";
 import { LOCALES, locale, setLocale, t } from "../i18n.js";
+import { askAgain } from "../oidc.js";
 import { turnOff } from "../push.js";
 import { go } from "../router.js";
 import { end, refreshToken, user } from "../session.js";
@@ -24,6 +25,7 @@ export async function signOut({ everywhere = false } = {}) {
     if (everywhere) throw error;
   }
   end();
+  askAgain();
   go("/");
   say(t(everywhere ? "auth.signed_out_everywhere" : "auth.signed_out"));
 }

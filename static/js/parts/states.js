@@ -22,7 +22,9 @@ export const Empty = ({ icon = "inbox", title, text, page, children }) => html`
 /** What a person is told when a call fails. @param {any} error */
 export function explain(error) {
   if (error?.offline) return t("state.unreachable");
-  if (error?.status >= 500) return error.requestId ? t("state.server_id", { id: error.requestId }) : t("state.server");
+  // What goes wrong elsewhere can be told; what goes wrong here is for the log.
+  const own = !["oidc-refused", "oidc-unreachable"].includes(error?.slug);
+  if (error?.status >= 500 && own) return error.requestId ? t("state.server_id", { id: error.requestId }) : t("state.server");
   if (error?.status) return error.message;
   return t("state.unexpected");
 }

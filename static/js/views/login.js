@@ -1,13 +1,13 @@
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
+import { useLoad } from "../load.js";
+import { leave, provider } from "../oidc.js";
 import { Field, FormError, useForm } from "../parts/form.js";
-import { go, safeNext } from "../router.js";
+import { explain } from "../parts/states.js";
+import { go, home, safeNext } from "../router.js";
 import { begin, user } from "../session.js";
-
-/** Where each role starts its day. @param {string} role */
-const home = (role) => (role === "expert" || role === "manager" ? "/live" : role === "admin" ? "/admin/outbox" : "/");
 
 /** @param {{query: URLSearchParams}} props */
 export default function Login({ query }) {
@@ -29,6 +29,30 @@ export default function Login({ query }) {
       <${FormError} problem=${form.problem} known=${["/email", "/password"]} />
       <div class="actions"><button class="button primary" disabled=${form.busy}>${t("login.send")}</button><a href="/forgot">${t("login.forgot")}</a></div>
     </form>
+    <${ByProvider} next=${next} />
     <p class="center">${t("login.no_account")} <a href=${`/register${next ? `?next=${encodeURIComponent(next)}` : ""}`}>${t("nav.register")}</a></p>
   </div>`;
+}
+
+/** The other way in, where there is one. Whoever has a password needs no more than the form, so nothing is said while it is not known. @param {{next: string | null}} props */
+function ByProvider({ next }) {
+  const page = useLoad(provider, []);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState(/** @type {any} */ (null));
+  if (!page.data?.available) return null;
+  const start = async () => {
+    setBusy(true);
+    setError(null);
+    try {
+      await leave(next);
+    } catch (reason) {
+      setError(reason);
+      setBusy(false);
+    }
+  };
+  return html`<section class="card" aria-label=${t("login.provider", { name: page.data.name ?? "" })}>
+    <button class="button" type="button" disabled=${busy} onClick=${start}>${t("login.provider", { name: page.data.name ?? "" })}</button>
+    <p class="hint">${t("login.provider_hint")}</p>
+    ${error && html`<p class="error" role="alert">${explain(error)}</p>`}
+  </section>`;
 }

@@ -13,6 +13,7 @@ import { Icon } from "../parts/icon.js";
 import { NotificationChoices } from "../parts/notification_choices.js";
 import { signOut } from "../parts/person_menu.js";
 import { PushSwitch } from "../parts/push_switch.js";
+import { SignInsCard } from "../parts/sign_ins.js";
 import { Failed, Skeleton, explain } from "../parts/states.js";
 import { TelegramCard } from "../parts/telegram_card.js";
 import { ZoneField } from "../parts/zone.js";
@@ -43,6 +44,7 @@ export default function Me() {
         <${TelegramCard} onChange=${reread} />
         <${PushSwitch} onChange=${reread} />
         <${Account} person=${person} />
+        ${person.role === "admin" && html`<${SignInsCard} />`}
         <${OwnData} />
       </div>
     </div>`;

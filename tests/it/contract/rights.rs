@@ -40,6 +40,9 @@ const CALLERS: [&str; 10] = [
 const TABLE: &str = "
     yyyyyyyyyy POST /api/v1/auth/email/verify
     yyyyyyyyyy POST /api/v1/auth/login
+    yyyyyyyyyy GET /api/v1/auth/oidc
+    yyyyyyyyyy POST /api/v1/auth/oidc/start
+    yyyyyyyyyy POST /api/v1/auth/oidc/callback
     yyyyyyyyyy POST /api/v1/auth/logout
     yyyyyyyyyy POST /api/v1/auth/password/forgot
     yyyyyyyyyy POST /api/v1/auth/password/reset
@@ -55,6 +58,8 @@ const TABLE: &str = "
     uudyyyyyyy GET /api/v1/me/preferences
     uudyyyyyyy PUT /api/v1/me/preferences
     uudyyyyyyy GET /api/v1/me/ways
+    uudyyyyyyy GET /api/v1/me/sign-ins
+    uudhhhhhhh DELETE /api/v1/me/sign-ins/{id}
     uudyyyyyyy DELETE /api/v1/me/telegram
     uudyyyyyyy GET /api/v1/me/telegram
     uudyyyyyyy POST /api/v1/me/telegram
