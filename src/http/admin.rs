@@ -167,7 +167,12 @@ pub async fn govern_person(
     let now = app.world.clock.now();
     let store = &app.world.store;
     let mut tx = store.begin().await?;
-    belfry_store::account::govern(&mut tx, id.0, input.role, input.disabled, branch, now).await?;
+    let decided =
+        belfry_store::account::govern(&mut tx, id.0, input.role, input.disabled, branch, now);
+    if !decided.await? {
+        // Whoever was forgotten does not come back.
+        return Err(Problem::new("not-found"));
+    }
     if input.role == Some(Role::Expert) {
         let rules = &app.settings.booking.rules;
         belfry_store::expert::insert(&mut tx, id.0, before.time_zone, rules, now).await?;

@@ -406,7 +406,8 @@ pub async fn insert(
     })
 }
 
-/// Changes what an administrator decides about an account, inside `tx`.
+/// Changes what an administrator decides about an account, inside `tx`; `false` when there is none, or its owner was
+/// forgotten.
 ///
 /// # Errors
 /// When the database fails.
@@ -417,13 +418,13 @@ pub async fn govern(
     disabled: Option<bool>,
     branch: Option<Option<BranchId>>,
     now: Instant,
-) -> Result<(), StoreError> {
-    on_tx!(tx, |c| {
+) -> Result<bool, StoreError> {
+    let done = on_tx!(tx, |c| {
         sqlx::query::<DB>(
             "UPDATE users SET role = COALESCE($2, role), disabled = COALESCE($3, disabled), \
                  branch_id = CASE WHEN $4 THEN $5 ELSE branch_id END, \
                  auth_epoch = CASE WHEN $7 THEN auth_epoch + 1 ELSE auth_epoch END, version = version + 1, updated_at = $6 \
-             WHERE id = $1",
+             WHERE id = $1 AND erased_at IS NULL",
         )
         .bind(id.uuid())
         .bind(role.map(Role::as_str))
@@ -435,8 +436,12 @@ pub async fn govern(
         // old tokens back by no means.
         .bind(disabled == Some(true))
         .execute(&mut *c)
-        .await?;
+        .await?
+        .rows_affected()
     });
+    if done == 0 {
+        return Ok(false);
+    }
     if disabled == Some(true) {
         crate::session::revoke_all(tx, id, now).await?;
     }
@@ -444,5 +449,5 @@ pub async fn govern(
     if disabled == Some(true) || role.is_some_and(|role| role != Role::Admin) {
         crate::api_key::revoke_all(tx, id, now).await?;
     }
-    Ok(())
+    Ok(true)
 }

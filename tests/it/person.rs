@@ -244,6 +244,11 @@ async fn an_expert_who_is_forgotten_is_offered_no_more(fresh: &Fresh) {
     let list = town.stranger().get("/experts").await.expect(200);
     assert_eq!(list.body["items"], json!([]));
     assert!([404, 422].contains(&client.book(&expert, "2027-03-03T10:00:00Z").await.status));
+    // Nothing brings them back.
+    for change in [json!({ "disabled": false }), json!({ "role": "admin" })] {
+        let path = format!("/admin/users/{}", expert.id);
+        admin.patch(&path, change).await.problem(404, "not-found");
+    }
     // Erased is erased, also a second time.
     admin
         .delete(&format!("/admin/users/{}", expert.id))
