@@ -1,5 +1,6 @@
 //! Accounts: opening one, signing in and out, the own profile.
 
+use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use base64::Engine;
@@ -13,12 +14,13 @@ use belfry_domain::text;
 use belfry_store::session::Refreshed;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::http::App;
 use crate::http::address;
 use crate::http::auth::Signed;
-use crate::http::idempotency::{Created, once};
+use crate::http::idempotency::{Created, is_replay, once, replayed};
 use crate::http::input::{Body, Faults};
 use crate::http::limit::Policy;
 use crate::http::openapi::shape::RoleShape;
@@ -154,7 +156,8 @@ pub struct SessionOut {
     pub user: UserOut,
 }
 
-/// Opens an account and signs it in.
+/// Opens an account and signs it in. Tokens are kept nowhere: who sends it again with the same key is signed in again,
+/// as long as the password is still the account's.
 #[utoipa::path(post, path = "/api/v1/auth/register", tag = "Accounts", params(crate::http::idempotency::KeyHeader), request_body = RegisterIn,
     responses((status = 201, body = SessionOut)), security(()))]
 pub async fn register(
@@ -164,7 +167,7 @@ pub async fn register(
 ) -> Result<HttpResponse, Problem> {
     let from = address(&app, &request);
     app.limiter.take(Policy::Register, &from).await?;
-    once(
+    let answer = once(
         &app,
         &request,
         format!("address:{from}"),
@@ -183,12 +186,21 @@ pub async fn register(
             let refresh = start_session(&app, &mut tx, account.id, now).await?;
             tx.commit().await?;
             (app.committed)();
-            Ok(Created::new(&session(&app, &account, refresh, now)))
+            let made = Created::new(&session(&app, &account, refresh, now));
+            Ok(made.keeping(&json!({ "id": account.id })))
         },
         // An answer with tokens is never kept in the transaction: signing in is the way on.
         async |_| Err(AccountError::EmailTaken.into()),
     )
-    .await
+    .await?;
+    if !(is_replay(&answer) && answer.status() == StatusCode::CREATED) {
+        return Ok(answer);
+    }
+    let input: RegisterIn = body.read()?;
+    let email = account::email("/email", &input.email)?;
+    let account = by_password(&app, &email, &input.password).await?;
+    let session = signed_in(&app, &account).await?;
+    Ok(replayed(HttpResponse::Created().json(session)))
 }
 
 fn new_account(input: &RegisterIn, now: Instant) -> Result<Account, Problem> {
@@ -238,25 +250,30 @@ pub async fn login(
     // Any line of text may be tried; what is no address has no account.
     let email = text::checked("/email", &input.email, 0, 254, false)?.to_lowercase();
     app.limiter.take(Policy::AccountLogin, &email).await?;
-    let found = app.world.store.account_by_email(&email).await?;
-    let hash = found.as_ref().map(|(_, hash)| hash.as_str());
-    let fits = app
-        .passwords
-        .verify(&input.password, hash)
-        .await
-        .map_err(failed)?;
-    let Some((account, _)) = found.filter(|_| fits) else {
-        return Err(AccountError::BadCredentials.into());
-    };
+    let account = by_password(&app, &email, &input.password).await?;
     app.limiter.give_back(Policy::AccountLogin, &email).await;
+    Ok(HttpResponse::Ok().json(signed_in(&app, &account).await?))
+}
+
+/// The account that this password opens. An unknown address takes as long as a wrong password.
+async fn by_password(app: &App, email: &str, password: &str) -> Result<Account, Problem> {
+    let found = app.world.store.account_by_email(email).await?;
+    let hash = found.as_ref().map(|(_, hash)| hash.as_str());
+    let fits = app.passwords.verify(password, hash).await.map_err(failed)?;
+    let found = found.filter(|_| fits).map(|(account, _)| account);
+    found.ok_or_else(|| AccountError::BadCredentials.into())
+}
+
+/// A session of somebody who has shown who they are.
+async fn signed_in(app: &App, account: &Account) -> Result<SessionOut, Problem> {
     if account.disabled {
         return Err(AccountError::Disabled.into());
     }
     let now = app.world.clock.now();
     let mut tx = app.world.store.begin().await?;
-    let refresh = start_session(&app, &mut tx, account.id, now).await?;
+    let refresh = start_session(app, &mut tx, account.id, now).await?;
     tx.commit().await?;
-    Ok(HttpResponse::Ok().json(session(&app, &account, refresh, now)))
+    Ok(session(app, account, refresh, now))
 }
 
 /// Trades a refresh token for a new pair; each works once.

@@ -249,7 +249,13 @@ fn replay(status: StatusCode, body: String) -> HttpResponse {
     response
 }
 
-fn replayed(mut response: HttpResponse) -> HttpResponse {
+/// Whether this is the first answer, given again.
+pub fn is_replay(response: &HttpResponse) -> bool {
+    response.headers().contains_key(REPLAYED)
+}
+
+/// Marks an answer as the first one, given again.
+pub fn replayed(mut response: HttpResponse) -> HttpResponse {
     response
         .headers_mut()
         .insert(REPLAYED, HeaderValue::from_static("true"));

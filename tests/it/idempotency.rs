@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::{Fresh, on_both_engines};
 use crate::ledger::{self, Terms};
-use crate::town::{Answer, Person, Town};
+use crate::town::{Answer, PASSWORD, Person, Town};
 
 on_both_engines!(
     of_many_with_one_key_one_books_and_all_hear_of_it,
@@ -27,6 +27,7 @@ on_both_engines!(
     what_a_dead_process_made_is_answered_to_the_retry,
     what_nobody_waits_for_any_more_is_not_made,
     a_hold_and_a_review_are_repeated_without_harm,
+    a_registration_is_repeated_with_fresh_tokens_and_none_is_kept,
 );
 
 const TEN: &str = "2027-03-02T10:00:00Z";
@@ -275,5 +276,60 @@ async fn a_hold_and_a_review_are_repeated_without_harm(fresh: &Fresh) {
     assert_eq!(first.body, again.body);
     let refused = post(&client, "more-stars", &path, &review).await;
     refused.problem(409, "already-reviewed");
+    town.close().await;
+}
+
+async fn a_registration_is_repeated_with_fresh_tokens_and_none_is_kept(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let stranger = town.stranger();
+    let body = json!({ "email": "nora@belfry.test", "password": PASSWORD, "name": "Nora" });
+    let register = async || post(&stranger, "once", "/auth/register", &body).await;
+    let first = register().await.expect(201);
+    let second = register().await.expect(201);
+    replayed(&second);
+    assert_eq!(first.body["user"], second.body["user"]);
+    assert_ne!(first.body["refresh_token"], second.body["refresh_token"]);
+    for session in [&first, &second] {
+        let mut nora = stranger.clone();
+        nora.token = Some(session.text("access_token"));
+        nora.get("/me").await.expect(200);
+        let body = json!({ "refresh_token": session.text("refresh_token") });
+        nora.post("/auth/refresh", body).await.expect(200);
+    }
+    let key = IdempotencyKey {
+        caller: "address:127.0.0.1".to_owned(),
+        key: "once".to_owned(),
+    };
+    let mut hash = Sha256::new();
+    hash.update("POST/api/v1/auth/register");
+    hash.update(serde_json::to_vec(&body).unwrap());
+    let (now, store) = (town.now(), &town.store);
+    let hash = hash.finalize();
+    let kept = store.begin_idempotent(&key, &hash, now, now).await;
+    let NextAction::Replay {
+        status: 201,
+        body: kept,
+    } = kept.unwrap()
+    else {
+        panic!("the answer is kept");
+    };
+    assert_eq!(kept, format!("{{\"id\":{}}}", first.body["user"]["id"]));
+    // Another password is another wish, and one that was right once opens nothing any more.
+    let mut other = body.clone();
+    other["password"] = json!("another password");
+    let refused = post(&stranger, "once", "/auth/register", &other).await;
+    refused.problem(422, "idempotency-key-reused");
+    let id: UserId = first.body["user"]["id"].as_str().unwrap().parse().unwrap();
+    let account = store.account(id).await.unwrap().unwrap();
+    let hash = town.nodes[0]
+        .passwords
+        .hash("another password")
+        .await
+        .unwrap();
+    let reset = store
+        .reset_password(id, account.auth_epoch, &hash, now)
+        .await;
+    assert!(reset.unwrap().is_some());
+    register().await.problem(401, "bad-credentials");
     town.close().await;
 }
