@@ -41,7 +41,7 @@ use crate::http::auth::Gate;
 use crate::http::figures::Figures;
 use crate::http::limit::Limiter;
 use crate::http::live::{Live, Unknown};
-use crate::http::ticket::Tickets;
+use crate::http::ticket::{Grant, Tickets};
 use crate::http::{App, layer, pages, routes, server};
 use crate::links::PublicLinks;
 use crate::password::Passwords;
@@ -405,9 +405,7 @@ fn live(settings: &Settings, supervisor: &Supervisor, tokens: &Tokens, gate: &Ga
         let gate = gate.clone();
         let checked = async move {
             match gate.admit(&token).await {
-                Ok(admitted) if admitted.may(Scope::LiveRead) => {
-                    Ok(Some((admitted.account.id, admitted.ends)))
-                }
+                Ok(admitted) if admitted.may(Scope::LiveRead) => Ok(Some(Grant::from(&admitted))),
                 Ok(_) => Ok(None),
                 // The token may be as good as ever; it is the house that cannot tell.
                 Err(problem) if problem.status_code().is_server_error() => Err(Unknown),

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use actix::{Message, Recipient};
-use belfry_domain::id::UserId;
+use belfry_domain::id::{ApiKeyId, UserId};
 use uuid::Uuid;
 
 use crate::frame::Frame;
@@ -78,6 +78,8 @@ pub enum Push {
     Frame(Frame),
     /// Say why and end.
     Close(Close),
+    /// An API key of this person has ended, or all have: end if it is what this connection is held by.
+    KeyEnded(Option<ApiKeyId>),
 }
 
 /// One live connection.
@@ -127,6 +129,13 @@ impl Session {
     pub fn close(&self, why: Close) {
         if !self.closing.swap(true, Ordering::Relaxed) {
             self.to.do_send(Push::Close(why));
+        }
+    }
+
+    /// Tells the transport, which knows what it is held by, that a key or all keys have ended.
+    pub(crate) fn key_ended(&self, key: Option<ApiKeyId>) {
+        if !self.closing.load(Ordering::Relaxed) {
+            self.to.do_send(Push::KeyEnded(key));
         }
     }
 

@@ -13,7 +13,7 @@ use actix::{
     Recipient, WrapFuture,
 };
 use belfry_domain::event::SOURCE;
-use belfry_domain::id::{EventId, UserId, uuid_at};
+use belfry_domain::id::{ApiKeyId, EventId, UserId, uuid_at};
 use belfry_domain::inbox::{Notification, Offset, Read};
 use belfry_domain::topic::Topic;
 use belfry_store::{Store, StoreError};
@@ -40,6 +40,8 @@ const USER_CHANNEL: &str = "user:";
 const EXPERT_CHANNEL: &str = "expert:";
 /// Ids of people whose connections must end, for every node.
 const DISABLED_CHANNEL: &str = "disabled";
+/// Ids of people and of their API keys that have ended, for every node.
+const KEYS_CHANNEL: &str = "ended-keys";
 /// How often what was sent is compared with the database, in case a node could not publish.
 const SWEEP: Duration = Duration::from_secs(30);
 /// The same while the bus is away, when nothing else tells what other nodes have committed.
@@ -118,6 +120,7 @@ impl Supervisor {
         directory.actor.get_or_init(|| address);
         directory.world.bus.attach(directory.clone());
         directory.world.bus.subscribe(DISABLED_CHANNEL);
+        directory.world.bus.subscribe(KEYS_CHANNEL);
         supervisor
     }
 
@@ -252,6 +255,17 @@ impl Supervisor {
             .publish(DISABLED_CHANNEL, Bytes::from(user.to_string()));
     }
 
+    /// Ends the connections of `user` that are held by this API key, or by any of theirs, on every node. One that is not
+    /// reached asks by itself within a heartbeat.
+    pub fn end_keys(&self, user: UserId, key: Option<ApiKeyId>) {
+        self.0.end_keys(user, key);
+        let words = match key {
+            Some(key) => format!("{user} {key}"),
+            None => user.to_string(),
+        };
+        self.0.world.bus.publish(KEYS_CHANNEL, Bytes::from(words));
+    }
+
     /// Ends every connection on this node and waits until they have gone, at most `patience`. Answers how
     /// many stayed.
     pub async fn close_all(&self, why: Close, patience: Duration) -> usize {
@@ -349,6 +363,14 @@ impl Directory {
     fn tell(&self, user: UserId, message: ToUser) {
         if let Some(entry) = self.users.get(&user) {
             entry.backlog.send(&entry.actor, message);
+        }
+    }
+
+    fn end_keys(&self, user: UserId, key: Option<ApiKeyId>) {
+        if let Some(entry) = self.users.get(&user) {
+            for session in &entry.sessions {
+                session.key_ended(key);
+            }
         }
     }
 

@@ -194,6 +194,8 @@ pub async fn govern_person(
     app.experts.rescheduled(id.0).await;
     if input.disabled == Some(true) {
         app.supervisor.disable(id.0);
+    } else if input.role.is_some_and(|role| role != Role::Admin) {
+        app.supervisor.end_keys(id.0, None);
     }
     let account = person(&app, id.0).await?;
     Ok(versioned(account.version, &PersonOut::from(&account)))

@@ -244,5 +244,6 @@ pub async fn revoke(
         tx.commit().await?;
     }
     app.gate.end_key(key.id);
+    app.supervisor.end_keys(key.user_id, Some(key.id));
     Ok(HttpResponse::NoContent().finish())
 }

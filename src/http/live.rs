@@ -17,7 +17,7 @@ use actix_web_actors::ws;
 use belfry_actors::{Supervisor, topic};
 use belfry_domain::Instant;
 use belfry_domain::field::FieldError;
-use belfry_domain::id::{UserId, uuid_at};
+use belfry_domain::id::{ApiKeyId, UserId, uuid_at};
 use belfry_domain::inbox::Offset;
 use bytes::{Bytes, BytesMut};
 use futures::SinkExt;
@@ -29,7 +29,7 @@ use tracing::{debug, warn};
 use utoipa::ToSchema;
 
 use crate::http::App;
-use crate::http::auth::admitted;
+use crate::http::auth::{Admitted, admitted};
 use crate::http::problem::{self, Problem};
 use crate::http::ticket::{Grant, TICKET_SECONDS, Tickets};
 use command::{Done, Refusal, Work};
@@ -53,10 +53,9 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a client's command may take.
 const WORK: Duration = Duration::from_secs(5);
 
-/// Checks an access token: whose it is and when it runs out, `None` for one that is not valid.
-pub type CheckToken = dyn Fn(String) -> LocalBoxFuture<'static, Result<Option<(UserId, Instant)>, Unknown>>
-    + Send
-    + Sync;
+/// Checks an access token: whose it is and what it is good for, `None` for one that is not valid.
+pub type CheckToken =
+    dyn Fn(String) -> LocalBoxFuture<'static, Result<Option<Grant>, Unknown>> + Send + Sync;
 
 /// Whether a token is valid cannot be found out at the moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,6 +95,12 @@ impl Live {
         self.0.supervisor.world().clock.now()
     }
 
+    /// Whether a key is to the database what it was when it let somebody in; yes while the database cannot say.
+    async fn key_holds(self, key: ApiKeyId) -> bool {
+        let found = self.supervisor().world().store.api_key(key).await;
+        found.map_or(true, |key| key.is_some_and(|key| key.is_live(self.now())))
+    }
+
     /// Does what a client asked that takes time.
     async fn carry_out(self, user: UserId, work: Work) -> Result<Done, Refusal> {
         let supervisor = self.supervisor();
@@ -112,7 +117,7 @@ impl Live {
                     .then_some(Done::Read)
                     .ok_or(Refusal::NotFound)),
                 Work::Authenticate(token) => Ok(match (self.0.check_token)(token).await {
-                    Ok(Some((owner, ends))) if owner == user => Ok(Done::Authenticated(ends)),
+                    Ok(Some(grant)) if grant.user == user => Ok(Done::Authenticated(grant)),
                     Ok(_) => Err(Refusal::BadToken),
                     Err(Unknown) => Err(Refusal::Unavailable),
                 }),
@@ -235,6 +240,16 @@ async fn refuse(
     Ok(())
 }
 
+impl From<&Admitted> for Grant {
+    fn from(admitted: &Admitted) -> Self {
+        Self {
+            user: admitted.account.id,
+            session_ends: admitted.ends,
+            key: admitted.key.as_ref().map(|key| key.id),
+        }
+    }
+}
+
 /// A ticket, and how long it works.
 #[derive(Serialize, ToSchema)]
 pub struct TicketOut {
@@ -253,9 +268,8 @@ pub async fn create_ticket(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let admitted = admitted(&app, &request).await?;
-    let ticket = live
-        .tickets()
-        .issue(admitted.account.id, admitted.ends, live.now());
+    let grant = Grant::from(&admitted);
+    let ticket = live.tickets().issue(grant, live.now());
     let out = TicketOut {
         ticket: ticket.ok_or_else(|| Problem::new("internal"))?,
         expires_in: TICKET_SECONDS,

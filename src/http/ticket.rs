@@ -5,7 +5,7 @@
 //! secret: any node can check it, and none has to remember it.
 
 use belfry_domain::Instant;
-use belfry_domain::id::UserId;
+use belfry_domain::id::{ApiKeyId, UserId};
 use chrono::{DateTime, TimeDelta};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,15 @@ pub struct Grant {
     pub user: UserId,
     /// When the connection ends unless a fresh access token arrives before.
     pub session_ends: Instant,
+    /// The API key that it is held by, with which it ends.
+    pub key: Option<ApiKeyId>,
+}
+
+impl Grant {
+    /// Whether it is held by this key, or by any.
+    pub fn is_by(&self, key: Option<ApiKeyId>) -> bool {
+        self.key.is_some_and(|own| key.is_none_or(|key| key == own))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -43,6 +52,8 @@ struct Claims {
     /// Seconds since 1970 at which the access token behind the ticket runs out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session_exp: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<ApiKeyId>,
 }
 
 impl Tickets {
@@ -56,14 +67,14 @@ impl Tickets {
         }
     }
 
-    /// A ticket for `user`, whose access token runs out at `session_ends`. `None` only if signing fails,
-    /// which HS256 does not.
-    pub fn issue(&self, user: UserId, session_ends: Instant, now: Instant) -> Option<String> {
+    /// A ticket for this. `None` only if signing fails, which HS256 does not.
+    pub fn issue(&self, grant: Grant, now: Instant) -> Option<String> {
         let claims = Claims {
             aud: AUDIENCE.to_owned(),
-            sub: user,
+            sub: grant.user,
             exp: now.timestamp() + TICKET_SECONDS,
-            session_exp: Some(session_ends.timestamp()),
+            session_exp: Some(grant.session_ends.timestamp()),
+            key: grant.key,
         };
         encode(&Header::new(Algorithm::HS256), &claims, &self.sign).ok()
     }
@@ -88,6 +99,7 @@ impl Tickets {
         Some(Grant {
             user: claims.sub,
             session_ends,
+            key: claims.key,
         })
     }
 }
@@ -109,12 +121,13 @@ mod tests {
         let tickets = tickets("one secret of thirty-two letters");
         let user = UserId::at(now());
         let ends = now() + TimeDelta::minutes(9);
-        let ticket = tickets.issue(user, ends, now()).unwrap();
-        let granted = |seconds| tickets.check(&ticket, now() + TimeDelta::seconds(seconds));
         let grant = Grant {
             user,
             session_ends: ends,
+            key: Some(ApiKeyId::at(now())),
         };
+        let ticket = tickets.issue(grant, now()).unwrap();
+        let granted = |seconds| tickets.check(&ticket, now() + TimeDelta::seconds(seconds));
         assert_eq!(granted(0), Some(grant));
         assert_eq!(granted(29), Some(grant));
         assert_eq!(granted(30), None);
@@ -129,12 +142,18 @@ mod tests {
             sub: user,
             exp: now().timestamp() + 20,
             session_exp: None,
+            key: None,
         };
         let signed = |claims: &Claims, algorithm| {
             encode(&Header::new(algorithm), claims, &ours.sign).unwrap()
         };
         let foreign = tickets("another secret of thirty letters");
-        let theirs = foreign.issue(user, now(), now()).unwrap();
+        let grant = Grant {
+            user,
+            session_ends: now(),
+            key: None,
+        };
+        let theirs = foreign.issue(grant, now()).unwrap();
         assert_eq!(ours.check(&theirs, now()), None);
         let wrong_use = signed(&claims("api"), Algorithm::HS256);
         assert_eq!(ours.check(&wrong_use, now()), None);

@@ -14,6 +14,11 @@ use crate::contract::{UNKNOWN, document};
 use crate::engine::{Fresh, on_both_engines};
 use crate::town::{Answer, Person, Town};
 
+/// Live connections that a key holds.
+mod live;
+/// Keys that are nearly right.
+mod nearly;
+
 on_both_engines!(
     a_key_opens_what_its_scopes_name_and_nothing_else,
     a_key_is_shown_once_and_acts_for_who_made_it,

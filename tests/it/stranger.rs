@@ -3,7 +3,7 @@
 /// The conventions of the contract, held against somebody who means no good.
 mod convention;
 /// Finding out who has an account.
-mod enumeration;
+pub mod enumeration;
 /// Text that would like to be something else.
 mod injection;
 /// Clients that take all the time in the world.

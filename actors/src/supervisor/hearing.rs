@@ -1,9 +1,9 @@
 //! What the bus brings, and to whom it goes.
 
-use belfry_domain::id::UserId;
+use belfry_domain::id::{ApiKeyId, UserId};
 use belfry_domain::topic::Topic;
 
-use super::{DISABLED_CHANNEL, Directory, EXPERT_CHANNEL, Gap, USER_CHANNEL};
+use super::{DISABLED_CHANNEL, Directory, EXPERT_CHANNEL, Gap, KEYS_CHANNEL, USER_CHANNEL};
 use crate::bus::BusSink;
 use crate::frame::Heard;
 use crate::session::Close;
@@ -23,6 +23,11 @@ impl BusSink for Directory {
             match std::str::from_utf8(payload).map(str::parse) {
                 Ok(Ok(user)) => self.close_user(user, Close::Disabled),
                 _ => self.counts.unusable.increment(1),
+            }
+        } else if channel == KEYS_CHANNEL {
+            match ended_keys(payload) {
+                Some((user, key)) => self.end_keys(user, key),
+                None => self.counts.unusable.increment(1),
             }
         }
     }
@@ -84,6 +89,15 @@ impl Directory {
 
 fn user_of(channel: &str) -> Option<UserId> {
     channel.strip_prefix(USER_CHANNEL)?.parse().ok()
+}
+
+/// Whose key has ended, and which, or all.
+fn ended_keys(payload: &[u8]) -> Option<(UserId, Option<ApiKeyId>)> {
+    let words = std::str::from_utf8(payload).ok()?;
+    match words.split_once(' ') {
+        Some((user, key)) => Some((user.parse().ok()?, Some(key.parse().ok()?))),
+        None => Some((words.parse().ok()?, None)),
+    }
 }
 
 fn expert_of(channel: &str) -> Option<UserId> {

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use belfry_domain::Instant;
 use belfry_domain::inbox::{Offset, Read};
 use belfry_domain::topic::Topic;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::http::ticket::Grant;
 
 /// One thing a client asks.
 #[derive(Clone, PartialEq, Debug)]
@@ -31,8 +32,8 @@ pub enum Done {
     Allowed(Topic),
     /// It was read and everybody told.
     Read,
-    /// The connection may last until then.
-    Authenticated(Instant),
+    /// The connection may go on by this.
+    Authenticated(Grant),
 }
 
 /// A frame that is understood so far that it can be answered.

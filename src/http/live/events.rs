@@ -6,7 +6,9 @@
 use std::pin::Pin;
 use std::task::{Context as Task, Poll};
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture,
+};
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
@@ -85,6 +87,19 @@ impl Teller {
     }
 }
 
+impl Teller {
+    /// Ends the stream if the key that it is held by has ended without a word of it coming here.
+    fn ask_for_key(&self, ctx: &mut Context<Self>) {
+        let Some(key) = self.grant.key else { return };
+        let asked = self.live.clone().key_holds(key).into_actor(self);
+        ctx.spawn(asked.map(|holds, teller, ctx| {
+            if !holds {
+                teller.handle(Push::Close(Close::Expired), ctx);
+            }
+        }));
+    }
+}
+
 impl Actor for Teller {
     type Context = Context<Self>;
 
@@ -96,7 +111,9 @@ impl Actor for Teller {
         self.tell(Bytes::from_static(RETRY), 0, ctx);
         ctx.run_interval(supervisor.heartbeat(), |teller, ctx| {
             teller.tell(Bytes::from_static(b":\n\n"), 0, ctx);
+            teller.ask_for_key(ctx);
         });
+        self.ask_for_key(ctx);
         let lasts = self.grant.session_ends - self.live.now();
         ctx.run_later(lasts.to_std().unwrap_or_default(), |teller, ctx| {
             teller.handle(Push::Close(Close::Expired), ctx);
@@ -119,6 +136,11 @@ impl Handler<Push> for Teller {
             Push::Frame(frame) => {
                 if let Some(connection) = &self.connection {
                     connection.session().left(frame.wire().len());
+                }
+            }
+            Push::KeyEnded(key) => {
+                if self.grant.is_by(key) {
+                    self.handle(Push::Close(Close::Expired), ctx);
                 }
             }
             Push::Close(why) => {

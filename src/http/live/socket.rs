@@ -200,8 +200,8 @@ impl Socket {
                 };
                 listens.then_some(()).ok_or(Refusal::TooManyTopics)
             }
-            Done::Authenticated(ends) => {
-                self.grant.session_ends = ends;
+            Done::Authenticated(grant) => {
+                self.grant = grant;
                 Ok(())
             }
             Done::Read => Ok(()),
@@ -323,11 +323,23 @@ impl Actor for Socket {
         let first = heartbeat.mul_f64(rand::rng().random_range(0.5..=1.0));
         self.next_ping = Instant::now() + first;
         pulse::wake(address.downgrade(), self.next_look());
+        self.ask_for_key(ctx);
         ctx.spawn(Turn);
     }
 }
 
 impl Socket {
+    /// Ends the connection if the key that it is held by has ended without a word of it coming here.
+    fn ask_for_key(&self, ctx: &mut Context<Self>) {
+        let Some(key) = self.grant.key else { return };
+        let asked = self.live.clone().key_holds(key).into_actor(self);
+        ctx.spawn(asked.map(move |holds, socket, ctx| {
+            if !holds && socket.grant.is_by(Some(key)) {
+                socket.close(Close::Expired, ctx);
+            }
+        }));
+    }
+
     /// When the next ping or the end of the token is due.
     fn next_look(&self) -> Duration {
         let ping = self.next_ping.saturating_duration_since(Instant::now());
@@ -352,6 +364,8 @@ impl Handler<Push> for Socket {
                 }
             }
             (Push::Close(why), _) => self.close(why, ctx),
+            (Push::KeyEnded(key), _) if self.grant.is_by(key) => self.close(Close::Expired, ctx),
+            (Push::KeyEnded(_), _) => {}
         }
     }
 }
@@ -374,6 +388,7 @@ impl Handler<Beat> for Socket {
             self.missed += 1;
             self.next_ping = now + self.live.supervisor().heartbeat();
             self.queue(Bytes::from_static(&[PING, 0]), ctx);
+            self.ask_for_key(ctx);
         }
         pulse::wake(ctx.address().downgrade(), self.next_look());
     }

@@ -11,7 +11,7 @@ use actix_web::{App, HttpResponse};
 use belfry::bus::{InProcessBus, RedisBus};
 use belfry::http::live::{Live, events, not_upgraded};
 use belfry::http::server;
-use belfry::http::ticket::Tickets;
+use belfry::http::ticket::{Grant, Tickets};
 use belfry_actors::{Bus, Clock, ManualClock, Supervisor, World};
 use belfry_domain::Instant;
 use belfry_domain::account::{Account, Role};
@@ -96,7 +96,11 @@ impl<'a> House<'a> {
                 let read = |token: &str| {
                     let (user, seconds) = token.split_once(' ')?;
                     let ends = now + TimeDelta::seconds(seconds.parse().ok()?);
-                    Some((user.parse().ok()?, ends))
+                    Some(Grant {
+                        user: user.parse().ok()?,
+                        session_ends: ends,
+                        key: None,
+                    })
                 };
                 Ok(read(&token))
             }
@@ -211,7 +215,12 @@ impl Node {
     pub fn ticket_until(&self, user: UserId, seconds: i64) -> String {
         let now = self.clock.now();
         let ends = now + TimeDelta::seconds(seconds);
-        self.live.tickets().issue(user, ends, now).unwrap()
+        let grant = Grant {
+            user,
+            session_ends: ends,
+            key: None,
+        };
+        self.live.tickets().issue(grant, now).unwrap()
     }
 
     /// The address of a WebSocket for `user`, resuming after `after` if given.

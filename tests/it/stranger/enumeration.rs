@@ -18,7 +18,7 @@ on_both_engines!(
 );
 
 /// Everything of an answer that a stranger sees, without what differs from request to request.
-fn seen(answer: Answer) -> (u16, Vec<String>, Value) {
+pub fn seen(answer: Answer) -> (u16, Vec<String>, Value) {
     let mut body = answer.body;
     if let Some(body) = body.as_object_mut() {
         body.remove("request_id");
