@@ -1,5 +1,6 @@
 // Reading data into a view: one hook for a thing, one for a list that grows page by page.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { now } from "./api.js";
 
 /**
  * @template T
@@ -90,4 +91,23 @@ export function usePages(read, deps, size = 20) {
     /** @param {(items: T[]) => T[]} change */
     change: (change) => setState((old) => ({ ...old, items: change(old.items) })),
   };
+}
+
+/** Browsers count no further than this. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** What the server decides at an instant is asked for a little after it. */
+const AFTER_MS = 300;
+
+/**
+ * Runs when the next of some instants has come: what may be done with a thing changes with time, too, and nobody tells.
+ * @param {(string | null | undefined)[]} instants @param {() => void} run
+ */
+export function useAt(instants, run) {
+  const [next] = instants.map((at) => Date.parse(at ?? "")).filter((at) => at > now()).sort((a, b) => a - b);
+  useEffect(() => {
+    const ms = next - now() + AFTER_MS;
+    if (!(ms <= LONGEST_TIMER_MS)) return;
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  }, [next, run]);
 }

@@ -7,9 +7,10 @@ import { go } from "../router.js";
 import { accessToken } from "../session.js";
 import { formatLength } from "../time.js";
 import { Alternatives } from "./alternatives.js";
-import { Choice, Field, FormError, useForm } from "./form.js";
+import { Field, FormError, useForm, useWishKey } from "./form.js";
 import { HoldClock } from "./hold_clock.js";
 import { Icon } from "./icon.js";
+import { ModeChoice } from "./mode_choice.js";
 import { Failed, Skeleton } from "./states.js";
 import { When } from "./time.js";
 
@@ -64,7 +65,7 @@ function useHold(expertId, startsAt, minutes) {
 export function BookForm({ expert, startsAt, minutes, onBack, onPick }) {
   const keeping = useHold(expert.id, startsAt, minutes);
   const form = useForm({ mode: "online", note: sessionStorage.getItem(DRAFT) ?? "" });
-  const sent = useRef({ body: "", key: "" });
+  const keyOf = useWishKey();
   const title = useRef(/** @type {HTMLElement | null} */ (null));
   const endsAt = new Date(Date.parse(startsAt) + minutes * 60_000).toISOString();
 
@@ -77,10 +78,7 @@ export function BookForm({ expert, startsAt, minutes, onBack, onPick }) {
       ...(form.values.note.trim() ? { note: form.values.note.trim() } : {}),
       ...(keeping.hold && !keeping.ended ? { hold_id: keeping.hold.id } : {}),
     };
-    // The same words again are the same booking; changed words are a new request.
-    const text = JSON.stringify(body);
-    if (sent.current.body !== text) sent.current = { body: text, key: newKey() };
-    const booking = await api.post("/bookings", body, { key: sent.current.key });
+    const booking = await api.post("/bookings", body, { key: keyOf(body) });
     keeping.spent();
     sessionStorage.removeItem(DRAFT);
     go(`/bookings/${booking.id}?booked=1`, { replace: true });
@@ -111,11 +109,7 @@ export function BookForm({ expert, startsAt, minutes, onBack, onPick }) {
     ${keeping.ended && !taken && html`<div class="notice pending" role="alert"><p>${t("hold.ended")}</p><button class="button small" type="button" onClick=${keeping.again}>${t("hold.again")}</button></div>`}
     ${keeping.hold && !taken && html`
       <form onSubmit=${form.submit(book)} novalidate>
-        <${Choice} label=${t("book.mode")} value=${form.values.mode} onChange=${(/** @type {string} */ mode) => form.set({ mode })}
-          options=${[
-            { value: "online", label: html`<${Icon} name="video" size=${18} />${t("mode.online")}` },
-            { value: "offline", label: html`<${Icon} name="pin" size=${18} />${t("mode.offline")}` },
-          ]} />
+        <${ModeChoice} value=${form.values.mode} onChange=${(/** @type {string} */ mode) => form.set({ mode })} />
         <${Field} as="textarea" label=${t("book.note")} hint=${t("book.note_hint")} optional=${t("form.optional")} rows="4" maxlength="2000" ...${note}
           onInput=${(/** @type {any} */ event) => {
             note.onInput(event);

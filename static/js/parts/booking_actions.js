@@ -9,8 +9,9 @@ import { say, zone } from "../store.js";
 import { dateIn, formatWhen } from "../time.js";
 import { Alternatives } from "./alternatives.js";
 import { Dialog } from "./dialog.js";
-import { Choice, Field, FormError, useForm } from "./form.js";
+import { Field, FormError, useForm } from "./form.js";
 import { Icon } from "./icon.js";
+import { ModeChoice } from "./mode_choice.js";
 import { SlotPicker } from "./slot_picker.js";
 import { StarPicker } from "./stars.js";
 import { Failed, Skeleton } from "./states.js";
@@ -70,8 +71,7 @@ export function Edit({ booking, etag, onClose, onDone }) {
   const stale = form.problem instanceof Problem && form.problem.status === 412;
   return html`<${Dialog} title=${t("act.edit_title")} onClose=${onClose}>
     <form onSubmit=${form.submit(send)} novalidate>
-      <${Choice} label=${t("book.mode")} value=${form.values.mode} onChange=${(/** @type {any} */ mode) => form.set({ mode })}
-        options=${[{ value: "online", label: t("mode.online") }, { value: "offline", label: t("mode.offline") }]} />
+      <${ModeChoice} value=${form.values.mode} onChange=${(/** @type {any} */ mode) => form.set({ mode })} />
       <${Field} as="textarea" rows="4" maxlength="2000" label=${t("book.note")} optional=${t("form.optional")} ...${form.bind("note")} />
       ${asExpert && form.values.mode === "online" && html`<${Field} type="url" label=${t("booking.link")} optional=${t("form.optional")} ...${form.bind("link")} />`}
       ${asExpert && form.values.mode === "offline" && html`<${Field} label=${t("booking.place")} optional=${t("form.optional")} ...${form.bind("place")} />`}

@@ -6,20 +6,22 @@ import { say } from "../store.js";
 import { Icon } from "./icon.js";
 import { explain } from "./states.js";
 
-/** @param {{path: string, query?: Record<string, string>, name: string, label: string}} props */
-export function Download({ path, query = {}, name, label }) {
+/** @import { Api } from "../api.js" */
+
+/** @param {{path: string, query?: Record<string, string>, name: string, label: string, icon?: string, via?: Api}} props via: whose calls these are */
+export function Download({ path, query = {}, name, label, icon = "download", via = api }) {
   const [busy, setBusy] = useState(false);
   const fetchIt = async () => {
     setBusy(true);
     try {
-      save(await api.blob(path, query), name);
+      save(await via.blob(path, query), name);
     } catch (error) {
       say(explain(error), { tone: "bad" });
     } finally {
       setBusy(false);
     }
   };
-  return html`<button class="button" type="button" disabled=${busy} onClick=${fetchIt}><${Icon} name="download" size=${18} />${label}</button>`;
+  return html`<button class="button" type="button" disabled=${busy} onClick=${fetchIt}><${Icon} name=${icon} size=${18} />${label}</button>`;
 }
 
 /** @param {Blob} blob @param {string} name */

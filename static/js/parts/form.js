@@ -1,7 +1,7 @@
 // Form fields that carry their label, hint and error, and the hook that sends a form once and puts each of the
 // server's messages at its field.
 import { useId, useRef, useState } from "preact/hooks";
-import { Problem } from "../api.js";
+import { Problem, newKey } from "../api.js";
 import { html } from "../html.js";
 import { explain } from "./states.js";
 
@@ -47,6 +47,19 @@ export function useForm(initial) {
         setBusy(false);
       }
     },
+  };
+}
+
+/**
+ * The Idempotency-Key of what is asked for: the same wish again is the same thing made, a changed wish is another.
+ * @returns {(body: any) => string}
+ */
+export function useWishKey() {
+  const sent = useRef({ text: "", key: "" });
+  return (body) => {
+    const text = JSON.stringify(body);
+    if (sent.current.text !== text) sent.current = { text, key: newKey() };
+    return sent.current.key;
   };
 }
 

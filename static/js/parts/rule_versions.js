@@ -26,7 +26,7 @@ function shown(part, rule) {
 }
 
 /** @param {{one: RuleDraft, other: RuleDraft}} props */
-export function Difference({ one, other }) {
+export function RuleDifference({ one, other }) {
   const parts = differing(one, other);
   if (!parts.length) return html`<p class="soft">${t("versions.same")}</p>`;
   return html`<dl class="difference">${parts.map((part) => html`<div key=${part}><dt>${t(`part.${part}`)}</dt>
@@ -50,7 +50,7 @@ export function RuleVersions({ versions, onUse }) {
     ${versions.length > 1 && html`<div class="stack tight" data-compare>
       <h3>${t("versions.compare")}</h3>
       <div class="form-grid">${select(t("versions.from"), from, setFrom)}${select(t("versions.to"), to, setTo)}</div>
-      <${Difference} one=${at(from)} other=${at(to)} />
+      <${RuleDifference} one=${at(from)} other=${at(to)} />
     </div>`}
   </section>`;
 }

@@ -3,6 +3,9 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { Icon } from "./icon.js";
 
+/** Of a booking, in the order in which they are counted. */
+export const STATUSES = /** @type {const} */ (["pending", "confirmed", "completed", "missed", "rejected", "cancelled"]);
+
 /** @type {Record<string, string>} */
 const icons = { pending: "clock", confirmed: "check", rejected: "ban", cancelled: "cross", completed: "star", missed: "offline" };
 

@@ -1,13 +1,13 @@
 // Keys by which machines act for an administrator: make one, see what it may and when it was last used, end it.
-import { useRef, useState } from "preact/hooks";
-import { api, newKey, now } from "../api.js";
+import { useState } from "preact/hooks";
+import { api, now } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { usePages } from "../load.js";
-import { CopyButton } from "../parts/copy_button.js";
 import { Dialog } from "../parts/dialog.js";
-import { Field, FormError, useForm } from "../parts/form.js";
+import { Field, FormError, useForm, useWishKey } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
+import { SecretOnce } from "../parts/secret_once.js";
 import { Empty, Failed, More, Skeleton, explain } from "../parts/states.js";
 import { Ago, When } from "../parts/time.js";
 import { user } from "../session.js";
@@ -26,7 +26,6 @@ const scopes = [
   ["messages", ["read", "write"]],
   ["settings", ["read", "write"]],
   ["audit", ["read"]],
-  ["reports", ["read"]],
   ["inbox", ["read", "write"]],
   ["profile", ["read", "write"]],
   ["live", ["read"]],
@@ -93,14 +92,13 @@ function Row({ one, onEnd }) {
 /** @param {{onClose: () => void, onMade: () => void}} props */
 function Making({ onClose, onMade }) {
   const form = useForm({ name: "", scopes: /** @type {string[]} */ ([]), days: "90" });
-  // A retry of the same wish makes no second key; a corrected wish is another one.
-  const sent = useRef({ wish: "", key: "", expires_at: /** @type {string | undefined} */ (undefined) });
+  // One moment for all tries, so that a retry asks for the very same.
+  const [opened] = useState(now);
+  const keyOf = useWishKey();
   const [made, setMade] = useState(/** @type {ApiKey | null} */ (null));
   const send = form.submit(async ({ name, scopes: chosen, days }) => {
-    const wish = JSON.stringify([name, chosen, days]);
-    const expires_at = days ? new Date(now() + Number(days) * DAY_MS).toISOString() : undefined;
-    if (sent.current.wish !== wish) sent.current = { wish, key: newKey(), expires_at };
-    setMade(await api.post("/admin/api-keys", { name, scopes: chosen, expires_at: sent.current.expires_at }, { key: sent.current.key }));
+    const wanted = { name, scopes: chosen, expires_at: days ? new Date(opened + Number(days) * DAY_MS).toISOString() : undefined };
+    setMade(await api.post("/admin/api-keys", wanted, { key: keyOf(wanted) }));
     onMade();
   });
   const toggle = (/** @type {string} */ scope) =>
@@ -129,14 +127,11 @@ function Making({ onClose, onMade }) {
 }
 
 /** The only moment at which the key is seen. @param {{made: ApiKey, onClose: () => void}} props */
-function Made({ made, onClose }) {
-  return html`<${Dialog} title=${t("api_keys.made_title", { name: made.name })} onClose=${onClose} wide>
-    <div class="stack">
-      ${made.key
-        ? html`<p>${t("api_keys.once")}</p><p class="secret"><code>${made.key}</code></p>`
-        : html`<p class="notice bad" role="alert">${t("api_keys.lost")}</p>`}
-      <div class="actions">${made.key && html`<${CopyButton} primary text=${made.key} label=${t("api_keys.copy")} />`}<button class="button" type="button" onClick=${onClose}>${t("api_keys.kept")}</button></div>
-      ${made.key && html`<pre tabindex="0">curl -H "Authorization: Bearer ${made.key}" ${location.origin}/api/v1/me</pre>`}
-    </div>
-  <//>`;
-}
+const Made = ({ made, onClose }) => html`<${Dialog} title=${t("api_keys.made_title", { name: made.name })} onClose=${onClose} wide>
+  <div class="stack">
+    ${made.key
+      ? html`<${SecretOnce} secret=${made.key} label=${t("api_keys.key")} lead=${t("api_keys.once")}><button class="button" type="button" onClick=${onClose}>${t("api_keys.kept")}</button><//>
+        <pre tabindex="0">curl -H "Authorization: Bearer ${made.key}" ${location.origin}/api/v1/me</pre>`
+      : html`<p class="notice bad" role="alert">${t("api_keys.lost")}</p><div class="actions"><button class="button" type="button" onClick=${onClose}>${t("api_keys.kept")}</button></div>`}
+  </div>
+<//>`;

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
-import { useLoad } from "../load.js";
+import { useAt, useLoad } from "../load.js";
 import { Act, Edit, Move, ReviewForm } from "../parts/booking_actions.js";
 import { otherSide } from "../parts/booking_row.js";
 import { BookingFacts, CancelLimit } from "../parts/booking_facts.js";
@@ -39,6 +39,9 @@ export default function BookingPage({ params: { id }, query }) {
     ];
     return () => stops.forEach((stop) => stop());
   }, [page.refresh]);
+
+  const shown = page.data?.booking;
+  useAt([shown?.cancel_until, shown?.starts_at], page.refresh);
 
   if (page.loading) return html`<${Skeleton} kind="page" rows=${5} />`;
   if (page.error || !page.data) return html`<${Failed} page error=${page.error} retry=${page.retry} />`;

@@ -1,27 +1,27 @@
 // Every booking of the house, or of a manager's branch: several filters at once, columns by choice, a file for
 // spreadsheets. The address holds all of it.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad, usePages } from "../load.js";
+import { BranchField } from "../parts/branch_field.js";
 import { Download } from "../parts/download.js";
 import { Field } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
 import { LongTable } from "../parts/long_table.js";
+import { SearchField } from "../parts/search_field.js";
 import { Empty, Failed, Skeleton, explain } from "../parts/states.js";
-import { Status } from "../parts/status.js";
+import { STATUSES, Status } from "../parts/status.js";
 import { When } from "../parts/time.js";
 import { setQuery } from "../router.js";
 import { user } from "../session.js";
 import { onNews, onResync } from "../socket.js";
 import { zone } from "../store.js";
 import { addDays, instantOf } from "../time.js";
-import { BranchField, STATUSES } from "./overview.js";
 
 /** @import { Booking, Expert, Page } from "../types.js" */
 
-const TYPING_MS = 300;
 const PAGE = 100;
 const ALL = ["code", "status", "starts", "expert", "client", "mode", "note", "reason", "made"];
 const USUAL = ["code", "status", "starts", "expert", "client", "mode", "note"];
@@ -32,16 +32,10 @@ export default function BookingTable({ query }) {
   const [text, status, expert, client, branch, from, until] = ["query", "status", "expert_id", "client_id", "branch_id", "from", "until"].map(one);
   const earliest = one("sort") === "starts_at";
   const shown = one("columns") ? one("columns").split(",").filter((name) => ALL.includes(name)) : USUAL;
-  const [typed, setTyped] = useState(text);
   const midnight = (/** @type {string} */ date) => (date ? instantOf(`${date}T00:00`, zone.value) : "");
   const wanted = { query: text, status, expert_id: expert, client_id: client, branch_id: branch, from: midnight(from), to: until && midnight(addDays(until, 1)), sort: earliest ? "starts_at" : "-starts_at" };
   const pages = usePages((after, limit) => /** @type {Promise<Page<Booking>>} */ (api.get("/bookings", { ...wanted, after, limit })), [JSON.stringify(wanted)], PAGE);
   const experts = useLoad(async () => /** @type {Expert[]} */ ((await api.get("/experts", { limit: 100, branch_id: user.value?.role === "manager" ? user.value.branch_id : branch })).items), [branch]);
-  useEffect(() => {
-    if (typed === text) return;
-    const timer = setTimeout(() => setQuery({ query: typed.trim() }), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [typed]);
   useEffect(() => {
     // Whoever has scrolled far keeps what is there; a fresh start would throw them back.
     const refresh = () => pages.items.length <= PAGE && pages.refresh();
@@ -52,7 +46,6 @@ export default function BookingTable({ query }) {
   const toggle = (/** @type {string} */ name) => setQuery({ status: STATUSES.filter((known) => (known === name ? !chosen.includes(known) : chosen.includes(known))).join(",") });
   const filter = (/** @type {string} */ name) => (/** @type {any} */ event) => setQuery({ [name]: event.target.value });
   const clear = () => {
-    setTyped("");
     setQuery({ query: null, status: null, expert_id: null, client_id: null, branch_id: null, from: null, until: null });
   };
   const columns = columnsOf({ earliest }).filter(({ key }) => shown.includes(key));
@@ -61,7 +54,7 @@ export default function BookingTable({ query }) {
     <header class="page-head row wrap between"><div class="grow"><h1>${t("booking_table.title")}</h1><p class="soft">${t("booking_table.lead")}</p></div>
       <${Download} path="/bookings.csv" query=${wanted} name="bookings.csv" label=${t("weekly.file")} /></header>
     <form class="filters" role="search" aria-label=${t("bookings.filters")} onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
-      <${Field} label=${t("bookings.text")} type="search" maxlength="100" value=${typed} onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} />
+      <${SearchField} label=${t("bookings.text")} value=${text} />
       <${Field} as="select" label=${t("overview.expert")} value=${expert} onChange=${filter("expert_id")}>
         <option value="">${t("bookings.any_status")}</option>${(experts.data ?? []).map(({ id, name }) => html`<option key=${id} value=${id} selected=${id === expert}>${name}</option>`)}
       <//>
@@ -79,7 +72,7 @@ export default function BookingTable({ query }) {
     ${!pages.loading && !pages.error && !pages.items.length && html`<${Empty} icon="ticket" title=${t("bookings.none")} text=${t("bookings.none_text")}>${filtered && html`<button class="button" type="button" onClick=${clear}>${t("experts.clear")}</button>`}<//>`}
     ${pages.items.length > 0 && html`
       <p class="hint" role="status">${t(pages.next ? "booking_table.shown_more" : "booking_table.shown", { n: pages.items.length })}</p>
-      <${LongTable} key=${JSON.stringify(wanted)} label=${t("booking_table.title")} columns=${columns} rows=${pages.items} more=${Boolean(pages.next) && !pages.more && !pages.error} onMore=${pages.showMore} />
+      <${LongTable} key=${JSON.stringify(wanted)} label=${t("booking_table.title")} columns=${columns} rows=${pages.items} more=${Boolean(pages.next)} busy=${pages.more || Boolean(pages.error)} onMore=${pages.showMore} />
       ${pages.error && html`<p class="error" role="alert">${explain(pages.error)} <button class="link-button" type="button" onClick=${pages.showMore}>${t("state.retry")}</button></p>`}`}`;
 }
 

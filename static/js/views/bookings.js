@@ -1,11 +1,12 @@
 // My bookings: what is coming and what was, filtered by the address.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { api, now } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { usePages } from "../load.js";
 import { BookingRow } from "../parts/booking_row.js";
 import { Field } from "../parts/form.js";
+import { SearchField } from "../parts/search_field.js";
 import { Empty, Failed, More, Skeleton } from "../parts/states.js";
 import { setQuery } from "../router.js";
 import { onNews, onResync } from "../socket.js";
@@ -14,7 +15,6 @@ import { addDays, instantOf } from "../time.js";
 
 /** @import { Booking, Page } from "../types.js" */
 
-const TYPING_MS = 300;
 /** A booking under way still counts as coming, so the list looks this far back and drops what is over. */
 const UNDER_WAY_MS = 24 * 3_600_000;
 const statuses = ["pending", "confirmed", "rejected", "cancelled", "completed", "missed"];
@@ -23,7 +23,6 @@ const statuses = ["pending", "confirmed", "rejected", "cancelled", "completed", 
 export default function Bookings({ query }) {
   const past = query.get("when") === "past";
   const filters = { status: query.get("status") ?? "", from: query.get("from") ?? "", until: query.get("until") ?? "", query: query.get("query") ?? "" };
-  const [typed, setTyped] = useState(filters.query);
   const filtered = Object.values(filters).some(Boolean);
 
   const read = async (/** @type {string | null} */ after, /** @type {number} */ limit) => {
@@ -47,18 +46,12 @@ export default function Bookings({ query }) {
   const pages = usePages(read, [past, filters.status, filters.from, filters.until, filters.query, zone.value]);
 
   useEffect(() => {
-    if (typed === filters.query) return;
-    const timer = setTimeout(() => setQuery({ query: typed.trim() }), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [typed]);
-  useEffect(() => {
     const stops = [onNews((one) => void (one.data?.booking_id && pages.refresh())), onResync(pages.refresh)];
     return () => stops.forEach((stop) => stop());
   }, [pages.refresh]);
 
   const filter = (/** @type {string} */ name) => (/** @type {any} */ event) => setQuery({ [name]: event.target.value });
   const clear = () => {
-    setTyped("");
     setQuery({ status: null, from: null, until: null, query: null });
   };
   return html`
@@ -68,7 +61,7 @@ export default function Bookings({ query }) {
       <button type="button" aria-pressed=${past ? "true" : "false"} onClick=${() => setQuery({ when: "past" })}>${t("bookings.past")}</button>
     </div>
     <form class="filters" role="search" aria-label=${t("bookings.filters")} onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
-      <${Field} label=${t("bookings.text")} type="search" value=${typed} onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} />
+      <${SearchField} label=${t("bookings.text")} value=${filters.query} />
       <${Field} as="select" label=${t("bookings.status")} value=${filters.status} onChange=${filter("status")}>
         <option value="">${t("bookings.any_status")}</option>
         ${statuses.map((status) => html`<option key=${status} value=${status}>${t(`status.${status}`)}</option>`)}

@@ -5,8 +5,8 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { usePages } from "../load.js";
 import { Avatar } from "../parts/avatar.js";
-import { Field } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
+import { SearchField } from "../parts/search_field.js";
 import { Rating } from "../parts/stars.js";
 import { Empty, Failed, More, Skeleton } from "../parts/states.js";
 import { Presence } from "../parts/status.js";
@@ -15,13 +15,11 @@ import { setQuery } from "../router.js";
 
 /** @import { Expert, Page } from "../types.js" */
 
-const TYPING_MS = 250;
 
 /** @param {{query: URLSearchParams}} props */
 export default function Experts({ query }) {
   const text = query.get("query") ?? "";
   const tag = query.get("tag") ?? "";
-  const [typed, setTyped] = useState(text);
   const [tags, setTags] = useState(/** @type {string[]} */ ([]));
   const pages = usePages(
     (after, limit) => /** @type {Promise<Page<Expert>>} */ (api.get("/experts", { query: text, tag, after, limit })),
@@ -29,27 +27,17 @@ export default function Experts({ query }) {
     12,
   );
 
-  // Searches while typing, once the fingers rest.
-  useEffect(() => {
-    if (typed === text) return;
-    const timer = setTimeout(() => setQuery({ query: typed.trim() }), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [typed]);
   useEffect(() => {
     setTags((old) => [...new Set([...old, ...(tag ? [tag] : []), ...pages.items.flatMap((expert) => expert.tags)])]);
   }, [pages.items, tag]);
 
-  const submit = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    setQuery({ query: typed.trim() });
-  };
   return html`
     <header class="page-head">
       <h1>${t("experts.title")}</h1>
       <p class="soft">${t("experts.lead")}</p>
     </header>
-    <form class="search" role="search" onSubmit=${submit}>
-      <${Field} label=${t("experts.search")} type="search" name="query" value=${typed} placeholder=${t("experts.placeholder")} onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} />
+    <form class="search" role="search" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
+      <${SearchField} label=${t("experts.search")} value=${text} name="query" placeholder=${t("experts.placeholder")} />
     </form>
     ${tags.length > 0 && html`<div class="chips" role="group" aria-label=${t("experts.tags")}>
       ${tags.slice(0, 16).map((name) => html`<button key=${name} type="button" class="chip" aria-pressed=${name === tag ? "true" : "false"} onClick=${() => setQuery({ tag: name === tag ? null : name })}>${name}</button>`)}
@@ -57,10 +45,7 @@ export default function Experts({ query }) {
     ${pages.loading && html`<${Skeleton} kind="cards" rows=${6} />`}
     ${pages.error && !pages.items.length && html`<${Failed} error=${pages.error} retry=${pages.retry} />`}
     ${!pages.loading && !pages.error && !pages.items.length && html`<${Empty} icon="search" title=${t(text || tag ? "experts.none" : "experts.empty")} text=${t(text || tag ? "experts.none_text" : "experts.empty_text")}>
-      ${(text || tag) && html`<button class="button" type="button" onClick=${() => {
-        setTyped("");
-        setQuery({ query: null, tag: null });
-      }}>${t("experts.clear")}</button>`}
+      ${(text || tag) && html`<button class="button" type="button" onClick=${() => setQuery({ query: null, tag: null })}>${t("experts.clear")}</button>`}
     <//>`}
     ${pages.items.length > 0 && html`<ul class="cards">${pages.items.map((expert) => html`<${ExpertCard} key=${expert.id} expert=${expert} />`)}</ul><${More} pages=${pages} />`}`;
 }

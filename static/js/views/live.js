@@ -66,7 +66,8 @@ function Live({ expert, picker }) {
     };
   }, [page.refresh]);
 
-  const requests = page.data?.requests.filter((booking) => !later.waiting.has(booking.id));
+  // What was decided is gone at once, and comes back when somebody has changed it since.
+  const requests = page.data?.requests.filter((booking) => !((later.waiting.get(booking.id) ?? 0) >= booking.version));
   return html`
     <header class="page-head">
       <div class="row wrap between"><h1>${t("live.title")}</h1><${PresenceSwitch} expert=${expert} /></div>
@@ -93,7 +94,7 @@ function Live({ expert, picker }) {
  * @param {() => void} refresh
  */
 function useDelayed(refresh) {
-  const [waiting, setWaiting] = useState(/** @type {Set<string>} */ (new Set()));
+  const [waiting, setWaiting] = useState(/** @type {Map<string, number>} by id, the version that was decided on */ (new Map()));
   const sends = useRef(/** @type {Map<string, {timer: number, send: () => Promise<void>, dismiss: () => void}>} */ (new Map()));
 
   const settle = (/** @type {string} */ id) => {
@@ -106,7 +107,7 @@ function useDelayed(refresh) {
   };
   const show = (/** @type {string} */ id) =>
     setWaiting((old) => {
-      const rest = new Set(old);
+      const rest = new Map(old);
       rest.delete(id);
       return rest;
     });
@@ -139,7 +140,7 @@ function useDelayed(refresh) {
     const dismiss = say(t(`live.${verb}ed`, { name: booking.client.name }), { tone: "good", ms: 0, action: { label: t("live.undo"), run: undo } });
     const timer = setTimeout(() => settle(id)?.send(), UNDO_MS);
     sends.current.set(id, { timer, send, dismiss });
-    setWaiting((old) => new Set(old).add(id));
+    setWaiting((old) => new Map(old).set(id, booking.version));
   }, [refresh]);
 
   return { waiting, decide };

@@ -1,5 +1,5 @@
 // Every message that went out or should have: what was sent to whom, each attempt, and another try for what is stuck.
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
@@ -9,6 +9,7 @@ import { Field } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
 import { OpenedMessage } from "../parts/opened_message.js";
 import { Providers } from "../parts/providers.js";
+import { SearchField } from "../parts/search_field.js";
 import { Empty, Failed, More, Skeleton, explain } from "../parts/states.js";
 import { DeliveryStatus } from "../parts/status.js";
 import { Ago } from "../parts/time.js";
@@ -17,7 +18,6 @@ import { say } from "../store.js";
 
 /** @import { Delivery, Page } from "../types.js" */
 
-const TYPING_MS = 300;
 const statuses = ["standby", "pending", "sending", "sent", "retrying", "dead", "ambiguous", "skipped", "kept"];
 const channels = ["email", "telegram", "sms", "fcm", "web_push", "webhook"];
 
@@ -27,18 +27,12 @@ export default function Outbox({ query }) {
   const channel = query.get("channel") ?? "";
   const text = query.get("query") ?? "";
   const open = query.get("open");
-  const [typed, setTyped] = useState(text);
   const pages = usePages((after, limit) => /** @type {Promise<Page<Delivery>>} */ (api.get("/admin/deliveries", { status, channel, query: text, after, limit })), [status, channel, text]);
-  useEffect(() => {
-    if (typed === text) return;
-    const timer = setTimeout(() => setQuery({ query: typed.trim() }), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [typed]);
   return html`
     <header class="page-head"><h1>${t("outbox.title")}</h1><p class="soft">${t("outbox.lead")}</p></header>
     <${Providers} />
     <form class="filters" role="search" aria-label=${t("outbox.filters")} onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
-      <${Field} label=${t("outbox.text")} type="search" value=${typed} onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} />
+      <${SearchField} label=${t("outbox.text")} value=${text} />
       <${Field} as="select" label=${t("bookings.status")} value=${status} onChange=${(/** @type {any} */ event) => setQuery({ status: event.target.value })}>
         <option value="">${t("bookings.any_status")}</option>${statuses.map((one) => html`<option key=${one} value=${one}>${t(`delivery.${one}`)}</option>`)}
       <//>

@@ -5,12 +5,13 @@ import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
+import { BranchField } from "../parts/branch_field.js";
 import { StackedBars } from "../parts/chart.js";
-import { Choice, Field } from "../parts/form.js";
+import { Choice } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
 import { Providers } from "../parts/providers.js";
 import { Failed, Skeleton } from "../parts/states.js";
-import { Status } from "../parts/status.js";
+import { STATUSES, Status } from "../parts/status.js";
 import { Ago } from "../parts/time.js";
 import { spoken } from "../parts/trace.js";
 import { setQuery } from "../router.js";
@@ -18,7 +19,7 @@ import { user } from "../session.js";
 import { onNews, onResync, onTopic } from "../socket.js";
 import { addDays, formatDate } from "../time.js";
 
-/** @import { Branch, Counts, Overview } from "../types.js" */
+/** @import { Counts, Overview } from "../types.js" */
 
 /** News come in bursts; the figures follow once they have settled. */
 const SETTLED_MS = 1500;
@@ -26,7 +27,6 @@ const SETTLED_MS = 1500;
 const EVERY_MS = 30_000;
 const lengths = [7, 28, 91];
 
-export const STATUSES = /** @type {const} */ (["pending", "confirmed", "completed", "missed", "rejected", "cancelled"]);
 const outcomes = [
   { key: "arrived", tone: "confirmed" },
   { key: "waiting", tone: "pending" },
@@ -65,14 +65,6 @@ export default function OverviewPage({ query }) {
     ${page.loading && html`<${Skeleton} rows=${6} />`}
     ${page.error && html`<${Failed} error=${page.error} retry=${page.retry} />`}
     ${page.data && html`<${Figures} figures=${page.data} />`}`;
-}
-
-/** @param {{value: string}} props */
-export function BranchField({ value }) {
-  const branches = useLoad(async () => /** @type {Branch[]} */ ((await api.get("/branches", { limit: 100 })).items), []);
-  return html`<${Field} as="select" label=${t("overview.branch")} value=${value} onChange=${(/** @type {any} */ event) => setQuery({ branch_id: event.target.value })}>
-    <option value="">${t("bookings.any_status")}</option>${(branches.data ?? []).map((one) => html`<option key=${one.id} value=${one.id} selected=${one.id === value}>${one.name}</option>`)}
-  <//>`;
 }
 
 /** @param {{figures: Overview}} props */

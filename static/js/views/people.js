@@ -1,13 +1,15 @@
 // Accounts: find one, change its role, switch it off and on.
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { usePages } from "../load.js";
 import { Avatar } from "../parts/avatar.js";
 import { Dialog } from "../parts/dialog.js";
+import { Download } from "../parts/download.js";
 import { EraseSomebody } from "../parts/erase.js";
 import { Field } from "../parts/form.js";
+import { SearchField } from "../parts/search_field.js";
 import { Empty, Failed, More, Skeleton, explain } from "../parts/states.js";
 import { setQuery } from "../router.js";
 import { user } from "../session.js";
@@ -15,22 +17,15 @@ import { say } from "../store.js";
 
 /** @import { Page, User } from "../types.js" */
 
-const TYPING_MS = 300;
 const roles = ["user", "expert", "manager", "admin"];
 
 /** @param {{query: URLSearchParams}} props */
 export default function People({ query }) {
   const text = query.get("query") ?? "";
   const role = query.get("role") ?? "";
-  const [typed, setTyped] = useState(text);
   const [asking, setAsking] = useState(/** @type {{person: User, change: Partial<User>} | null} */ (null));
   const [erasing, setErasing] = useState(/** @type {User | null} */ (null));
   const pages = usePages((after, limit) => /** @type {Promise<Page<User>>} */ (api.get("/admin/users", { query: text, role, after, limit })), [text, role]);
-  useEffect(() => {
-    if (typed === text) return;
-    const timer = setTimeout(() => setQuery({ query: typed.trim() }), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [typed]);
 
   const change = async () => {
     if (!asking) return;
@@ -46,9 +41,9 @@ export default function People({ query }) {
     }
   };
   return html`
-    <header class="page-head"><h1>${t("people.title")}</h1></header>
+    <header class="page-head row wrap between"><h1>${t("people.title")}</h1><${Download} path="/admin/users.csv" query=${{ query: text, role }} name="people.csv" label=${t("weekly.file")} /></header>
     <form class="filters" role="search" aria-label=${t("people.filters")} onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
-      <${Field} label=${t("people.text")} type="search" value=${typed} onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} />
+      <${SearchField} label=${t("people.text")} value=${text} />
       <${Field} as="select" label=${t("people.role")} value=${role} onChange=${(/** @type {any} */ event) => setQuery({ role: event.target.value })}>
         <option value="">${t("bookings.any_status")}</option>${roles.map((one) => html`<option key=${one} value=${one}>${t(`role.${one}`)}</option>`)}
       <//>

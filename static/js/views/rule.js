@@ -1,16 +1,16 @@
 // One rule: its parts, a try on what happened, its versions. Without an id it is a new one.
-import { useRef, useState } from "preact/hooks";
-import { Problem, api, newKey } from "../api.js";
+import { useState } from "preact/hooks";
+import { Problem, api } from "../api.js";
 import { eventWords } from "../event.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { Dialog } from "../parts/dialog.js";
-import { Field, FormError } from "../parts/form.js";
+import { Field, FormError, useWishKey } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
 import { Rehearsal } from "../parts/rehearsal.js";
 import { RuleForm } from "../parts/rule_form.js";
-import { Difference, RuleVersions } from "../parts/rule_versions.js";
+import { RuleDifference, RuleVersions } from "../parts/rule_versions.js";
 import { Failed, Skeleton } from "../parts/states.js";
 import { go } from "../router.js";
 import { PARTS, differing, draftOf, emptyDraft } from "../rule.js";
@@ -42,8 +42,7 @@ export default function RulePage({ params: { id } }) {
 function Editor({ read: { rule, etag, versions, kinds }, onRead }) {
   const [draft, setDraft] = useState(() => (rule ? draftOf(rule) : emptyDraft()));
   const [name, setName] = useState("");
-  // A retry of the same rule is the same wish; a corrected one is another.
-  const wish = useRef({ body: "", key: "" });
+  const keyOf = useWishKey();
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   const [newer, setNewer] = useState(/** @type {Read | null} */ (null));
   const [asking, setAsking] = useState(false);
@@ -77,9 +76,7 @@ function Editor({ read: { rule, etag, versions, kinds }, onRead }) {
     run(async () => {
       if (!rule) {
         const wanted = { id: name.trim(), rule: draft };
-        const body = JSON.stringify(wanted);
-        if (wish.current.body !== body) wish.current = { body, key: newKey() };
-        const made = await api.post("/admin/rules", wanted, { key: wish.current.key });
+        const made = await api.post("/admin/rules", wanted, { key: keyOf(wanted) });
         say(t("rules.saved"), { tone: "good" });
         return go(`/admin/rules/${made.id}`);
       }
@@ -110,7 +107,7 @@ function Editor({ read: { rule, etag, versions, kinds }, onRead }) {
     <header class="page-head"><h1>${rule ? html`${eventWords(rule.on)}: ${t("rules.tells", { audience: t(`audience.${rule.audience}`) })}` : t("rules.add")}</h1>
       <p class="soft">${rule ? html`<code>${rule.id}</code> · ${t("rules.version", { n: rule.version })}${rule.edited && ` · ${t("rule_state.edited")}`}` : t("rules.add_lead")}</p></header>
     ${newer?.rule && html`<div class="notice pending" role="alert"><p><strong>${t("rules.stale", { n: newer.rule.version })}</strong></p><p>${t("rules.stale_hint")}</p>
-      <${Difference} one=${draft} other=${newer.rule} />
+      <${RuleDifference} one=${draft} other=${newer.rule} />
       <div class="actions"><button class="button" type="button" onClick=${() => take(newer)}>${t("rules.take_theirs")}</button><button class="button" type="button" onClick=${() => save(newer.etag)}>${t("rules.keep_mine")}</button></div></div>`}
     <div class="columns main-aside">
       <form class="rule-form" onSubmit=${submit} novalidate>

@@ -1,11 +1,12 @@
 // Addresses to which nothing is sent any more: why, since when, and sending there again.
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { usePages } from "../load.js";
 import { Dialog } from "../parts/dialog.js";
 import { Field } from "../parts/form.js";
+import { SearchField } from "../parts/search_field.js";
 import { Empty, Failed, More, Skeleton, explain } from "../parts/states.js";
 import { Ago } from "../parts/time.js";
 import { spoken } from "../parts/trace.js";
@@ -15,7 +16,6 @@ import { say } from "../store.js";
 /** @import { Page, Suppression } from "../types.js" */
 /** @typedef {Suppression & {id: string}} Row */
 
-const TYPING_MS = 300;
 const channels = ["email", "telegram", "sms", "fcm", "web_push"];
 const causes = ["bounced", "complained", "blocked", "gone", "invalid", "unregistered"];
 
@@ -27,15 +27,9 @@ export default function Suppressions({ query }) {
   const channel = query.get("channel") ?? "";
   const cause = query.get("cause") ?? "";
   const text = query.get("query") ?? "";
-  const [typed, setTyped] = useState(text);
   const [asking, setAsking] = useState(/** @type {Row | null} */ (null));
   const [busy, setBusy] = useState(false);
   const pages = usePages(async (after, limit) => named(await api.get("/admin/suppressions", { channel, cause, query: text, after, limit })), [channel, cause, text]);
-  useEffect(() => {
-    if (typed === text) return;
-    const timer = setTimeout(() => setQuery({ query: typed.trim() }), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [typed]);
   const lift = async (/** @type {Row} */ one) => {
     setBusy(true);
     try {
@@ -54,7 +48,7 @@ export default function Suppressions({ query }) {
   return html`
     <header class="page-head"><h1>${t("suppressions.title")}</h1><p class="soft">${t("suppressions.lead")}</p></header>
     <form class="filters" role="search" aria-label=${t("suppressions.filters")} onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
-      <${Field} label=${t("suppressions.address")} type="search" maxlength="100" value=${typed} onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} />
+      <${SearchField} label=${t("suppressions.address")} value=${text} />
       <${Field} as="select" label=${t("outbox.channel")} value=${channel} onChange=${(/** @type {any} */ event) => setQuery({ channel: event.target.value })}>
         <option value="">${t("bookings.any_status")}</option>${channels.map((one) => html`<option key=${one} value=${one}>${t(`channel.${one}`)}</option>`)}
       <//>

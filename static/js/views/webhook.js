@@ -1,12 +1,12 @@
 // One webhook: where it leads and what it wants, its secret, what was sent to it, and sending that again. Without an
 // id it is a new one.
-import { useRef, useState } from "preact/hooks";
-import { Problem, api, newKey, now } from "../api.js";
+import { useState } from "preact/hooks";
+import { Problem, api, now } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { Dialog } from "../parts/dialog.js";
-import { Field, FormError, useForm } from "../parts/form.js";
+import { Field, FormError, useForm, useWishKey } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
 import { SecretOnce } from "../parts/secret_once.js";
 import { Failed, Skeleton, explain } from "../parts/states.js";
@@ -31,19 +31,16 @@ export default function WebhookPage({ params: { id } }) {
 function NewWebhook() {
   const form = useForm({ url: "", description: "", events: ["*"] });
   const [made, setMade] = useState(/** @type {(Webhook & {secret: string}) | null} */ (null));
-  // A retry of the same wish makes no second endpoint; a corrected one is another wish.
-  const wish = useRef({ body: "", key: "" });
+  const keyOf = useWishKey();
   const create = async () => {
     const { url, description, events } = form.values;
     const wanted = { url: url.trim(), events, ...(description.trim() ? { description: description.trim() } : {}) };
-    const body = JSON.stringify(wanted);
-    if (wish.current.body !== body) wish.current = { body, key: newKey() };
-    setMade(await api.post("/admin/webhooks", wanted, { key: wish.current.key }));
+    setMade(await api.post("/admin/webhooks", wanted, { key: keyOf(wanted) }));
   };
   if (made) {
     return html`<header class="page-head"><h1>${t("webhooks.made")}</h1><p class="soft">${made.url}</p></header>
-      <section class="card stack"><${SecretOnce} secret=${made.secret} />
-        <div class="actions"><button class="button primary" type="button" onClick=${() => go(`/admin/webhooks/${made.id}`)}>${t("webhooks.kept_secret")}</button></div></section>`;
+      <section class="card stack"><${SecretOnce} secret=${made.secret} label=${t("webhooks.secret")} lead=${t("webhooks.secret_once")}>
+        <button class="button" type="button" onClick=${() => go(`/admin/webhooks/${made.id}`)}>${t("webhooks.kept_secret")}</button><//></section>`;
   }
   return html`<header class="page-head"><h1>${t("webhooks.add")}</h1><p class="soft">${t("webhooks.add_lead")}</p></header>
     <form class="card" onSubmit=${form.submit(create)} novalidate>
@@ -147,6 +144,6 @@ function Opened({ read: { webhook, etag }, onRead, reload }) {
       <div class="actions"><button class="button primary" type="button" disabled=${busy} onClick=${rotate}>${t("people.do")}</button><button class="button" type="button" onClick=${() => setAsking(null)}>${t("action.back")}</button></div><//>`}
     ${asking === "delete" && html`<${Dialog} title=${t("webhooks.delete")} onClose=${() => setAsking(null)}><p>${t("webhooks.delete_ask")}</p><p class="anywhere"><code>${webhook.url}</code></p>
       <div class="actions"><button class="button danger" type="button" disabled=${busy} onClick=${remove}>${t("people.do")}</button><button class="button" type="button" onClick=${() => setAsking(null)}>${t("action.back")}</button></div><//>`}
-    ${secret && html`<${Dialog} title=${t("webhooks.new_secret")} onClose=${() => (setSecret(null), reload())}><${SecretOnce} secret=${secret} />
+    ${secret && html`<${Dialog} title=${t("webhooks.new_secret")} onClose=${() => (setSecret(null), reload())}><${SecretOnce} secret=${secret} label=${t("webhooks.secret")} lead=${t("webhooks.secret_once")} />
       <div class="actions"><button class="button primary" type="button" onClick=${() => (setSecret(null), reload())}>${t("webhooks.kept_secret")}</button></div><//>`}`;
 }

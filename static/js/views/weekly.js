@@ -4,15 +4,16 @@ import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
+import { BranchField } from "../parts/branch_field.js";
 import { StackedBars } from "../parts/chart.js";
 import { Download } from "../parts/download.js";
 import { Field } from "../parts/form.js";
 import { Empty, Failed, Skeleton } from "../parts/states.js";
+import { STATUSES } from "../parts/status.js";
 import { setQuery } from "../router.js";
 import { user } from "../session.js";
 import { zone } from "../store.js";
 import { addDays, formatDate, today } from "../time.js";
-import { BranchField, STATUSES } from "./overview.js";
 
 /** @import { Page, WeekRow } from "../types.js" */
 
