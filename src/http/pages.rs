@@ -1,7 +1,7 @@
 //! The web app: its files, compiled in, and the one page behind every path of the app.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, ETAG};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, ETAG, VARY};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use base64::Engine;
@@ -11,6 +11,13 @@ use sha2::{Digest, Sha256};
 
 use crate::http::etag::is_known;
 use crate::http::problem::{CATALOGUE, Problem, language};
+
+use packed::{Packed, packed};
+
+/// Files as they go over the wire.
+mod packed;
+/// What a page is going to need.
+mod preload;
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
@@ -24,6 +31,7 @@ const PAGES: [&str; 19] = [
     "auth",
     "b",
     "bookings",
+    "design",
     "experts",
     "forgot",
     "live",
@@ -67,10 +75,10 @@ pub fn content_security_policy() -> String {
 /// `not-found`.
 pub async fn file(request: HttpRequest, path: Path<String>) -> Result<HttpResponse, Problem> {
     let file = Files::get(&path).ok_or_else(|| Problem::new("not-found"))?;
-    let tag = format!(
-        "\"{}\"",
-        STANDARD.encode(&file.metadata.sha256_hash()[..12])
-    );
+    let Packed { coding, bytes } = packed(&request, &file);
+    let digest = STANDARD.encode(&file.metadata.sha256_hash()[..12]);
+    // A tag is of the very bytes that were sent.
+    let tag = format!("\"{digest}{coding}\"");
     // Vendored files carry their version in the name; ours are asked for again each time.
     let cache = if path.starts_with("vendor/") {
         "public, max-age=31536000, immutable"
@@ -81,9 +89,13 @@ pub async fn file(request: HttpRequest, path: Path<String>) -> Result<HttpRespon
         return Ok(HttpResponse::NotModified()
             .insert_header((ETAG, tag))
             .insert_header((CACHE_CONTROL, cache))
+            .insert_header((VARY, "accept-encoding"))
             .finish());
     }
     let mut answer = HttpResponse::Ok();
+    if !coding.is_empty() {
+        answer.insert_header((CONTENT_ENCODING, coding));
+    }
     if *path == SERVICE_WORKER {
         // It lies below /static/ and leads to pages beside it.
         answer.insert_header(("service-worker-allowed", "/"));
@@ -92,7 +104,8 @@ pub async fn file(request: HttpRequest, path: Path<String>) -> Result<HttpRespon
         .content_type(file.metadata.mimetype())
         .insert_header((ETAG, tag))
         .insert_header((CACHE_CONTROL, cache))
-        .body(file.data.into_owned()))
+        .insert_header((VARY, "accept-encoding"))
+        .body(bytes))
 }
 
 /// The app for its own paths, for people's browsers; a problem for everybody else.
@@ -115,7 +128,7 @@ pub async fn app(request: HttpRequest) -> Result<HttpResponse, Problem> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Err(Problem::new("method-not-allowed"));
     }
-    let index = Files::get("index.html").ok_or_else(|| Problem::new("not-found"))?;
+    let page = preload::page(request.path()).ok_or_else(|| Problem::new("not-found"))?;
     let status = if known {
         StatusCode::OK
     } else {
@@ -124,7 +137,7 @@ pub async fn app(request: HttpRequest) -> Result<HttpResponse, Problem> {
     Ok(HttpResponseBuilder::new(status)
         .content_type("text/html; charset=utf-8")
         .insert_header((CACHE_CONTROL, "no-cache"))
-        .body(index.data.into_owned()))
+        .body(page.to_string()))
 }
 
 /// What one kind of problem means, for the person who follows its `type`.

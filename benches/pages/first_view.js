@@ -1,0 +1,52 @@
+// How long until a first view shows what it is about, on a processor made to look four times slower, with nothing kept
+// from a visit before. Beside it the same on the processor as it is, in the same run.
+import { launch, close, person } from "../../tests/browser/support/browser.js";
+
+const ROUNDS = Number(process.env.ROUNDS ?? 7);
+const SLOWER = Number(process.env.SLOWER ?? 4);
+const BASE = (process.env.BELFRY_URL ?? "http://127.0.0.1:8080").replace(/\/$/, "");
+
+/** What a page is about, and whose it is. */
+const views = [
+  { name: "find an expert", email: null, path: "/", shows: ".expert-card" },
+  { name: "sign in", email: null, path: "/login", shows: "main form input[type=password]" },
+  { name: "my bookings", email: "client1@belfry.test", path: "/bookings", shows: ".booking-row" },
+  { name: "live inbox", email: "expert1@belfry.test", path: "/live", shows: "#requests" },
+  { name: "overview", email: "admin@belfry.test", path: "/admin/overview", shows: ".tile" },
+];
+
+const middle = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
+
+async function once({ email, path, shows }, rate) {
+  const who = await person(email);
+  const page = await who.tab();
+  const devtools = await who.context.newCDPSession(page);
+  await devtools.send("Network.enable");
+  await devtools.send("Network.setCacheDisabled", { cacheDisabled: true });
+  await devtools.send("Emulation.setCPUThrottlingRate", { rate });
+  await page.addInitScript((selector) => {
+    const look = () => {
+      if (document.querySelector(selector)) /** @type {any} */ (window).seenAfter ??= performance.now();
+      else requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+  }, shows);
+  await page.goto(BASE + path, { waitUntil: "commit" });
+  await page.waitForFunction(() => "seenAfter" in window, undefined, { timeout: 60_000 });
+  const seen = await page.evaluate(() => /** @type {any} */ (window).seenAfter);
+  const painted = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? NaN);
+  await who.end();
+  return { seen, painted };
+}
+
+await launch();
+for (const view of views) {
+  const [asItIs, slower] = [[], []];
+  for (let n = 0; n < ROUNDS; n++) {
+    asItIs.push(await once(view, 1));
+    slower.push(await once(view, SLOWER));
+  }
+  const ms = (list, key) => Math.round(middle(list.map((one) => one[key])));
+  console.log(JSON.stringify({ view: view.name, ms: ms(asItIs, "seen"), slower: SLOWER, ms_slower: ms(slower, "seen"), first_paint_slower: ms(slower, "painted"), rounds: ROUNDS }));
+}
+await close();
