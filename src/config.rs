@@ -1,14 +1,16 @@
 //! Settings: the commented default file, an own file over it, the environment over both.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use belfry_domain::booking_rules::BookingRules;
 use belfry_domain::channel::Channel;
+use belfry_domain::setting::HouseSettings;
 use belfry_domain::wall::WallTime;
 use chrono_tz::Tz;
-use config::{Config, File, FileFormat, Value, ValueKind};
-use serde::Deserialize;
+use config::{Config, File, FileFormat, Source, Value, ValueKind};
+use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
 
@@ -24,7 +26,7 @@ pub use sms::{Esms, HttpSms, Sms, SmsProvider, SpeedSms, Telegram, Zns};
 pub const DEFAULT: &str = include_str!("config/default.toml");
 
 /// Every setting. The meaning of each is in [`DEFAULT`].
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     pub http: Http,
@@ -45,9 +47,21 @@ pub struct Settings {
     pub sms: Sms,
     pub live: Live,
     pub retention: Retention,
+    /// What does not come from the defaults, by section and name.
+    #[serde(skip)]
+    origins: BTreeMap<String, Origin>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+/// Where a setting's value comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    Default,
+    File,
+    Environment,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Http {
     pub public_url: String,
@@ -59,14 +73,14 @@ pub struct Http {
     pub drain_seconds: u64,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
     pub connections: u32,
     pub waiting: usize,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {
     pub secret: Secret,
@@ -77,7 +91,7 @@ pub struct Auth {
     pub oidc: Oidc,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     pub enabled: bool,
@@ -92,7 +106,7 @@ pub struct Limits {
     pub calendar_feed: u32,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Booking {
     pub hold_minutes: u32,
@@ -101,20 +115,20 @@ pub struct Booking {
     pub rules: BookingRules,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct WaitingList {
     pub offer_minutes: u32,
     pub places_per_person: u32,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reminders {
     pub offsets_minutes: Vec<u32>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scheduler {
     pub sweep: String,
@@ -122,7 +136,7 @@ pub struct Scheduler {
     pub lease_seconds: u32,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Email {
     pub smtp_url: Secret,
@@ -137,7 +151,7 @@ pub struct Email {
 }
 
 /// How the couriers of the channels beside mail work.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Couriers {
     pub telegram: Pace,
@@ -148,21 +162,21 @@ pub struct Couriers {
 }
 
 /// How a courier works.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pace {
     pub workers: usize,
     pub lease_seconds: u32,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Push {
     pub fcm: Fcm,
     pub web: WebPush,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fcm {
     pub service_account: Secret,
@@ -170,20 +184,20 @@ pub struct Fcm {
     pub token_url: String,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebPush {
     pub subject: String,
     pub services: Vec<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outbound {
     pub allow_loopback: bool,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Marketing {
     pub from: WallTime,
@@ -191,19 +205,19 @@ pub struct Marketing {
     pub label: String,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Digest {
     pub at: WallTime,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Live {
     pub heartbeat_seconds: u64,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
     pub bookings_days: u32,
@@ -231,8 +245,14 @@ impl Settings {
     ) -> Result<Self> {
         let mut builder = Config::builder().add_source(File::from_str(DEFAULT, FileFormat::Toml));
         let defaults = builder.build_cloned()?;
+        let mut origins = BTreeMap::new();
         if let Some(path) = file {
-            builder = builder.add_source(File::from(path).format(FileFormat::Toml));
+            let source = File::from(path).format(FileFormat::Toml);
+            let alone = Config::builder().add_source(source.clone()).build()?;
+            for (name, value) in alone.collect()? {
+                note_names(name, value, &mut origins);
+            }
+            builder = builder.add_source(source);
         }
         for (name, text) in environment {
             // Names without a section are command-line options.
@@ -248,13 +268,30 @@ impl Settings {
             } else {
                 value_of(&name, &text)
             };
+            origins.insert(key.clone(), Origin::Environment);
             builder = builder
                 .set_override(&key, value)
                 .with_context(|| format!("environment variable {name}"))?;
         }
-        let settings: Self = builder.build()?.try_deserialize()?;
+        let mut settings: Self = builder.build()?.try_deserialize()?;
+        settings.origins = origins;
         settings.check()?;
         Ok(settings)
+    }
+
+    /// Where the value of a setting comes from, by section and name.
+    pub fn origin(&self, name: &str) -> Origin {
+        self.origins.get(name).copied().unwrap_or(Origin::Default)
+    }
+
+    /// What holds where administrators have set nothing.
+    pub fn usual(&self) -> HouseSettings {
+        HouseSettings {
+            booking_rules: self.booking.rules.clone(),
+            reminder_offsets_minutes: self.reminders.offsets_minutes.clone(),
+            guest_bookings: self.booking.guest_bookings > 0,
+            ..HouseSettings::default()
+        }
     }
 
     /// How the courier of a channel works.
@@ -331,6 +368,18 @@ impl Settings {
             anyhow::bail!("[booking.rules] {}: {}", fault.pointer, fault.detail);
         }
         Ok(())
+    }
+}
+
+/// Every name that a file sets.
+fn note_names(name: String, value: Value, origins: &mut BTreeMap<String, Origin>) {
+    match value.kind {
+        ValueKind::Table(members) => {
+            for (member, inner) in members {
+                note_names(format!("{name}.{member}"), inner, origins);
+            }
+        }
+        _ => drop(origins.insert(name, Origin::File)),
     }
 }
 

@@ -20,6 +20,7 @@ use belfry_actors::expert::{BookingRules, Committed};
 use belfry_actors::importer::Importer;
 use belfry_actors::planner::{Books, Desk, Planner};
 use belfry_actors::scheduler::{Nudge, Retire};
+use belfry_actors::setting::InForce;
 use belfry_actors::{Bus, Clock, Experts, Provider, Scheduler, Supervisor, Sweep, World};
 use belfry_domain::api_key::Scope;
 use belfry_domain::channel::Channel;
@@ -129,10 +130,13 @@ impl House {
             Some(url) => Arc::new(RedisBus::start(url)?),
             None => Arc::new(InProcessBus::default()),
         };
+        let in_force = InForce::new(settings.usual());
+        in_force.refresh(&store).await?;
         let world = World {
             store,
             clock,
             bus,
+            settings: in_force,
             node: uuid::Uuid::now_v7().to_string().into(),
         };
         // The house's own workers are few, and what they do must not wait for the crowd to go away.
@@ -168,7 +172,7 @@ impl House {
         let links = Arc::new(PublicLinks::new(&base, tokens.clone()));
         let planner = Planner::start(Desk {
             world: backstage.clone(),
-            books: Books::new(templates.clone()),
+            books: Books::new(templates.clone(), world.settings.clone()),
             policy,
             links: links.clone(),
             supervisor: supervisor.clone(),
@@ -327,12 +331,6 @@ async fn shared_secret(settings: &Settings, store: &Store) -> Result<Secret> {
 
 fn booking_rules(settings: &Settings) -> BookingRules {
     BookingRules {
-        reminder_offsets: settings
-            .reminders
-            .offsets_minutes
-            .iter()
-            .map(|m| i64::from(*m))
-            .collect(),
         hold: TimeDelta::minutes(i64::from(settings.booking.hold_minutes)),
         holds_per_person: i64::from(settings.booking.holds_per_person),
         offer: TimeDelta::minutes(i64::from(settings.waiting_list.offer_minutes)),

@@ -102,6 +102,8 @@ pub mod schedule;
 pub mod scope;
 /// The listening server, with the sockets taken over after their upgrade.
 pub mod server;
+/// What administrators set for the house, and what its operator configured.
+pub mod setting;
 /// Addresses to which nothing is sent any more, and the reports that lead there.
 pub mod suppression;
 /// Connecting Telegram chats, and what Telegram calls.
@@ -372,7 +374,15 @@ fn api(config: &mut ServiceConfig) {
                 .get(admin::list_branches)
                 .post(admin::create_branch),
         )
+        .service(web::resource("/house").get(setting::house))
+        .service(
+            web::resource("/admin/settings")
+                .get(setting::get)
+                .put(setting::put),
+        )
+        .service(web::resource("/admin/settings/configured").get(setting::configured))
         .service(web::resource("/admin/users").get(admin::list_people))
+        .service(web::resource("/admin/users.csv").get(admin::people_file))
         .service(
             web::resource("/admin/users/{id}")
                 .get(admin::get_person)

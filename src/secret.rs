@@ -3,7 +3,7 @@
 use std::fmt;
 
 use rand::RngCore;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 /// A secret; its `Debug` form shows nothing of it.
@@ -39,6 +39,16 @@ pub fn fresh<const N: usize>() -> [u8; N] {
 /// What is kept of a token or a code instead of it.
 pub fn hash(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
+}
+
+/// What stands for a secret where settings are shown.
+pub const MASK: &str = "••••••••";
+
+/// Only whether there is one is ever written.
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(if self.0.is_empty() { "" } else { MASK })
+    }
 }
 
 impl fmt::Debug for Secret {

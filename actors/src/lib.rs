@@ -31,6 +31,8 @@ pub mod planner;
 pub mod scheduler;
 /// A live connection as the registry sees it.
 pub mod session;
+/// What administrators have set, as it stands now.
+pub mod setting;
 /// The node's directory: who is here, and which bus message goes to whom.
 pub mod supervisor;
 /// What the scheduler does in a round.

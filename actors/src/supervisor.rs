@@ -30,6 +30,7 @@ use crate::connection::Connection;
 use crate::expert::Experts;
 use crate::frame::Frame;
 use crate::session::{Close, Push, Session};
+use crate::setting;
 use crate::topic::{self, Topics};
 use crate::user::{Backlog, ToUser, UserActor};
 use crate::world::World;
@@ -121,6 +122,7 @@ impl Supervisor {
         directory.world.bus.attach(directory.clone());
         directory.world.bus.subscribe(DISABLED_CHANNEL);
         directory.world.bus.subscribe(KEYS_CHANNEL);
+        directory.world.bus.subscribe(setting::CHANNEL);
         supervisor
     }
 
@@ -244,6 +246,11 @@ impl Supervisor {
             .world
             .bus
             .publish(&topic::channel(topic), frame.json());
+    }
+
+    /// Tells every other node that the settings of the house were edited.
+    pub fn settings_edited(&self) {
+        self.0.world.bus.publish(setting::CHANNEL, Bytes::new());
     }
 
     /// Ends every connection of a disabled account, on every node.
@@ -440,5 +447,27 @@ impl Handler<Gap> for SupervisorActor {
     fn handle(&mut self, _: Gap, ctx: &mut Self::Context) {
         self.supervisor.resync_topics();
         self.sweep(ctx);
+        ctx.notify(Reread);
+    }
+}
+
+/// The settings of the house were edited, or may have been while nobody told.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Reread;
+
+impl Handler<Reread> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Reread, ctx: &mut Self::Context) {
+        let World {
+            store, settings, ..
+        } = self.supervisor.world().clone();
+        let reading = async move {
+            if let Err(error) = settings.refresh(&store).await {
+                warn!(%error, "the settings could not be read anew; the planner does it within seconds");
+            }
+        };
+        ctx.spawn(reading.into_actor(self));
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use belfry_store::Store;
 
+use crate::setting::InForce;
 use crate::{Bus, Clock};
 
 /// The surroundings of an actor. Cloning shares everything.
@@ -14,4 +15,6 @@ pub struct World {
     pub bus: Arc<dyn Bus>,
     /// Unique per process, so that a node can tell its own echo on the bus.
     pub node: Arc<str>,
+    /// What administrators have set.
+    pub settings: InForce,
 }

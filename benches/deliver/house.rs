@@ -11,6 +11,7 @@ use belfry::links::PublicLinks;
 use belfry::secret::Secret;
 use belfry::token::Tokens;
 use belfry_actors::planner::Books;
+use belfry_actors::setting::InForce;
 use belfry_actors::{
     Capabilities, Courier, CourierSettings, Desk, Outgoing, Planner, Provider, Supervisor,
     SystemClock, World,
@@ -105,6 +106,7 @@ impl House {
             clock: Arc::new(SystemClock),
             bus: Arc::new(InProcessBus::default()),
             node: "bench".into(),
+            settings: InForce::default(),
         };
         let now = world.clock.now();
         let id = UserId::at(now);
@@ -156,7 +158,7 @@ impl House {
     fn desk(&self, couriers: Vec<Courier>) -> Result<Desk> {
         Ok(Desk {
             world: self.world.clone(),
-            books: Books::new(Arc::new(Templates::builtin()?)),
+            books: Books::new(Arc::new(Templates::builtin()?), InForce::default()),
             policy: Policy::default(),
             links: Arc::new(pages()),
             supervisor: Supervisor::start(self.world.clone(), Duration::from_secs(25)),

@@ -89,7 +89,7 @@ impl Letter<'_> {
         let note = match address.channel {
             Channel::Email => return self.mail(draft, content),
             Channel::Sms => Note {
-                title: self.word("house").to_owned(),
+                title: templates.house().to_owned(),
                 body: templates.sms(locale, kind, &label, &self.scene(false).brief())?,
             },
             Channel::Telegram => titled(templates.telegram(locale, kind, &self.scene(true))?),

@@ -59,6 +59,8 @@ pub mod rule;
 pub mod sample;
 /// When an expert works: weekly windows, overrides, time off.
 pub mod schedule;
+/// What administrators set for the house while it runs.
+pub mod setting;
 /// Which times of an expert are free.
 pub mod slot;
 /// Text messages: their alphabet and their length.

@@ -12,7 +12,7 @@ use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::account;
+use crate::{account, setting};
 
 /// What is compiled in.
 mod builtin;
@@ -25,6 +25,8 @@ pub use medium::{Medium, PUSH_BODY, PUSH_TITLE, Section};
 
 /// Longest template of a section, in characters.
 pub const MOST_CHARACTERS: usize = 4000;
+/// What every text may call the house by.
+const HOUSE: &str = "house";
 /// Steps that one section may take: a hundred times what the longest built-in one does.
 const FUEL: u64 = 20_000;
 
@@ -90,6 +92,9 @@ pub struct Override {
 pub struct Templates {
     environment: Environment<'static>,
     words: BTreeMap<&'static str, BTreeMap<&'static str, &'static str>>,
+    /// What the house is called, and where people turn with a question.
+    house: String,
+    contact: Option<String>,
     /// By section, the languages in which there is one and the template's name. Overrides come first.
     places: BTreeMap<String, Vec<(String, String)>>,
 }
@@ -103,6 +108,7 @@ impl Templates {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(FUEL));
+        environment.add_global(HOUSE, setting::NAME);
         // What is not there for every reader must be asked for first, or "none" would be read.
         environment.set_formatter(|out, state, value| {
             if value.is_none() {
@@ -122,6 +128,8 @@ impl Templates {
             words: words
                 .map(|(language, source)| (language, builtin::dictionary(source)))
                 .collect(),
+            house: setting::NAME.to_owned(),
+            contact: None,
             places: BTreeMap::new(),
         };
         for (language, files) in builtin::TEXTS {
@@ -161,6 +169,20 @@ impl Templates {
         Ok((templates, faults))
     }
 
+    /// The same texts of a house of this name, with where people turn with a question.
+    #[must_use]
+    pub fn named(mut self, house: &str, contact: Option<&str>) -> Self {
+        self.environment.add_global(HOUSE, house);
+        house.clone_into(&mut self.house);
+        self.contact = contact.map(str::to_owned);
+        self
+    }
+
+    /// What the house is called.
+    pub fn house(&self) -> &str {
+        &self.house
+    }
+
     /// Every kind of message there is.
     pub fn kinds() -> Vec<&'static str> {
         builtin::TEXTS[0].1.iter().map(|(kind, _)| *kind).collect()
@@ -196,7 +218,7 @@ impl Templates {
             .map_err(|error| broken("", &error))?;
         let globals: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
         let mut names: Vec<String> = template.undeclared_variables(false).into_iter().collect();
-        names.retain(|name| !globals.contains(&name.as_str()));
+        names.retain(|name| name != HOUSE && !globals.contains(&name.as_str()));
         names.sort();
         Ok(names)
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::template::widened;
 
 /// One approved text.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approved {
     /// The kind of message that it carries, such as `booking.confirmed`.

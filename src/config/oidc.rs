@@ -3,12 +3,12 @@
 use anyhow::{Context, Result, ensure};
 use belfry_domain::account;
 use belfry_domain::oidc::Admins;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use crate::secret::Secret;
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Oidc {
     pub issuer: String,

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use anyhow::{Result, ensure};
 use belfry_domain::zns::Approved;
 use chrono_tz::Tz;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Telegram {
     pub token: Secret,
@@ -17,7 +17,7 @@ pub struct Telegram {
     pub mode: String,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sms {
     pub providers: Vec<SmsProvider>,
@@ -27,7 +27,7 @@ pub struct Sms {
     pub zns: Zns,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Esms {
     pub url: String,
@@ -38,7 +38,7 @@ pub struct Esms {
     pub sandbox: bool,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SpeedSms {
     pub url: String,
@@ -47,7 +47,7 @@ pub struct SpeedSms {
     pub sender: String,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpSms {
     pub url: String,
@@ -61,7 +61,7 @@ pub struct HttpSms {
     pub recognises_repeats: bool,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Zns {
     pub url: String,
@@ -74,7 +74,7 @@ pub struct Zns {
 }
 
 /// Who can carry text messages.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SmsProvider {
     Zns,

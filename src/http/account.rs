@@ -10,6 +10,7 @@ use belfry_domain::account::{self, Account, AccountError, Role};
 use belfry_domain::event::{Event, EventType};
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{BranchId, UserId, uuid_at};
+use belfry_domain::setting::HouseSettings;
 use belfry_domain::text;
 use belfry_store::session::Refreshed;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -173,9 +174,14 @@ pub async fn register(
         format!("address:{from}"),
         &body,
         async |_key| {
+            // Read where they lie: an edit that was acknowledged by another node holds here, too.
+            let kept = app.world.settings.refresh(&app.world.store).await?;
+            if !kept.settings.registration {
+                return Err(Problem::new("registration-closed"));
+            }
             let input: RegisterIn = body.read()?;
             let now = app.world.clock.now();
-            let account = new_account(&input, now)?;
+            let account = new_account(&input, &kept.settings, now)?;
             let hash = app.passwords.hash(&input.password).await.map_err(failed)?;
             let mut tx = app.world.store.begin().await?;
             if !belfry_store::account::insert(&mut tx, &account, &hash).await? {
@@ -203,7 +209,11 @@ pub async fn register(
     Ok(replayed(HttpResponse::Created().json(session)))
 }
 
-fn new_account(input: &RegisterIn, now: Instant) -> Result<Account, Problem> {
+fn new_account(
+    input: &RegisterIn,
+    usual: &HouseSettings,
+    now: Instant,
+) -> Result<Account, Problem> {
     let mut faults = Faults::default();
     let email = faults.take(account::email("/email", &input.email));
     faults.take(account::password("/password", &input.password));
@@ -223,8 +233,8 @@ fn new_account(input: &RegisterIn, now: Instant) -> Result<Account, Problem> {
         phone,
         gender: None,
         description: String::new(),
-        locale: locale.unwrap_or_else(|| account::LANGUAGES[0].to_owned()),
-        time_zone: zone.unwrap_or(chrono_tz::UTC),
+        locale: locale.unwrap_or_else(|| usual.locale.clone()),
+        time_zone: zone.unwrap_or(usual.time_zone),
         avatar_tag: None,
         email_verified: false,
         guest: false,

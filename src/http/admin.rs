@@ -6,6 +6,9 @@ use belfry_domain::account::{Account, Role};
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{BranchId, UserId};
 use belfry_domain::{account, text};
+use belfry_store::StoreError;
+use chrono::SecondsFormat;
+use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -14,6 +17,7 @@ use uuid::Uuid;
 use crate::http::App;
 use crate::http::account::UserOut;
 use crate::http::auth::Signed;
+use crate::http::csv;
 use crate::http::etag::{IfMatch, versioned};
 use crate::http::input::{Body, Faults, Id, Query, nullable};
 use crate::http::openapi::shape::RoleShape;
@@ -94,21 +98,111 @@ pub async fn list_people(
     let query = query.0;
     let limit = limit(query.limit)?;
     let after = cursor::<UserId>(query.after.as_deref())?;
-    let mut faults = Faults::default();
-    let text = faults.take_some(query.query.as_deref(), |v| {
-        text::checked("/query", v, 0, 100, false)
-    });
-    let role = faults.take_some(query.role.as_deref(), |name| {
-        let unknown = |_| FieldError::new("/role", FieldError::INVALID, "This is not a role.");
-        name.parse::<Role>().map_err(unknown)
-    });
-    faults.check()?;
+    let (text, role) = people_filter(query.query.as_deref(), query.role.as_deref())?;
     let found = app
         .world
         .store
         .list_accounts(text.as_deref(), role, after, limit + 1)
         .await?;
     Ok(HttpResponse::Ok().json(page(found, limit, |a| a.id, |a| PersonOut::from(&a))))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PeopleFileQuery {
+    /// Text in name or address.
+    #[param(max_length = 100)]
+    query: Option<String>,
+    #[param(value_type = Option<RoleShape>)]
+    role: Option<String>,
+}
+
+/// Accounts read at once for a file, and the most that one holds.
+const ROWS: i64 = 500;
+const MOST_ROWS: i64 = 50_000;
+const COLUMNS: [&str; 10] = [
+    "name",
+    "email",
+    "role",
+    "phone",
+    "locale",
+    "time_zone",
+    "disabled",
+    "guest",
+    "created_at",
+    "id",
+];
+
+/// The same as a file for spreadsheets (RFC 4180), at most fifty thousand lines of it; admins. It is sent as it is read.
+#[utoipa::path(get, path = "/api/v1/admin/users.csv", tag = "Administration", params(PeopleFileQuery),
+    responses((status = 200, content_type = "text/csv", body = String)))]
+pub async fn people_file(
+    app: Data<App>,
+    signed: Signed,
+    query: Query<PeopleFileQuery>,
+) -> Result<HttpResponse, Problem> {
+    signed.admin()?;
+    let (text, role) = people_filter(query.0.query.as_deref(), query.0.role.as_deref())?;
+    let store = app.world.store.clone();
+    // What cannot be read at all is a problem; what breaks off later breaks the connection off.
+    let first = store
+        .list_accounts(text.as_deref(), role, None, ROWS)
+        .await?;
+    let mut head = csv::File::new(&COLUMNS);
+    first.iter().for_each(|account| head.row(&line(account)));
+    let state = (first.last().map(|account| account.id), first.len() as i64);
+    let rest = stream::try_unfold(state, move |(after, told)| {
+        let (store, text) = (store.clone(), text.clone());
+        async move {
+            if after.is_none() || told % ROWS != 0 || told >= MOST_ROWS {
+                return Ok::<_, StoreError>(None);
+            }
+            let found = store
+                .list_accounts(text.as_deref(), role, after, ROWS)
+                .await?;
+            let mut lines = csv::File::more();
+            found.iter().for_each(|account| lines.row(&line(account)));
+            let state = (
+                found.last().map(|account| account.id),
+                told + found.len() as i64,
+            );
+            Ok(Some((lines.bytes(), state)))
+        }
+    });
+    let all = stream::once(async move { Ok(head.bytes()) }).chain(rest);
+    Ok(csv::answer("people.csv").streaming(all))
+}
+
+fn line(account: &Account) -> [String; 10] {
+    [
+        account.name.clone(),
+        account.email.clone(),
+        account.role.as_str().to_owned(),
+        account.phone.clone().unwrap_or_default(),
+        account.locale.clone(),
+        account.time_zone.name().to_owned(),
+        account.disabled.to_string(),
+        account.guest.to_string(),
+        account
+            .created_at
+            .to_rfc3339_opts(SecondsFormat::Secs, true),
+        account.id.to_string(),
+    ]
+}
+
+fn people_filter(
+    query: Option<&str>,
+    role: Option<&str>,
+) -> Result<(Option<String>, Option<Role>), Problem> {
+    let mut faults = Faults::default();
+    let text = faults.take_some(query, |v| text::checked("/query", v, 0, 100, false));
+    let role = faults.take_some(role, |name| {
+        let unknown = |_| FieldError::new("/role", FieldError::INVALID, "This is not a role.");
+        name.parse::<Role>().map_err(unknown)
+    });
+    faults.check()?;
+    Ok((text, role))
 }
 
 /// One person; admins.
@@ -174,7 +268,9 @@ pub async fn govern_person(
         return Err(Problem::new("not-found"));
     }
     if input.role == Some(Role::Expert) {
-        let rules = &app.settings.booking.rules;
+        // Read where they lie: what another node was told a moment ago holds here, too.
+        let kept = app.world.settings.refresh(store).await?;
+        let rules = &kept.settings.booking_rules;
         belfry_store::expert::insert(&mut tx, id.0, before.time_zone, rules, now).await?;
     }
     let entry = signed.entry(

@@ -193,8 +193,13 @@ pub async fn create(
             faults.extend(vec![FieldError::new("/guest", FieldError::INVALID, detail)]);
         }
         faults.check()?;
+        let client = client_of(&app, &signed, input.client_id).await?;
+        if client.id.uuid() == input.expert_id {
+            let detail = "Experts cannot book themselves; take time off instead.";
+            return Err(Problem::field("/expert_id", FieldError::INVALID, detail));
+        }
         let wish = Wish {
-            client: client_of(&app, &signed, &input).await?,
+            client,
             holder: caller.id,
             actor: signed.actor(),
             guest: None,
@@ -243,9 +248,13 @@ async fn book(
     Ok(booking)
 }
 
-/// The person the booking is for.
-async fn client_of(app: &App, signed: &Signed, input: &BookingIn) -> Result<Party, Problem> {
-    let client = match input.client_id.map(UserId::from) {
+/// The person that something is for: the caller, or whom a manager or an administrator names.
+pub(super) async fn client_of(
+    app: &App,
+    signed: &Signed,
+    client_id: Option<Uuid>,
+) -> Result<Party, Problem> {
+    Ok(match client_id.map(UserId::from) {
         Some(id) if id != signed.0.id => {
             if !matches!(signed.0.role, Role::Manager | Role::Admin) {
                 return Err(Problem::new("forbidden"));
@@ -262,12 +271,7 @@ async fn client_of(app: &App, signed: &Signed, input: &BookingIn) -> Result<Part
             id: signed.0.id,
             name: signed.0.name.clone(),
         },
-    };
-    if client.id.uuid() == input.expert_id {
-        let detail = "Experts cannot book themselves; take time off instead.";
-        return Err(Problem::field("/expert_id", FieldError::INVALID, detail));
-    }
-    Ok(client)
+    })
 }
 
 pub(super) async fn shown(

@@ -92,11 +92,13 @@ pub async fn file(
     let scope = Scope::Person(reader.id);
     let store = &app.world.store;
     let bookings = store.list_bookings(scope, &near, None, FEED_MOST).await?;
+    let kept = app.world.settings.now();
     let feed = Feed {
         reader: reader.id,
         locale: &reader.locale,
         zone: reader.time_zone,
         templates: &app.templates,
+        house: &kept.settings.name,
         links: &*app.links,
     };
     let file = feed.write(&bookings);

@@ -14,7 +14,7 @@ pub mod shape;
 use super::{
     account, admin, api_key, audit, booking, delivery, device, expert, explain, feed,
     group_session, import, inbox, live, oidc, operation, parked, preference, provider, report,
-    rule, schedule, suppression, telegram, template, waiting, webhook,
+    rule, schedule, setting, suppression, telegram, template, waiting, webhook,
 };
 
 #[derive(OpenApi)]
@@ -46,7 +46,8 @@ use super::{
         waiting::join, waiting::list, waiting::get, waiting::leave, waiting::accept, waiting::decline, waiting::history,
         inbox::list, inbox::unread_count, inbox::read, inbox::read_all, inbox::delete,
         live::create_ticket, live::events::stream,
-        admin::list_branches, admin::create_branch, admin::list_people, admin::get_person, admin::govern_person,
+        admin::list_branches, admin::create_branch, admin::list_people, admin::people_file, admin::get_person, admin::govern_person,
+        setting::house, setting::get, setting::put, setting::configured,
         api_key::list, api_key::create, api_key::get, api_key::revoke, audit::list,
         explain::list_events, explain::explain,
         report::overview::overview, report::weekly, report::weekly_file,

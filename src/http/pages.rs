@@ -24,7 +24,7 @@ mod preload;
 struct Files;
 
 /// First segments of the app's paths. Anything else is answered with the app's not-found page.
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 20] = [
     "",
     "admin",
     "agenda",

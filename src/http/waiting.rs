@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::booking::list::scope_of;
-use crate::http::booking::{ActorOut, PartyOut, SessionRefOut, shown};
+use crate::http::booking::{ActorOut, PartyOut, SessionRefOut, client_of, shown};
 use crate::http::etag::{IfMatch, versioned};
 use crate::http::expert::{date, number};
 use crate::http::idempotency::{Created, once};
@@ -55,6 +55,8 @@ pub struct WishIn {
     /// For the booking that it becomes.
     #[schema(max_length = 2000)]
     note: Option<String>,
+    /// Who waits, where a manager or an administrator puts somebody on the list; the caller when left out.
+    client_id: Option<Uuid>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -186,7 +188,13 @@ pub async fn join(
         return Err(Problem::new("forbidden"));
     }
     let make = async |key: Option<IdempotencyKey>| {
-        let waiting = wished(&app, &signed, id.0, body.read()?).await?;
+        let input: WishIn = body.read()?;
+        let client = client_of(&app, &signed, input.client_id).await?;
+        if client.id == id.0 {
+            let detail = "Experts cannot wait for themselves.";
+            return Err(Problem::field("/client_id", FieldError::INVALID, detail));
+        }
+        let waiting = wished(&app, client, id.0, input).await?;
         let most = i64::from(app.settings.waiting_list.places_per_person);
         let store = &app.world.store;
         store
@@ -209,7 +217,7 @@ pub(super) async fn made(app: &App, id: WaitingId) -> Result<Created, Problem> {
 /// What somebody wants to wait for, checked against what the expert offers at all.
 async fn wished(
     app: &App,
-    signed: &Signed,
+    client: Party,
     expert: UserId,
     input: WishIn,
 ) -> Result<Waiting, Problem> {
@@ -274,10 +282,7 @@ async fn wished(
             name: found.name,
         },
         expert_branch: found.branch_id,
-        client: Party {
-            id: signed.0.id,
-            name: signed.0.name.clone(),
-        },
+        client,
         session: None,
         wish: Wish {
             minutes: length,

@@ -4,7 +4,7 @@ import { html } from "./html.js";
 import { t } from "./i18n.js";
 import { go, place } from "./router.js";
 import { phase, resume, user } from "./session.js";
-import { unread } from "./store.js";
+import { house, unread } from "./store.js";
 import { Empty, Failed, Skeleton } from "./parts/states.js";
 import { Shell } from "./parts/shell.js";
 import { Toasts } from "./parts/toasts.js";
@@ -48,7 +48,7 @@ function View() {
 
   const count = unread.value;
   useEffect(() => {
-    document.title = `${count ? `(${count}) ` : ""}${t(route.title)} · Belfry`;
+    document.title = `${count ? `(${count}) ` : ""}${t(route.title)} · ${house.value.name}`;
   });
 
   // A new page starts at its top, and the focus goes there for those who listen to it.

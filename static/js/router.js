@@ -47,6 +47,8 @@ export const routes = [
   { path: "/admin/bookings", view: () => import("./views/booking_table.js"), title: "booking_table.title", for: "managers" },
   { path: "/admin/weekly", view: () => import("./views/weekly.js"), title: "weekly.title", for: "managers" },
   { path: "/admin/audit", view: () => import("./views/audit.js"), title: "audit.title", for: "admin" },
+  { path: "/design", view: () => import("./views/design.js"), title: "design.title", for: "admin" },
+  { path: "/admin/settings", view: () => import("./views/settings.js"), title: "settings.title", for: "admin" },
   { path: "/admin/api-keys", view: () => import("./views/api_keys.js"), title: "api_keys.title", for: "admin" },
   { path: "/admin/people", view: () => import("./views/people.js"), title: "people.title", for: "admin" },
 ];

@@ -6,6 +6,9 @@ import { deviceZone } from "./time.js";
 /** Unread notifications, as the server counts them. */
 export const unread = signal(0);
 
+/** The house as everybody may know it, until it was read as one that set nothing. */
+export const house = signal(/** @type {import("./types.js").House} */ ({ name: "Belfry", contact: null, registration: true, guest_bookings: true }));
+
 /** How news arrives now; "off" for a visitor without an account. */
 export const connection = signal(/** @type {"off" | "connecting" | "live" | "reconnecting" | "polling"} */ ("off"));
 

@@ -49,6 +49,9 @@
  */
 
 /** @typedef {{id: string, name: string, time_zone: string}} Branch */
+/** @typedef {{name: string, contact: string | null, registration: boolean, guest_bookings: boolean}} House what everybody may know of it */
+/** @typedef {House & {locale: string, time_zone: string, booking_rules: BookingRules, reminder_offsets_minutes: number[]}} HouseSettings */
+/** @typedef {{name: string, variable: string, value: any, secret: boolean, set: boolean, origin: "default" | "file" | "environment"}} ConfiguredItem */
 /** @typedef {Record<Status | "in_progress", number>} Counts */
 
 /**

@@ -1,6 +1,12 @@
-//! Values that all nodes share and nobody configures.
+//! Values that all nodes share: what nobody configures, and what administrators set for the house.
 
-use crate::{Store, StoreError};
+use serde_json::Value;
+
+use crate::versions::{self, Book};
+use crate::{Store, StoreError, Tx};
+
+/// What administrators have set.
+const HOUSE: &str = "house";
 
 impl Store {
     /// The value kept under `key`; `fresh` is kept and answered if there is none. Several nodes that ask
@@ -86,4 +92,57 @@ impl Store {
         });
         Ok(replaced == 1)
     }
+
+    /// What administrators have set, as far as they have, and how often they did.
+    ///
+    /// # Errors
+    /// When the database fails, or what is kept cannot be read.
+    pub async fn house_settings(&self) -> Result<(Option<Value>, i64), StoreError> {
+        let (version, kept): (i64, Option<String>) = on_read!(self, |pool| {
+            sqlx::query_as::<DB, _>(
+                "SELECT v.version, s.value FROM versions v LEFT JOIN settings s ON s.key = $1 \
+                 WHERE v.name = $2",
+            )
+            .bind(HOUSE)
+            .bind(Book::Settings.as_str())
+            .fetch_one(pool)
+            .await?
+        });
+        let kept = kept.map(|kept| serde_json::from_str(&kept)).transpose();
+        let kept = kept.map_err(|error| StoreError::Unreadable(error.to_string()))?;
+        Ok((kept, version))
+    }
+}
+
+/// Keeps what administrators have set, in place of what was there in version `before`. Answers the new version, or
+/// `None` when somebody else was faster.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put_house_settings(
+    tx: &mut Tx,
+    settings: &Value,
+    before: i64,
+) -> Result<Option<i64>, StoreError> {
+    versions::edited(tx, Book::Settings).await?;
+    let text = settings.to_string();
+    let version = on_tx!(tx, |c| {
+        let (version,): (i64,) =
+            sqlx::query_as::<DB, _>("SELECT version FROM versions WHERE name = $1")
+                .bind(Book::Settings.as_str())
+                .fetch_one(&mut *c)
+                .await?;
+        if version == before + 1 {
+            sqlx::query::<DB>(
+                "INSERT INTO settings (key, value) VALUES ($1, $2) \
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            )
+            .bind(HOUSE)
+            .bind(&text)
+            .execute(&mut *c)
+            .await?;
+        }
+        version
+    });
+    Ok((version == before + 1).then_some(version))
 }

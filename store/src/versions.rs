@@ -10,6 +10,7 @@ pub enum Book {
     Rules,
     Templates,
     Webhooks,
+    Settings,
 }
 
 impl Book {
@@ -19,6 +20,7 @@ impl Book {
             Self::Rules => "rules",
             Self::Templates => "templates",
             Self::Webhooks => "webhooks",
+            Self::Settings => "settings",
         }
     }
 }

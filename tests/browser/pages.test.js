@@ -129,6 +129,8 @@ test("pages of an administrator", async () => {
   await inspect(page, "booking-table-none", "/admin/bookings?query=zzzzzz", found);
   await inspect(page, "weekly", "/admin/weekly", found);
   await inspect(page, "weekly-none", "/admin/weekly?from=2001-01-01&until=2001-02-01", found);
+  await inspect(page, "settings", "/admin/settings", found);
+  await inspect(page, "design", "/design", found);
   await inspect(page, "api-keys", "/admin/api-keys", found);
   await inspect(page, "audit", "/admin/audit", found);
   await inspect(page, "audit-none", "/admin/audit?query=zzzzzz", found);

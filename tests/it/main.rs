@@ -76,6 +76,8 @@ mod rule;
 mod schedule;
 /// The clockwork: reminders, missed bookings, holds, archive.
 mod scheduler;
+/// What administrators set for the house.
+mod setting;
 /// Text messages to phones.
 mod sms;
 /// A house with a planner, a bus that is written down, and a channel that does as it is told.

@@ -13,6 +13,7 @@ on_both_engines!(
     managers_see_their_branch_and_nobody_else_sees_anything,
     the_overview_counts_what_stands_and_what_went,
     a_file_holds_what_the_list_shows,
+    a_file_of_people_holds_whom_the_list_shows,
     the_list_is_filtered_by_client_and_branch,
 );
 
@@ -392,5 +393,43 @@ async fn the_list_is_filtered_by_client_and_branch(fresh: &Fresh) {
     // A filter never shows more than there was to be seen.
     assert_eq!(count(&bob, format!("client_id={}", ann.id)).await, 0);
     assert_eq!(count(&bob, format!("branch_id={here}")).await, 1);
+    town.close().await;
+}
+
+async fn a_file_of_people_holds_whom_the_list_shows(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let (admin, expert) = (town.admin().await, town.expert().await);
+    // More than are read at once.
+    let crowd = town.crowd(620).await;
+    let lines = async |path: &str| {
+        let file = admin.get(path).await.expect(200);
+        assert_eq!(
+            file.header("content-disposition"),
+            Some("attachment; filename=\"people.csv\"")
+        );
+        let mut reader = csv::Reader::from_reader(file.text.as_bytes());
+        let records = reader.records().map(Result::unwrap);
+        records.collect::<Vec<csv::StringRecord>>()
+    };
+    let all = lines("/admin/users.csv").await;
+    assert_eq!(all.len(), crowd.len() + 2);
+    let emails: std::collections::BTreeSet<&str> = all.iter().map(|line| &line[1]).collect();
+    assert!(
+        crowd
+            .iter()
+            .all(|person| emails.contains(person.email.as_str()))
+    );
+    let experts = lines("/admin/users.csv?role=expert").await;
+    assert_eq!(experts.len(), 1);
+    assert_eq!(
+        (&experts[0][1], &experts[0][2]),
+        (expert.email.as_str(), "expert")
+    );
+    let path = format!("/admin/users.csv?query={}", crowd[7].email);
+    assert_eq!(lines(&path).await.len(), 1);
+    expert
+        .get("/admin/users.csv")
+        .await
+        .problem(403, "forbidden");
     town.close().await;
 }

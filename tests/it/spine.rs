@@ -11,6 +11,7 @@ use belfry::links::PublicLinks;
 use belfry::secret::Secret;
 use belfry::token::Tokens;
 use belfry_actors::planner::Books;
+use belfry_actors::setting::InForce;
 use belfry_actors::{
     Bus, BusSink, Capabilities, Courier, CourierSettings, Desk, Outgoing, Provider, Rate,
     Supervisor, World,
@@ -84,6 +85,7 @@ impl<'a> Spine<'a> {
             clock: house.clock.clone(),
             bus: tape.clone(),
             node: "spine".into(),
+            settings: InForce::default(),
         };
         let supervisor = Supervisor::start(world.clone(), Duration::from_secs(25));
         Self {
@@ -102,7 +104,7 @@ impl<'a> Spine<'a> {
     pub fn desk(&self, couriers: Vec<Courier>) -> Desk {
         Desk {
             world: self.world.clone(),
-            books: Books::new(Arc::new(Templates::builtin().unwrap())),
+            books: Books::new(Arc::new(Templates::builtin().unwrap()), InForce::default()),
             policy: Policy::default(),
             links: Arc::new(pages()),
             supervisor: self.supervisor.clone(),

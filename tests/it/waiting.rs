@@ -25,6 +25,7 @@ on_both_engines!(
     an_offer_is_no_hold_of_ones_own_and_is_taken_up_by_any_booking_over_it,
     what_is_promised_is_kept_whatever_the_rules_say_since,
     who_found_a_place_by_themselves_waits_no_longer,
+    staff_puts_somebody_on_a_list_and_nobody_else_does,
 );
 
 /// A Tuesday on which [`host`] has this hour alone.
@@ -382,5 +383,50 @@ async fn who_found_a_place_by_themselves_waits_no_longer(fresh: &Fresh) {
     let left = comes_to(&second, &id, "left").await;
     assert_eq!(left["offer"], Value::Null);
     sound(&town).await;
+    town.close().await;
+}
+
+async fn staff_puts_somebody_on_a_list_and_nobody_else_does(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let expert = host(&town, json!({})).await;
+    let (admin, taken) = (town.admin().await, town.client().await);
+    let booked = taken.book(&expert, TEN).await.expect(201).text("id");
+    let (ann, ben) = (town.client().await, town.client().await);
+    let path = format!("/experts/{}/waiting-list", expert.id);
+    let wish = |client: &str| json!({ "from": TUESDAY, "mode": "online", "client_id": client });
+    ben.post(&path, wish(&ann.id))
+        .await
+        .problem(403, "forbidden");
+    let answer = admin
+        .post(&path, wish(&expert.id))
+        .await
+        .problem(422, "validation");
+    assert_eq!(answer.body["errors"][0]["pointer"], "/client_id");
+    let nobody = "0192d3a0-0000-7000-8000-000000000000";
+    let answer = admin
+        .post(&path, wish(nobody))
+        .await
+        .problem(422, "validation");
+    assert_eq!(answer.body["errors"][0]["pointer"], "/client_id");
+
+    let made = admin.post(&path, wish(&ann.id)).await.expect(201);
+    assert_eq!(made.body["client"]["id"], json!(ann.id));
+    let id = made.text("id");
+    // It is hers: she sees it, is offered what comes free, and takes it.
+    taken
+        .post(&format!("/bookings/{booked}/cancel"), json!({}))
+        .await
+        .expect(200);
+    comes_to(&ann, &id, "offered").await;
+    let accepted = ann
+        .post(&format!("/waiting-list/{id}/accept"), json!({}))
+        .await;
+    assert!(accepted.status < 300, "{}", accepted.text);
+    let history = ann
+        .get(&format!("/waiting-list/{id}/history"))
+        .await
+        .expect(200)
+        .body;
+    assert_eq!(history["items"][0]["actor"]["id"], json!(admin.id));
     town.close().await;
 }

@@ -32,8 +32,6 @@ pub use session::{SeatRequest, SessionDraft};
 /// Rules of the house about bookings.
 #[derive(Clone, Debug)]
 pub struct BookingRules {
-    /// Minutes before the start at which both sides are reminded.
-    pub reminder_offsets: Vec<i64>,
     /// How long a slot is held.
     pub hold: TimeDelta,
     /// Slots one person may hold at once.

@@ -253,7 +253,7 @@ pub(super) fn run(
                 needs_offer: request.offer.is_some(),
                 caps: caps(memory, want.starts_at),
                 guest: request.guest.clone(),
-                reminder_offsets: rules.reminder_offsets.clone(),
+                reminder_offsets: world.settings.now().settings.reminder_offsets(),
                 told: Told::by(request.actor.clone()),
                 key: request.key.clone(),
             };
@@ -272,7 +272,7 @@ pub(super) fn run(
             };
             let holds = own_holds(memory, want);
             let offers = own_offers(memory, want);
-            let offsets = rules.reminder_offsets.clone();
+            let offsets = world.settings.now().settings.reminder_offsets();
             let auto_confirm = memory.schedule.rules.auto_confirm;
             let notice = cancel_notice(memory);
             let starts_at = want.starts_at;

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use belfry_domain::proof;
 use belfry_domain::rule::RuleBook;
+use belfry_domain::setting::{self, HouseSettings};
 use belfry_domain::template::{Override, Templates};
 use belfry_domain::webhook::Hook;
 use belfry_store::template::Version;
 use belfry_store::{Store, StoreError, versions};
 use tracing::error;
+
+use crate::setting::InForce;
 
 /// What a batch is planned by, from its beginning to its end.
 pub struct Book {
@@ -40,14 +43,17 @@ impl Book {
 
 /// The book of a node's planner.
 pub struct Books {
+    settings: InForce,
+    /// The built-in texts of a house that gave itself no name.
     templates: Arc<Templates>,
     open: ArcSwapOption<Book>,
 }
 
 impl Books {
-    /// Books whose texts are those built in.
-    pub fn new(templates: Arc<Templates>) -> Self {
+    /// Books whose texts are those built in, of a house with these settings.
+    pub fn new(templates: Arc<Templates>, settings: InForce) -> Self {
         Self {
+            settings,
             templates,
             open: ArcSwapOption::default(),
         }
@@ -64,11 +70,20 @@ impl Books {
             return Ok(book.clone());
         }
         // Read after the versions: what is edited meanwhile is read once more, never overlooked.
-        let texts = versions::Book::Templates.as_str();
-        let same = |book: &Arc<Book>| book.versions.get(texts) == versions.get(texts);
+        let known = self.settings.now();
+        let named = versions::Book::Settings.as_str();
+        let kept = match versions.get(named) == Some(&known.version) {
+            true => known,
+            false => self.settings.refresh(store).await?,
+        };
+        let texts = [versions::Book::Templates.as_str(), named];
+        let same = |book: &Arc<Book>| {
+            let same = |name: &&str| book.versions.get(*name) == versions.get(*name);
+            texts.iter().all(same)
+        };
         let templates = match open.filter(same) {
             Some(book) => book.templates.clone(),
-            None => self.texts(store).await?,
+            None => self.texts(store, &kept.settings).await?,
         };
         let book = Arc::new(Book {
             rules: store.rule_book().await?,
@@ -82,9 +97,13 @@ impl Books {
 
     /// The texts in force. An own one that no longer suits every reader, as after an update of the house, is left
     /// out: the built-in one serves, which is better than none.
-    async fn texts(&self, store: &Store) -> Result<Arc<Templates>, StoreError> {
+    async fn texts(
+        &self,
+        store: &Store,
+        settings: &HouseSettings,
+    ) -> Result<Arc<Templates>, StoreError> {
         let own = store.templates().await?;
-        if own.is_empty() {
+        if own.is_empty() && settings.name == setting::NAME && settings.contact.is_none() {
             return Ok(self.templates.clone());
         }
         let made = tokio::task::spawn_blocking(move || {
@@ -109,6 +128,7 @@ impl Books {
         for fault in faults {
             error!(%fault, "an own text is left out");
         }
+        let templates = templates.named(&settings.name, settings.contact.as_deref());
         Ok(Arc::new(templates))
     }
 }

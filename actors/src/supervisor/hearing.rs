@@ -3,10 +3,11 @@
 use belfry_domain::id::{ApiKeyId, UserId};
 use belfry_domain::topic::Topic;
 
-use super::{DISABLED_CHANNEL, Directory, EXPERT_CHANNEL, Gap, KEYS_CHANNEL, USER_CHANNEL};
+use super::{DISABLED_CHANNEL, Directory, EXPERT_CHANNEL, Gap, KEYS_CHANNEL, Reread, USER_CHANNEL};
 use crate::bus::BusSink;
 use crate::frame::Heard;
 use crate::session::Close;
+use crate::setting;
 use crate::topic;
 use crate::user::ToUser;
 
@@ -29,6 +30,10 @@ impl BusSink for Directory {
                 Some((user, key)) => self.end_keys(user, key),
                 None => self.counts.unusable.increment(1),
             }
+        } else if channel == setting::CHANNEL
+            && let Some(actor) = self.actor.get()
+        {
+            actor.do_send(Reread);
         }
     }
 

@@ -28,6 +28,8 @@ pub struct Feed<'a> {
     pub locale: &'a str,
     pub zone: Tz,
     pub templates: &'a Templates,
+    /// What the house is called.
+    pub house: &'a str,
     pub links: &'a dyn Links,
 }
 
@@ -37,7 +39,7 @@ impl Feed<'_> {
     /// It has no `METHOD`: nobody is asked anything, and a program that is subscribed replaces what it knew.
     pub fn write(&self, bookings: &[Booking]) -> String {
         let mut file = Lines::calendar();
-        file.line("X-WR-CALNAME:Belfry");
+        file.text("X-WR-CALNAME", self.house);
         file.line(&format!("X-WR-TIMEZONE:{}", self.zone.name()));
         for line in REFRESH {
             file.line(line);

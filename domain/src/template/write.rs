@@ -44,11 +44,14 @@ impl Templates {
         let subject = self.line(locale, kind, EMAIL, "subject", &scene)?;
         let lead = self.section(locale, kind, EMAIL, "lead", &scene)?;
         let paragraphs: Vec<&str> = lead.split("\n\n").map(str::trim).collect();
+        let contact = self.contact.as_deref();
+        let contact = contact.map(|contact| self.phrase(locale, "contact", contact));
         let frame = Value::from(Serde(Frame {
             language: account::language_of(locale),
-            house: self.word(locale, "house"),
+            house: &self.house,
             fallback: self.word(locale, "fallback"),
-            footer: self.word(locale, "footer"),
+            footer: &self.phrase(locale, "footer", &self.house),
+            contact: contact.as_deref(),
             subject: &subject,
             preview: paragraphs.first().copied().unwrap_or_default(),
             heading: self.line(locale, kind, EMAIL, "title", &scene)?,
@@ -92,7 +95,7 @@ impl Templates {
             Some(name) => one_line(&self.render(name, &value)?),
             None => {
                 let Note { title, body } = self.note(locale, kind, scene)?;
-                format!("{}: {title}. {body}", self.word(locale, "house"))
+                format!("{}: {title}. {body}", self.house)
             }
         };
         Ok(sms::cut(&sms::plain(&format!("{label}{text}"))))
@@ -143,6 +146,7 @@ struct Frame<'a> {
     house: &'a str,
     fallback: &'a str,
     footer: &'a str,
+    contact: Option<&'a str>,
     subject: &'a str,
     preview: &'a str,
     heading: String,

@@ -353,6 +353,39 @@ pub struct BookingRulesShape {
     cancel_notice_minutes: u32,
 }
 
+/// What administrators set for the house.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = HouseSettings)]
+#[serde(deny_unknown_fields)]
+pub struct HouseSettingsShape {
+    /// What the house is called on pages and in messages.
+    #[schema(min_length = 1, max_length = 24, pattern = "\\S")]
+    name: String,
+    /// Where people turn with a question: an address, a number, a page.
+    #[schema(max_length = 120)]
+    contact: Option<String>,
+    /// Language of a new account that names none.
+    #[schema(max_length = 35, example = "vi")]
+    locale: String,
+    /// Zone of a new account that names none.
+    #[schema(example = "Asia/Ho_Chi_Minh")]
+    time_zone: String,
+    /// What a new expert starts with.
+    booking_rules: BookingRulesShape,
+    /// Minutes before the start at which both sides are reminded, for what is booked or moved from now on.
+    #[schema(max_items = 6)]
+    reminder_offsets_minutes: Vec<OffsetMinutes>,
+    /// Whether people may open accounts by themselves.
+    registration: bool,
+    /// Whether people may book without an account.
+    guest_bookings: bool,
+}
+
+/// Minutes before a start.
+#[derive(Deserialize, ToSchema)]
+#[schema(minimum = 1, maximum = 43200)]
+pub struct OffsetMinutes(u32);
+
 /// A length.
 #[derive(Deserialize, ToSchema)]
 #[schema(minimum = 1, maximum = 1440)]

@@ -1,15 +1,16 @@
 // Booking a chosen slot without an account: who it is, and the one button. Whoever has an account signs in instead and
 // comes right back here.
 import { useEffect, useRef } from "preact/hooks";
-import { Problem, api, newKey } from "../api.js";
+import { Problem, api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { go } from "../router.js";
-import { zone } from "../store.js";
+import { house, zone } from "../store.js";
 import { formatLength } from "../time.js";
 import { Alternatives } from "./alternatives.js";
-import { Choice, Field, FormError, useForm } from "./form.js";
+import { Field, FormError, useForm, useWishKey } from "./form.js";
 import { Icon } from "./icon.js";
+import { ModeChoice } from "./mode_choice.js";
 import { When } from "./time.js";
 
 /** @import { Expert, Slot } from "../types.js" */
@@ -22,7 +23,7 @@ const POINTERS = ["/guest/name", "/guest/email", "/guest/phone", "/note", "/mode
 /** @param {{expert: Expert, startsAt: string, minutes: number, next: string, onBack: () => void, onPick: (slot: Slot) => void}} props */
 export function GuestForm({ expert, startsAt, minutes, next, onBack, onPick }) {
   const form = useForm(draft);
-  const sent = useRef({ body: "", key: "" });
+  const keyOf = useWishKey();
   const title = useRef(/** @type {HTMLElement | null} */ (null));
   const endsAt = new Date(Date.parse(startsAt) + minutes * 60_000).toISOString();
   draft = form.values;
@@ -37,10 +38,7 @@ export function GuestForm({ expert, startsAt, minutes, next, onBack, onPick }) {
       ...(note.trim() ? { note: note.trim() } : {}),
       guest: { name: name.trim(), email: email.trim(), time_zone: zone.value, ...(phone.trim() ? { phone: phone.replace(/[\s().-]/g, "") } : {}) },
     };
-    // The same words again are the same booking; changed words are a new request.
-    const text = JSON.stringify(body);
-    if (sent.current.body !== text) sent.current = { body: text, key: newKey() };
-    const booking = await api.post("/bookings", body, { key: sent.current.key, public: true });
+    const booking = await api.post("/bookings", body, { key: keyOf(body), public: true });
     draft = { ...form.values, note: "" };
     go(`/b/${booking.manage_token}?booked=1`, { replace: true });
   };
@@ -65,16 +63,13 @@ export function GuestForm({ expert, startsAt, minutes, next, onBack, onPick }) {
     ${taken && html`<${Alternatives} slots=${problem.body.alternatives ?? []} other=${expert.time_zone} onPick=${onPick}>
       <button class="link-button" type="button" onClick=${onBack}>${t("taken.all")}</button>
     <//>`}
-    ${!taken && html`<p class="guest-or"><${Icon} name="user" size=${18} /><span>${t("guest.have_account")} <a href=${`/login?next=${aside}`}>${t("nav.login")}</a> · <a href=${`/register?next=${aside}`}>${t("nav.register")}</a></span></p>
+    ${!taken && !house.value.guest_bookings && html`<p class="notice">${t("guest.closed")} <a href=${`/login?next=${aside}`}>${t("nav.login")}</a>${house.value.registration && html` · <a href=${`/register?next=${aside}`}>${t("nav.register")}</a>`}</p>`}
+    ${!taken && house.value.guest_bookings && html`<p class="guest-or"><${Icon} name="user" size=${18} /><span>${t("guest.have_account")} <a href=${`/login?next=${aside}`}>${t("nav.login")}</a>${house.value.registration && html` · <a href=${`/register?next=${aside}`}>${t("nav.register")}</a>`}</span></p>
       <form onSubmit=${form.submit(book)} novalidate>
         <${Field} label=${t("auth.name")} autocomplete="name" maxlength="100" required ...${form.bind("name", "/guest/name")} />
         <${Field} label=${t("auth.email")} type="email" autocomplete="email" hint=${t("guest.email_hint")} required ...${form.bind("email", "/guest/email")} />
         <${Field} label=${t("auth.phone")} type="tel" autocomplete="tel" hint=${t("auth.phone_hint")} optional=${t("form.optional")} ...${form.bind("phone", "/guest/phone")} />
-        <${Choice} label=${t("book.mode")} value=${form.values.mode} onChange=${(/** @type {string} */ mode) => form.set({ mode })}
-          options=${[
-            { value: "online", label: html`<${Icon} name="video" size=${18} />${t("mode.online")}` },
-            { value: "offline", label: html`<${Icon} name="pin" size=${18} />${t("mode.offline")}` },
-          ]} />
+        <${ModeChoice} value=${form.values.mode} onChange=${(/** @type {string} */ mode) => form.set({ mode })} />
         <${Field} as="textarea" label=${t("book.note")} hint=${t("book.note_hint")} optional=${t("form.optional")} rows="3" maxlength="2000" ...${form.bind("note")} />
         <${FormError} problem=${problem} known=${POINTERS} />
         <div class="actions">

@@ -42,8 +42,12 @@ const paths = {
   chart: "M4 20h16M6.5 16.500v-5M12 16.500v-9M17.5 16.500v-12",
   key: "M15.5 4a4.500 4.500 0 1 0 0 9 4.500 4.500 0 0 0 0-9ZM12.3 11.700 4.500 19.500M4.500 19.500h3.500v-2.500h2.500v-2.500",
   audit: "M6 4h9l4 4v12H6zM15 4v4h4M9 12h7M9 15.500h7",
+  settings: "M12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6ZM12 4v2.500M12 17.500V20M4 12h2.500M17.500 12H20M6.300 6.300l1.800 1.800M15.900 15.900l1.800 1.800M6.300 17.700l1.800-1.800M15.900 8.100l1.800-1.800",
   more: "M6 12h.01M12 12h.01M18 12h.01",
 };
+
+/** Every icon there is. */
+export const names = Object.keys(paths);
 
 /** @param {{name: keyof typeof paths, size?: number, solid?: boolean}} props */
 export const Icon = ({ name, size = 20, solid = false }) => html`

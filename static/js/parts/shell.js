@@ -5,7 +5,7 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { place } from "../router.js";
 import { phase, user } from "../session.js";
-import { connection, online } from "../store.js";
+import { connection, house, online } from "../store.js";
 import { Avatar } from "./avatar.js";
 import { Bell } from "./bell.js";
 import { Icon } from "./icon.js";
@@ -50,6 +50,7 @@ function entries() {
             { href: "/admin/people", icon: "people", label: t("nav.people") },
             { href: "/admin/api-keys", icon: "key", label: t("nav.api_keys") },
             { href: "/admin/audit", icon: "audit", label: t("nav.audit") },
+            { href: "/admin/settings", icon: "settings", label: t("nav.house_settings") },
           ]
         : role === "manager"
           ? figures
@@ -76,7 +77,7 @@ export function Shell({ children }) {
     <a class="skip" href="#main" onClick=${skip}>${t("nav.skip")}</a>
     <div class="shell">
       <header class="top">
-        <a class="brand" href="/"><img src="/static/icon.svg" width="28" height="28" alt="" /><span>Belfry</span></a>
+        <a class="brand" href="/"><img src="/static/icon.svg" width="28" height="28" alt="" /><span>${house.value.name}</span></a>
         <div class="top-right">
           <${Connection} />
           ${user.value && html`<${Bell} />`}
@@ -90,9 +91,16 @@ export function Shell({ children }) {
       <div class="content">
         ${!online.value && html`<p class="offline-bar" role="status"><${Icon} name="offline" size=${18} />${t("connection.offline")}</p>`}
         <main id="main" tabindex="-1">${children}</main>
+        ${house.value.contact && html`<footer class="contact"><${Contact} to=${house.value.contact} /></footer>`}
       </div>
       <${BottomBar} entries=${[...desk, ...main, ...admin]} />
     </div>`;
+}
+
+/** What can be followed is a link. @param {{to: string}} props */
+function Contact({ to }) {
+  const href = /^https?:\/\/\S+$/i.test(to) ? to : /^[^\s@]+@[^\s@]+$/.test(to) ? `mailto:${to}` : /^\+?[\d\s().-]{6,}$/.test(to) ? `tel:${to.replace(/[^\d+]/g, "")}` : null;
+  return html`<p class="soft">${t("house.contact")} ${href ? html`<a href=${href}>${to}</a>` : to}</p>`;
 }
 
 /** Signing in comes back to this page, except to pages that make no sense afterwards. */

@@ -1,5 +1,4 @@
 // Who changed what: every change of those who run the house, with how it was and how it is. The filters are the address.
-import { useEffect, useState } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
@@ -7,6 +6,7 @@ import { usePages } from "../load.js";
 import { Difference } from "../parts/difference.js";
 import { Field } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
+import { SearchField } from "../parts/search_field.js";
 import { Empty, Failed, More, Skeleton } from "../parts/states.js";
 import { When } from "../parts/time.js";
 import { spoken } from "../parts/trace.js";
@@ -15,25 +15,18 @@ import { addDays } from "../time.js";
 
 /** @import { AuditEntry, Page } from "../types.js" */
 
-const TYPING_MS = 300;
-const nouns = ["user", "branch", "rule", "template", "webhook", "api_key", "delivery", "deliveries", "event", "suppression"];
+const nouns = ["user", "branch", "settings", "rule", "template", "webhook", "api_key", "delivery", "deliveries", "event", "suppression"];
 
 /** @param {{query: URLSearchParams}} props */
 export default function Audit({ query }) {
   const one = (/** @type {string} */ name) => query.get(name) ?? "";
   const [text, action, subject, from, until, actor, machine] = ["query", "action", "subject", "from", "until", "actor_id", "api_key_id"].map(one);
-  const [typed, setTyped] = useState(text);
   // The last day is meant whole.
   const before = until ? addDays(until, 1) : "";
   const pages = usePages(
     (after, limit) => /** @type {Promise<Page<AuditEntry>>} */ (api.get("/admin/audit", { query: text, action, subject, from, until: before, actor_id: actor, api_key_id: machine, after, limit })),
     [text, action, subject, from, until, actor, machine],
   );
-  useEffect(() => {
-    if (typed === text) return;
-    const timer = setTimeout(() => setQuery({ query: typed.trim() }), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [typed]);
   const first = pages.items[0];
   const chips = [
     actor && { name: "actor_id", words: t("audit.by", { name: first?.actor?.name ?? "…" }) },
@@ -43,7 +36,7 @@ export default function Audit({ query }) {
   return html`
     <header class="page-head"><h1>${t("audit.title")}</h1><p class="soft">${t("audit.lead")}</p></header>
     <form class="filters" role="search" aria-label=${t("audit.filters")} onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
-      <${Field} label=${t("audit.text")} type="search" maxlength="100" value=${typed} onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} />
+      <${SearchField} label=${t("audit.text")} value=${text} />
       <${Field} as="select" label=${t("audit.noun")} value=${action} onChange=${(/** @type {any} */ event) => setQuery({ action: event.target.value })}>
         <option value="">${t("bookings.any_status")}</option>${nouns.map((noun) => html`<option key=${noun} value=${noun}>${t(`audit_noun.${noun}`)}</option>`)}
         ${action.includes(".") && html`<option value=${action}>${actionWords(action)}</option>`}
@@ -71,6 +64,7 @@ function pageOf(subject) {
   if (noun === "webhook") return `/admin/webhooks/${id}`;
   if (noun === "suppression") return `/admin/suppressions?query=${encodeURIComponent(rest.slice(1).join("/"))}`;
   if (noun === "api_key") return "/admin/api-keys";
+  if (noun === "settings") return "/admin/settings";
   return null;
 }
 

@@ -4,7 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import { Problem, api, apiAs } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
-import { useLoad } from "../load.js";
+import { useAt, useLoad } from "../load.js";
 import { Act, Move } from "../parts/booking_actions.js";
 import { BookingFacts, CancelLimit } from "../parts/booking_facts.js";
 import { CalendarFile } from "../parts/calendar_file.js";
@@ -16,7 +16,7 @@ import { When } from "../parts/time.js";
 import { Timeline } from "../parts/timeline.js";
 import { go } from "../router.js";
 import { user } from "../session.js";
-import { say } from "../store.js";
+import { house, say } from "../store.js";
 
 /** @import { Booking } from "../types.js" */
 
@@ -28,6 +28,8 @@ export default function GuestBooking({ params: { token }, query }) {
     return { booking, history: (await via.get(`/bookings/${booking.id}/history`)).items };
   }, [token]);
   const [doing, setDoing] = useState(/** @type {"cancel" | "reschedule" | null} */ (null));
+  const shown = page.data?.booking;
+  useAt([shown?.cancel_until, shown?.starts_at], page.refresh);
 
   if (page.loading) return html`<${Skeleton} kind="page" rows=${5} />`;
   if (page.error instanceof Problem && page.error.status === 404) {
@@ -112,6 +114,6 @@ function Claim() {
       ? html`<p>${t("guest.claim_signed", { email: user.value.email })}</p>
           <div class="actions"><button class="button" type="button" disabled=${busy} onClick=${claim}>${t("guest.claim")}</button></div>`
       : html`<p>${t("guest.claim_text")}</p>
-          <div class="actions"><a class="button" href="/register">${t("nav.register")}</a><a class="button" href="/login?next=${encodeURIComponent(location.pathname)}">${t("nav.login")}</a></div>`}
+          <div class="actions">${house.value.registration && html`<a class="button" href="/register">${t("nav.register")}</a>`}<a class="button" href="/login?next=${encodeURIComponent(location.pathname)}">${t("nav.login")}</a></div>`}
   </section>`;
 }

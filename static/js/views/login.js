@@ -8,6 +8,7 @@ import { Field, FormError, useForm } from "../parts/form.js";
 import { explain } from "../parts/states.js";
 import { go, home, safeNext } from "../router.js";
 import { begin, user } from "../session.js";
+import { house } from "../store.js";
 
 /** @param {{query: URLSearchParams}} props */
 export default function Login({ query }) {
@@ -30,7 +31,7 @@ export default function Login({ query }) {
       <div class="actions"><button class="button primary" disabled=${form.busy}>${t("login.send")}</button><a href="/forgot">${t("login.forgot")}</a></div>
     </form>
     <${ByProvider} next=${next} />
-    <p class="center">${t("login.no_account")} <a href=${`/register${next ? `?next=${encodeURIComponent(next)}` : ""}`}>${t("nav.register")}</a></p>
+    ${house.value.registration && html`<p class="center">${t("login.no_account")} <a href=${`/register${next ? `?next=${encodeURIComponent(next)}` : ""}`}>${t("nav.register")}</a></p>`}
   </div>`;
 }
 

@@ -2,10 +2,11 @@ import { api, newKey } from "../api.js";
 import { html } from "../html.js";
 import { locale, t } from "../i18n.js";
 import { Field, FormError, useForm } from "../parts/form.js";
+import { Empty } from "../parts/states.js";
 import { ZoneField } from "../parts/zone.js";
 import { go, safeNext } from "../router.js";
 import { begin } from "../session.js";
-import { say } from "../store.js";
+import { house, say } from "../store.js";
 import { deviceZone } from "../time.js";
 
 /** @param {{query: URLSearchParams}} props */
@@ -30,6 +31,9 @@ export default function Register({ query }) {
     go(next ?? "/", { replace: true });
     say(t("register.welcome", { email: session.user.email }), { tone: "good" });
   };
+  if (!house.value.registration) {
+    return html`<${Empty} page icon="user" title=${t("register.closed")} text=${t("register.closed_text")}><a class="button" href="/">${t("not_found.home")}</a><a class="button primary" href="/login">${t("nav.login")}</a><//>`;
+  }
   return html`<div class="narrow">
     <header class="page-head"><h1>${t("register.title")}</h1><p class="soft">${t("register.lead")}</p></header>
     <form class="card" onSubmit=${form.submit(register)} novalidate>

@@ -181,7 +181,12 @@ const TABLE: &str = "
     uudffffffy POST /api/v1/admin/webhooks/{id}/replay
     uudffffffy POST /api/v1/admin/webhooks/{id}/rotate
     uudffffffy POST /api/v1/admin/webhooks/{id}/test
+    yyyyyyyyyy GET /api/v1/house
+    uudffffffy GET /api/v1/admin/settings
+    uudffffffy PUT /api/v1/admin/settings
+    uudffffffy GET /api/v1/admin/settings/configured
     uudffffffy GET /api/v1/admin/users
+    uudffffffy GET /api/v1/admin/users.csv
     uudffffffy GET /api/v1/admin/users/{id}
     uudffffffy PATCH /api/v1/admin/users/{id}
     uudffffffy DELETE /api/v1/admin/users/{id}

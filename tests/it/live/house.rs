@@ -12,6 +12,7 @@ use belfry::bus::{InProcessBus, RedisBus};
 use belfry::http::live::{Live, events, not_upgraded};
 use belfry::http::server;
 use belfry::http::ticket::{Grant, Tickets};
+use belfry_actors::setting::InForce;
 use belfry_actors::{Bus, Clock, ManualClock, Supervisor, World};
 use belfry_domain::Instant;
 use belfry_domain::account::{Account, Role};
@@ -85,6 +86,7 @@ impl<'a> House<'a> {
             clock: self.clock.clone(),
             bus: bus.clone(),
             node: "test".into(),
+            settings: InForce::default(),
         };
         let supervisor = Supervisor::start(world, Duration::from_secs(heartbeat_seconds));
         let tickets = Tickets::new(b"thirty-two letters of a test key", TimeDelta::minutes(15));

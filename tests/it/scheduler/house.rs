@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use async_trait::async_trait;
 use belfry_actors::scheduler::{Nudge, Scheduler};
+use belfry_actors::setting::InForce;
 use belfry_actors::{Bus, BusSink, Clock, ManualClock, Sweep, World};
 use belfry_domain::Instant;
 use belfry_domain::account::{Account, Role};
@@ -133,6 +134,7 @@ impl<'a> House<'a> {
             clock: self.clock.clone(),
             bus: Arc::new(Silence),
             node: name.into(),
+            settings: InForce::default(),
         };
         let retention = Retention {
             bookings_days: 30,

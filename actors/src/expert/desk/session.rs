@@ -161,7 +161,7 @@ impl Experts {
                 stretch: stretch(&schedule, &after),
                 after,
                 told: told.clone(),
-                reminder_offsets: self.rules.reminder_offsets.clone(),
+                reminder_offsets: self.world.settings.now().settings.reminder_offsets(),
             })
         };
         let changed = store.change_session(id, expected, decide, now).await?;
@@ -214,7 +214,7 @@ impl Experts {
                 needs_offer: request.needs_offer.is_some(),
                 caps: Vec::new(),
                 guest: request.guest.clone(),
-                reminder_offsets: self.rules.reminder_offsets.clone(),
+                reminder_offsets: self.world.settings.now().settings.reminder_offsets(),
                 told: Told::by(request.actor.clone()),
                 key: request.key.clone(),
                 booking: seat(&session, &request, now),
