@@ -5,7 +5,7 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { go } from "../router.js";
 import { user } from "../session.js";
-import { zone } from "../store.js";
+import { house, zone } from "../store.js";
 import { Mode } from "./booking_row.js";
 import { Dialog } from "./dialog.js";
 import { Field, FormError, useForm } from "./form.js";
@@ -22,6 +22,7 @@ export function SeatForm({ session, next, onClose, onChange }) {
   const { problem, values } = form;
   const guest = !user.value;
   const full = !session.left || (problem instanceof Problem && problem.slug === "session-full");
+  const shut = guest && (full || !house.value.guest_bookings);
   const aside = encodeURIComponent(next);
 
   /** The same words again are the same request. @param {string} path @param {any} body */
@@ -55,15 +56,15 @@ export function SeatForm({ session, next, onClose, onChange }) {
         <p class="row wrap soft"><${Mode} mode=${session.mode} />${session.place && html`<span>${session.place}</span>`}<span>${session.expert.name}</span></p>
         <p class="soft" aria-live="polite">${full ? t("session.full_lead") : t("session.left", { n: session.left, of: session.seats })}</p>
       </div>
-      ${guest && html`<p>${t(full ? "session.sign_in_to_wait" : "guest.have_account")} <a href=${`/login?next=${aside}`}>${t("nav.login")}</a> · <a href=${`/register?next=${aside}`}>${t("nav.register")}</a></p>`}
-      ${guest && !full && html`
+      ${guest && html`<p>${t(full ? "session.sign_in_to_wait" : shut ? "guest.closed" : "guest.have_account")} <a href=${`/login?next=${aside}`}>${t("nav.login")}</a>${house.value.registration && html` · <a href=${`/register?next=${aside}`}>${t("nav.register")}</a>`}</p>`}
+      ${guest && !shut && html`
         <${Field} label=${t("auth.name")} autocomplete="name" maxlength="100" required ...${form.bind("name", "/guest/name")} />
         <${Field} label=${t("auth.email")} type="email" autocomplete="email" hint=${t("guest.email_hint")} required ...${form.bind("email", "/guest/email")} />
         <${Field} label=${t("auth.phone")} type="tel" autocomplete="tel" hint=${t("auth.phone_hint")} optional=${t("form.optional")} ...${form.bind("phone", "/guest/phone")} />`}
-      ${!(guest && full) && html`<${Field} as="textarea" label=${t("book.note")} hint=${t("book.note_hint")} optional=${t("form.optional")} rows="3" maxlength="2000" ...${form.bind("note")} />`}
+      ${!shut && html`<${Field} as="textarea" label=${t("book.note")} hint=${t("book.note_hint")} optional=${t("form.optional")} rows="3" maxlength="2000" ...${form.bind("note")} />`}
       ${!(problem instanceof Problem && problem.slug === "session-full") && html`<${FormError} problem=${problem} known=${KNOWN} />`}
       <div class="actions">
-        ${!(guest && full) && html`<button class="button primary" disabled=${form.busy}>${form.busy ? t("state.sending") : t(full ? "wait.join" : "session.take")}</button>`}
+        ${!shut && html`<button class="button primary" disabled=${form.busy}>${form.busy ? t("state.sending") : t(full ? "wait.join" : "session.take")}</button>`}
         <button class="button" type="button" onClick=${onClose}>${t("action.back")}</button>
       </div>
     </form>

@@ -1,19 +1,21 @@
 // Joining a waiting list: from which day to which, at what hours, and how they would meet.
-import { useRef } from "preact/hooks";
-import { api, newKey } from "../api.js";
+import { useState } from "preact/hooks";
+import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { go } from "../router.js";
+import { user } from "../session.js";
 import { zone } from "../store.js";
 import { addDays, formatLength, today } from "../time.js";
+import { ClientField } from "./client_field.js";
 import { Dialog } from "./dialog.js";
-import { Choice, Field, FormError, useForm } from "./form.js";
-import { Icon } from "./icon.js";
+import { Field, FormError, useForm, useWishKey } from "./form.js";
+import { ModeChoice } from "./mode_choice.js";
 import { ZonePicker } from "./zone.js";
 
-/** @import { Expert } from "../types.js" */
+/** @import { Expert, Ref } from "../types.js" */
 
-const KNOWN = ["/from", "/until", "/earliest", "/latest", "/note"];
+const KNOWN = ["/from", "/until", "/earliest", "/latest", "/note", "/client_id"];
 
 /** @param {{expert: Expert, minutes: number, date: string, onClose: () => void}} props */
 export function WaitForm({ expert, minutes, date, onClose }) {
@@ -21,20 +23,20 @@ export function WaitForm({ expert, minutes, date, onClose }) {
   const first = today(here);
   const last = addDays(today(expert.time_zone), expert.booking_rules.horizon_days + 1);
   const form = useForm({ from: date, until: date, earliest: "", latest: "", mode: "online", note: "" });
-  const sent = useRef({ body: "", key: "" });
+  const keyOf = useWishKey();
+  const staff = user.value?.role === "manager" || user.value?.role === "admin";
+  const [client, setClient] = useState(/** @type {Ref | null} */ (null));
   const { values } = form;
   const join = async () => {
     const filled = Object.fromEntries(Object.entries({ ...values, note: values.note.trim() }).filter(([, value]) => value));
-    const body = { ...filled, minutes, time_zone: here };
-    // The same words again are the same place on the list.
-    const text = JSON.stringify(body);
-    if (sent.current.body !== text) sent.current = { body: text, key: newKey() };
-    const waiting = await api.post(`/experts/${expert.id}/waiting-list`, body, { key: sent.current.key });
+    const body = { ...filled, minutes, time_zone: here, ...(client ? { client_id: client.id } : {}) };
+    const waiting = await api.post(`/experts/${expert.id}/waiting-list`, body, { key: keyOf(body) });
     go(`/waiting?joined=${waiting.id}`);
   };
   return html`<${Dialog} title=${t("wait.title")} onClose=${onClose}>
     <form onSubmit=${form.submit(join)} novalidate>
       <p class="soft">${t("wait.lead", { name: expert.name, length: formatLength(minutes) })}</p>
+      ${staff && html`<${ClientField} label=${t("wait.client")} value=${client} error=${form.problem?.at?.("/client_id")} onChange=${setClient} />`}
       <div class="pair">
         <${Field} label=${t("wait.from")} type="date" required min=${first} max=${last} ...${form.bind("from")}
           onInput=${(/** @type {any} */ event) => form.set({ from: event.target.value, until: values.until < event.target.value ? event.target.value : values.until })} />
@@ -43,11 +45,7 @@ export function WaitForm({ expert, minutes, date, onClose }) {
         <${Field} label=${t("wait.latest")} type="time" optional=${t("form.optional")} ...${form.bind("latest")} />
       </div>
       <${ZonePicker} other=${expert.time_zone} />
-      <${Choice} label=${t("book.mode")} value=${values.mode} onChange=${(/** @type {string} */ mode) => form.set({ mode })}
-        options=${[
-          { value: "online", label: html`<${Icon} name="video" size=${18} />${t("mode.online")}` },
-          { value: "offline", label: html`<${Icon} name="pin" size=${18} />${t("mode.offline")}` },
-        ]} />
+      <${ModeChoice} value=${values.mode} onChange=${(/** @type {string} */ mode) => form.set({ mode })} />
       <${Field} as="textarea" label=${t("book.note")} hint=${t("book.note_hint")} optional=${t("form.optional")} rows="3" maxlength="2000" ...${form.bind("note")} />
       <${FormError} problem=${form.problem} known=${KNOWN} />
       <div class="actions">

@@ -1,0 +1,89 @@
+// What the design page shows its parts with: read once from the house, completed with what is rare.
+import { api, now } from "../api.js";
+
+/** @import { Booking, Expert, Notification, Rule, Schedule, Webhook } from "../types.js" */
+
+/** A word that nothing breaks, and a text that does not end soon. */
+export const LONG = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz";
+export const WORDS = "Nguyễn Phước Thị Bích Trâm-Anastasia von und zu Hohenlohe-Langenburg";
+
+const HOUR = 3_600_000;
+/** @param {number} hours from now, on the full hour */
+export const hence = (hours) => new Date(Math.ceil(now() / HOUR) * HOUR + hours * HOUR).toISOString();
+
+/**
+ * @typedef {object} Samples
+ * @property {Expert} expert
+ * @property {Schedule} schedule
+ * @property {Booking[]} bookings one of each status
+ * @property {any[]} history
+ * @property {Notification[]} news
+ * @property {Rule[]} rules versions of one, newest first
+ * @property {string[]} kinds
+ * @property {Webhook | null} webhook
+ * @property {string | null} delivery
+ * @property {any} decision
+ */
+
+/** @returns {Promise<Samples>} */
+export async function readSamples() {
+  const [experts, found, rules, texts, webhooks, deliveries, events] = await Promise.all([
+    api.get("/experts", { limit: 1 }),
+    api.get("/bookings", { limit: 100 }),
+    api.get("/admin/rules"),
+    api.get("/admin/texts").catch(() => ({ items: [] })),
+    api.get("/admin/webhooks", { limit: 1 }),
+    api.get("/admin/deliveries", { limit: 1, channel: "email" }),
+    api.get("/admin/events", { type: "booking.confirmed", limit: 1 }),
+  ]);
+  const [expert] = experts.items;
+  if (!expert) throw new Error("nobody to show");
+  /** @type {Booking[]} */
+  const bookings = ["pending", "confirmed", "rejected", "cancelled", "completed", "missed"].map((status) => found.items.find((/** @type {Booking} */ one) => one.status === status) ?? made(status, expert));
+  const [event] = events.items;
+  const [schedule, history, versions, explained] = await Promise.all([
+    api.get(`/experts/${expert.id}/schedule`),
+    found.items.length ? api.get(`/bookings/${found.items[0].id}/history`) : { items: [] },
+    api.get(`/admin/rules/${rules.items[0].id}/versions`),
+    event?.people?.[0] ? api.get("/admin/explain", { event_id: event.id, user_id: event.people[0] }) : null,
+  ]);
+  return {
+    expert,
+    schedule,
+    bookings,
+    history: history.items,
+    news: ["booking.created", "booking.confirmed", "booking.reminder"].map((kind, n) => news(kind, n)),
+    rules: versions.items,
+    kinds: [...new Set(texts.items.map((/** @type {{kind: string}} */ one) => one.kind))],
+    webhook: webhooks.items[0] ?? null,
+    delivery: deliveries.items[0]?.id ?? null,
+    decision: explained?.decisions?.[0] ?? null,
+  };
+}
+
+/** @param {string} status @param {Expert} expert @returns {Booking} */
+function made(status, expert) {
+  return {
+    id: "0192d3a0-0000-7000-8000-000000000000", code: "123456", status: /** @type {any} */ (status), expert, client: { id: "0192d3a0-0000-7000-8000-000000000001", name: "Ann Early" },
+    starts_at: hence(26), ends_at: hence(27), minutes: 60, time_zone: expert.time_zone, clock_moved: null, mode: "online", place: null, link: "https://meet.example/room", note: "My knee.",
+    reason: null, created_at: hence(-3), updated_at: hence(-2), confirmed_at: null, version: 1, actions: [], cancel_until: null, review: null, session: null,
+  };
+}
+
+/** The same booking with everything in it that is rare or long. @param {Booking} booking @returns {Booking} */
+export const crowded = (booking) => ({
+  ...booking, client: { ...booking.client, name: WORDS }, note: `${LONG} ${LONG}`, place: `${LONG} 14`, reason: LONG, link: `https://meet.example/${LONG}`,
+  clock_moved: { promised: "2026-12-01T09:00", shown: "2026-12-01T10:00" }, actions: ["confirm", "reject", "cancel", "reschedule", "keep"],
+});
+
+/** @param {string} kind @param {number} n @returns {Notification} */
+const news = (kind, n) => ({
+  id: `0192d3a0-0000-7000-8000-00000000001${n}`, offset: n, category: "booking", kind, title: n === 1 ? `${WORDS} ${LONG}` : "Ann Early asks for tomorrow, 14:00", body: n === 1 ? LONG : "Online, 60 minutes.",
+  data: {}, read_at: n === 2 ? hence(-1) : null, created_at: hence(-n - 1),
+});
+
+/** @param {Expert} expert @returns {import("../types.js").GroupSession} */
+export const groupSession = (expert) => ({
+  id: "0192d3a0-0000-7000-8000-00000000000b", expert, title: "Breathing, for beginners", description: "Bring a mat.", status: "open", starts_at: hence(30), ends_at: hence(31), minutes: 60, time_zone: expert.time_zone,
+  mode: "offline", place: "The big room", link: null, seats: 12, taken: 9, left: 3, auto_confirm: true, reason: null, version: 1,
+});

@@ -1,0 +1,34 @@
+// While the design page is open, nothing that its parts ask for changes the house; and what they read can be made to
+// hang, to be nothing, or to fail, so that every part shows each of its faces.
+
+/** @typedef {"full" | "loading" | "empty" | "failed"} Face */
+
+/** The page around the parts goes on as ever. */
+const AROUND = /^\/api\/v1\/(auth|live|house|notifications\/unread-count|push|me\/devices)\b/;
+
+/** @param {any} body @param {number} status @param {string} [type] */
+const answer = (body, status, type = "application/json") => new Response(JSON.stringify(body), { status, headers: { "content-type": type } });
+
+/** @param {number} status @param {string} detail */
+const problem = (status, detail) => answer({ type: "/problems/conflict", title: detail, status, detail, request_id: "0192d3a0" }, status, "application/problem+json");
+
+/** @param {Face} face @param {string} refusal what is said to whoever presses a button @returns {() => void} lets go */
+export function holdStill(face, refusal) {
+  const before = window.fetch;
+  window.fetch = async (input, init) => {
+    const path = new URL(input instanceof Request ? input.url : String(input), location.origin).pathname;
+    if (!path.startsWith("/api/") || AROUND.test(path)) return before(input, init);
+    if ((init?.method ?? "GET") !== "GET") {
+      // A form that holds its slot while it is filled shows nothing without one.
+      if (path.endsWith("/holds")) return answer({ id: "0192d3a0-0000-7000-8000-00000000000a", expires_at: new Date(Date.now() + 240_000).toISOString() }, 201);
+      return problem(409, refusal);
+    }
+    if (face === "loading") return new Promise(() => {});
+    if (face === "failed") return problem(503, "");
+    const response = await before(input, init);
+    if (face === "full" || !response.ok || !/json/.test(response.headers.get("content-type") ?? "")) return response;
+    const body = await response.json();
+    return answer(Array.isArray(body.items) ? { ...body, items: [], next: null } : body, 200);
+  };
+  return () => void (window.fetch = before);
+}
