@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::input::{Body, Faults, Id, Query};
-use crate::http::openapi::shape::DeliveryStatusShape;
+use crate::http::openapi::shape::{DeliveryStatusShape, MadeSortShape};
 use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
 
@@ -37,6 +37,9 @@ pub struct DeliveryQuery {
     /// Text in address or subject.
     #[param(max_length = 100)]
     query: Option<String>,
+    /// The newest first when left out.
+    #[param(value_type = Option<MadeSortShape>)]
+    sort: Option<String>,
     limit: Option<i64>,
     after: Option<String>,
 }
@@ -240,7 +243,7 @@ impl From<ItemDetail> for DeliveryDetailOut {
     }
 }
 
-/// Lists messages, newest first; admins.
+/// Lists messages; admins.
 #[utoipa::path(get, path = "/api/v1/admin/deliveries", tag = "Administration", params(DeliveryQuery),
     responses((status = 200, body = Page<DeliveryOut>)))]
 pub async fn list(
@@ -252,13 +255,21 @@ pub async fn list(
     let query = query.0;
     let limit = limit(query.limit)?;
     let after = cursor::<(Instant, DeliveryId)>(query.after.as_deref())?;
-    let filter = filter(Wanted {
+    let mut filter = filter(Wanted {
         status: query.status.as_deref(),
         channel: query.channel.as_deref(),
         user_id: query.user_id.as_deref(),
         event_id: query.event_id.as_deref(),
         query: query.query.as_deref(),
     })?;
+    filter.oldest_first = match query.sort.as_deref() {
+        None | Some("-created_at") => false,
+        Some("created_at") => true,
+        Some(_) => {
+            let detail = "sort is created_at or -created_at.";
+            return Err(Problem::field("/sort", FieldError::INVALID, detail));
+        }
+    };
     let found = app
         .world
         .store

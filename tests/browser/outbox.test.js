@@ -42,3 +42,29 @@ test("all that was given up and fits the filters goes back into the queue", asyn
   nothingWrong(desk.complaints);
   await desk.end();
 });
+
+test("messages are sorted by the heading, and the columns chosen stay on this device", async () => {
+  const desk = await person(ADMIN);
+  const page = await desk.tab("/admin/outbox?channel=email");
+  const table = page.locator(".long-table");
+  const times = () => table.locator(".cell-made time").evaluateAll((all) => all.map((one) => one.getAttribute("datetime")));
+  const newest = await times();
+  assert.deepEqual(newest, newest.toSorted().toReversed());
+  await table.getByRole("button", { name: "Made" }).click();
+  await page.waitForURL(/sort=created_at/);
+  await settled(page);
+  await table.locator("th[aria-sort=ascending]").waitFor();
+  const oldest = await times();
+  assert.deepEqual(oldest, oldest.toSorted());
+  await page.getByText("Columns", { exact: true }).click();
+  await page.getByRole("checkbox", { name: "Address" }).check();
+  await page.getByRole("checkbox", { name: "To", exact: true }).uncheck();
+  await page.waitForURL(/columns=/);
+  assert.equal(await table.locator("th", { hasText: "Address" }).count(), 1);
+  // Another visit without a word about columns remembers them.
+  await open(page, "/admin/outbox");
+  assert.equal(await page.locator(".long-table th", { hasText: "Address" }).count(), 1);
+  assert.equal(await page.locator(".long-table .cell-person").count(), 0);
+  nothingWrong(desk.complaints);
+  await desk.end();
+});

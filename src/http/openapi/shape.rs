@@ -309,6 +309,16 @@ pub enum SortShape {
     EarliestFirst,
 }
 
+/// By when it was made; the minus sign is for the newest first.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = MadeSort)]
+pub enum MadeSortShape {
+    #[serde(rename = "-created_at")]
+    NewestFirst,
+    #[serde(rename = "created_at")]
+    OldestFirst,
+}
+
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Weekday)]
 #[serde(rename_all = "snake_case")]

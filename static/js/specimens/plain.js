@@ -11,6 +11,8 @@ import { CalendarFile } from "../parts/calendar_file.js";
 import { StackedBars } from "../parts/chart.js";
 import { ClientField } from "../parts/client_field.js";
 import { ClockMoved, ClockNotice } from "../parts/clock_moved.js";
+import { ColumnChoice } from "../parts/column_choice.js";
+import { CopyButton } from "../parts/copy_button.js";
 import { Dialog } from "../parts/dialog.js";
 import { Difference } from "../parts/difference.js";
 import { Download } from "../parts/download.js";
@@ -91,6 +93,8 @@ export const plain = {
   calendar_file: ({ bookings }) => [["full", html`<${CalendarFile} id=${bookings[1].id} code=${bookings[1].code} />`]],
   chart: () => [["full", html`<${StackedBars} title=${t("overview.bookings")} series=${series()} points=${points(3)} first=${t("overview.date")} />`], ["empty", html`<${StackedBars} title=${t("overview.bookings")} series=${series()} points=${points(0)} first=${t("overview.date")} />`]],
   clock_moved: ({ bookings }) => [["full", html`<p><${ClockMoved} booking=${crowded(bookings[1])} /></p><${ClockNotice} booking=${crowded(bookings[1])} onMove=${nothing} onDone=${nothing} />`]],
+  column_choice: () => [["full", html`<${ColumnChoice} table="design" all=${["code", "starts", "client"]} shown=${["code", "client"]} words=${(/** @type {string} */ name) => t(`booking_table.${name}`)} />`]],
+  copy_button: () => [["full", html`<${CopyButton} text="Ann" label=${t("secret.copy")} /><${CopyButton} primary text="Ann" label=${t("secret.copy")} />`]],
   dialog: () => [["full", html`<${Opened} />`], ["long", html`<${Opened} wide />`]],
   client_field: () => [["full", kept(null, (value, set) => html`<${ClientField} label=${t("wait.client")} value=${value} onChange=${set} />`)], ["long", html`<${ClientField} label=${t("wait.client")} value=${{ id: "x", name: `${WORDS} ${LONG}` }} onChange=${nothing} />`], ["fault", html`<${ClientField} label=${t("wait.client")} value=${null} error=${t("client.none")} onChange=${nothing} />`]],
   difference: () => [["full", html`<${Difference} before=${{ role: "user", disabled: false, text: "one\ntwo\nthree" }} after=${{ role: "expert", disabled: false, text: "one\n2\nthree" }} />`], ["empty", html`<${Difference} before=${{ a: 1 }} after=${{ a: 1 }} />`], ["long", html`<${Difference} before=${{ name: LONG }} after=${{ name: `${LONG}${LONG}` }} />`]],

@@ -6,6 +6,7 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad, usePages } from "../load.js";
 import { BranchField } from "../parts/branch_field.js";
+import { ColumnChoice, chosenColumns } from "../parts/column_choice.js";
 import { Download } from "../parts/download.js";
 import { Field } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
@@ -31,7 +32,7 @@ export default function BookingTable({ query }) {
   const one = (/** @type {string} */ name) => query.get(name) ?? "";
   const [text, status, expert, client, branch, from, until] = ["query", "status", "expert_id", "client_id", "branch_id", "from", "until"].map(one);
   const earliest = one("sort") === "starts_at";
-  const shown = one("columns") ? one("columns").split(",").filter((name) => ALL.includes(name)) : USUAL;
+  const shown = chosenColumns("bookings", query, ALL, USUAL);
   const midnight = (/** @type {string} */ date) => (date ? instantOf(`${date}T00:00`, zone.value) : "");
   const wanted = { query: text, status, expert_id: expert, client_id: client, branch_id: branch, from: midnight(from), to: until && midnight(addDays(until, 1)), sort: earliest ? "starts_at" : "-starts_at" };
   const pages = usePages((after, limit) => /** @type {Promise<Page<Booking>>} */ (api.get("/bookings", { ...wanted, after, limit })), [JSON.stringify(wanted)], PAGE);
@@ -66,7 +67,7 @@ export default function BookingTable({ query }) {
       ${STATUSES.map((name) => html`<button key=${name} class="chip" type="button" aria-pressed=${chosen.includes(name) ? "true" : "false"} onClick=${() => toggle(name)}>${t(`status.${name}`)}</button>`)}
       ${client && html`<button class="chip" type="button" aria-label=${t("audit.drop", { what: t("booking_table.client") })} onClick=${() => setQuery({ client_id: null })}>${t("booking_table.of", { name: pages.items[0]?.client.name ?? "…" })}<${Icon} name="cross" size=${14} /></button>`}
     </div>
-    <details class="column-choice"><summary>${t("booking_table.columns")}</summary><div class="row wrap">${ALL.map((name) => html`<label class="check" key=${name}><input type="checkbox" checked=${shown.includes(name)} disabled=${shown.length === 1 && shown[0] === name} onChange=${() => setQuery({ columns: ALL.filter((known) => (known === name ? !shown.includes(known) : shown.includes(known))).join(",") })} /><span>${columnWords(name)}</span></label>`)}</div></details>
+    <${ColumnChoice} table="bookings" all=${ALL} shown=${shown} words=${columnWords} />
     ${pages.loading && html`<${Skeleton} rows=${8} />`}
     ${pages.error && !pages.items.length && html`<${Failed} error=${pages.error} retry=${pages.retry} />`}
     ${!pages.loading && !pages.error && !pages.items.length && html`<${Empty} icon="ticket" title=${t("bookings.none")} text=${t("bookings.none_text")}>${filtered && html`<button class="button" type="button" onClick=${clear}>${t("experts.clear")}</button>`}<//>`}

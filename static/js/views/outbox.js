@@ -1,24 +1,30 @@
 // Every message that went out or should have: what was sent to whom, each attempt, and another try for what is stuck.
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
-import { t } from "../i18n.js";
+import { locale, t } from "../i18n.js";
 import { usePages } from "../load.js";
+import { ColumnChoice, chosenColumns } from "../parts/column_choice.js";
 import { Dialog } from "../parts/dialog.js";
 import { Field } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
+import { LongTable } from "../parts/long_table.js";
 import { OpenedMessage } from "../parts/opened_message.js";
 import { Providers } from "../parts/providers.js";
 import { SearchField } from "../parts/search_field.js";
-import { Empty, Failed, More, Skeleton, explain } from "../parts/states.js";
+import { Empty, Failed, Skeleton, explain } from "../parts/states.js";
 import { DeliveryStatus } from "../parts/status.js";
 import { Ago } from "../parts/time.js";
+import { spoken } from "../parts/trace.js";
 import { go, setQuery } from "../router.js";
 import { say } from "../store.js";
 
 /** @import { Delivery, Page } from "../types.js" */
 
 const statuses = ["standby", "pending", "sending", "sent", "retrying", "dead", "ambiguous", "skipped", "kept"];
+const PAGE = 50;
+const ALL = ["subject", "status", "person", "address", "channel", "kind", "tries", "error", "made"];
+const USUAL = ["subject", "status", "person", "channel", "error", "made"];
 const channels = ["email", "telegram", "sms", "fcm", "web_push", "webhook"];
 
 /** @param {{query: URLSearchParams}} props */
@@ -27,7 +33,11 @@ export default function Outbox({ query }) {
   const channel = query.get("channel") ?? "";
   const text = query.get("query") ?? "";
   const open = query.get("open");
-  const pages = usePages((after, limit) => /** @type {Promise<Page<Delivery>>} */ (api.get("/admin/deliveries", { status, channel, query: text, after, limit })), [status, channel, text]);
+  const oldest = query.get("sort") === "created_at";
+  const wanted = { status, channel, query: text, sort: oldest ? "created_at" : "" };
+  const pages = usePages((after, limit) => /** @type {Promise<Page<Delivery>>} */ (api.get("/admin/deliveries", { ...wanted, after, limit })), [JSON.stringify(wanted)], PAGE);
+  const shown = chosenColumns("outbox", query, ALL, USUAL);
+  const columns = useMemo(() => columnsOf(oldest).filter(({ key }) => shown.includes(key)), [oldest, shown.join(), locale.value]);
   return html`
     <header class="page-head"><h1>${t("outbox.title")}</h1><p class="soft">${t("outbox.lead")}</p></header>
     <${Providers} />
@@ -44,22 +54,36 @@ export default function Outbox({ query }) {
     ${pages.error && !pages.items.length && html`<${Failed} error=${pages.error} retry=${pages.retry} />`}
     ${!pages.loading && !pages.error && !pages.items.length && html`<${Empty} icon="mail" title=${t("outbox.none")} text=${t("outbox.none_text")} />`}
     ${(status === "dead" || status === "ambiguous") && pages.items.length > 0 && html`<${RetryAll} wanted=${{ status, channel, query: text }} onDone=${pages.refresh} />`}
-    ${pages.items.length > 0 && html`<ul class="table">
-      ${pages.items.map((one) => html`<${Row} key=${one.id} delivery=${one} />`)}
-    </ul><${More} pages=${pages} />`}
+    ${pages.items.length > 0 && html`
+      <${ColumnChoice} table="outbox" all=${ALL} shown=${shown} words=${columnWords} />
+      <${LongTable} key=${JSON.stringify(wanted)} label=${t("outbox.title")} columns=${columns} rows=${pages.items} more=${Boolean(pages.next)} busy=${pages.more || Boolean(pages.error)} onMore=${pages.showMore} />
+      ${pages.error && html`<p class="error" role="alert">${explain(pages.error)} <button class="link-button" type="button" onClick=${pages.showMore}>${t("state.retry")}</button></p>`}`}
     ${open && html`<${OpenedMessage} key=${open} id=${open} onClose=${() => setQuery({ open: null })} onChange=${pages.refresh} />`}`;
 }
 
-/** @param {{delivery: Delivery}} props */
-const Row = ({ delivery }) => html`<li class="table-row">
-  <div class="grow">
-    <button class="row-title" type="button" onClick=${() => setQuery({ open: delivery.id }, { push: true })}>${delivery.subject ?? delivery.kind}</button>
-    <p class="soft">${delivery.user ? `${delivery.user.name} · ` : ""}${delivery.address}</p>
-    ${delivery.last_error && html`<p class="error">${delivery.last_error}</p>`}
-  </div>
-  <p class="soft hint"><${Ago} at=${delivery.created_at} /></p>
-  <${DeliveryStatus} status=${delivery.status} />
-</li>`;
+/** @param {string} name */
+const columnWords = (name) => ({ status: t("bookings.status"), channel: t("outbox.channel"), kind: t("outbox.kind") })[name] ?? t(`outbox.column_${name}`);
+
+/** @param {boolean} oldest @returns {import("../parts/long_table.js").Column<Delivery>[]} */
+function columnsOf(oldest) {
+  const plain = (/** @type {string} */ key, /** @type {(row: Delivery) => any} */ cell) => ({ key, label: columnWords(key), cell });
+  return [
+    plain("subject", (row) => html`<button class="row-title" type="button" onClick=${() => setQuery({ open: row.id }, { push: true })}>${row.subject ?? row.kind}</button>`),
+    plain("status", (row) => html`<${DeliveryStatus} status=${row.status} />`),
+    plain("person", (row) => row.user?.name ?? ""),
+    plain("address", (row) => row.address),
+    plain("channel", (row) => spoken(t(`channel.${row.channel}`), row.channel)),
+    plain("kind", (row) => row.kind),
+    plain("tries", (row) => row.attempt),
+    plain("error", (row) => row.last_error && html`<span class="error">${row.last_error}</span>`),
+    {
+      ...plain("made", (row) => html`<${Ago} at=${row.created_at} />`),
+      sorted: oldest ? "ascending" : "descending",
+      sortWords: t(oldest ? "outbox.sort_newest" : "outbox.sort_oldest"),
+      onSort: () => setQuery({ sort: oldest ? null : "created_at" }),
+    },
+  ];
+}
 
 /**
  * Everything that was given up and fits the filters, once more.

@@ -76,6 +76,26 @@ pub struct Filter {
     pub query: Option<String>,
     /// Made then or later.
     pub made_since: Option<Instant>,
+    /// The oldest first instead of the newest.
+    pub oldest_first: bool,
+}
+
+/// A page of the list. Each order is a text of its own: one with both would be read through from the start.
+macro_rules! page {
+    ($beyond:literal, $order:literal) => {
+        formatcp!(
+            "{ITEM}
+             WHERE ($1 IS NULL OR d.status = $1) AND ($2 IS NULL OR d.channel = $2)
+               AND ($3 IS NULL OR d.address {finds} $3 OR d.subject {finds} $3)
+               AND ($4 IS NULL OR (d.created_at, d.id) {beyond} ($4, $5))
+               AND ($7 IS NULL OR d.user_id = $7) AND ($8 IS NULL OR d.event_id = $8)
+               AND ($9 IS NULL OR d.rule_id = $9) AND ($10 IS NULL OR d.created_at >= $10)
+             ORDER BY d.created_at {order}, d.id {order} LIMIT $6",
+            finds = <DB as Dialect>::FINDS,
+            beyond = $beyond,
+            order = $order
+        )
+    };
 }
 
 /// What came of the wish to send something again.
@@ -150,7 +170,7 @@ const ITEM: &str = "SELECT d.id, d.channel, d.address, d.status, d.subject, d.ki
 const LOT: i64 = 500;
 
 impl Store {
-    /// A page of deliveries, newest first, after the one made at `after.0` with id `after.1`.
+    /// A page of deliveries, newest first unless the filter says otherwise, after the one made at `after.0` with id `after.1`.
     ///
     /// # Errors
     /// When the database fails.
@@ -161,16 +181,11 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Item>, StoreError> {
         on_read!(self, |pool| {
-            sqlx::query_as::<DB, ItemRow>(formatcp!(
-                "{ITEM}
-                 WHERE ($1 IS NULL OR d.status = $1) AND ($2 IS NULL OR d.channel = $2)
-                   AND ($3 IS NULL OR d.address {finds} $3 OR d.subject {finds} $3)
-                   AND ($4 IS NULL OR (d.created_at, d.id) < ($4, $5))
-                   AND ($7 IS NULL OR d.user_id = $7) AND ($8 IS NULL OR d.event_id = $8)
-                   AND ($9 IS NULL OR d.rule_id = $9) AND ($10 IS NULL OR d.created_at >= $10)
-                 ORDER BY d.created_at DESC, d.id DESC LIMIT $6",
-                finds = <DB as Dialect>::FINDS
-            ))
+            sqlx::query_as::<DB, ItemRow>(if filter.oldest_first {
+                page!(">", "ASC")
+            } else {
+                page!("<", "DESC")
+            })
             .bind(filter.status.map(DeliveryStatus::as_str))
             .bind(filter.channel.as_deref())
             .bind(filter.query.as_deref().map(Anywhere))
