@@ -64,7 +64,7 @@ test("nothing that is pressed there reaches the house", async () => {
   await page.locator('[data-part="toasts"]').getByRole("button", { name: "With a way back" }).click();
   await page.locator(".toast").getByRole("button", { name: "Undo" }).click();
   await page.getByText("It was taken back").waitFor();
-  await page.getByRole("group", { name: "Theme" }).first().getByRole("button", { name: "Dark" }).click();
+  await page.getByRole("group", { name: "Colours" }).first().getByRole("button", { name: "Dark" }).click();
   assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
   assert.deepEqual(sent, []);
   // Back on another page, the house is spoken to as ever.

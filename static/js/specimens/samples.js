@@ -31,7 +31,7 @@ export async function readSamples() {
     api.get("/experts", { limit: 1 }),
     api.get("/bookings", { limit: 100 }),
     api.get("/admin/rules"),
-    api.get("/admin/texts").catch(() => ({ items: [] })),
+    api.get("/admin/templates", { channel: "inbox", language: "en" }),
     api.get("/admin/webhooks", { limit: 1 }),
     api.get("/admin/deliveries", { limit: 1, channel: "email" }),
     api.get("/admin/events", { type: "booking.confirmed", limit: 1 }),

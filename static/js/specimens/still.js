@@ -12,15 +12,30 @@ const answer = (body, status, type = "application/json") => new Response(JSON.st
 /** @param {number} status @param {string} detail */
 const problem = (status, detail) => answer({ type: "/problems/conflict", title: detail, status, detail, request_id: "0192d3a0" }, status, "application/problem+json");
 
+/** What holds now, while anything does. @type {{face: Face, refusal: string} | null} */
+let held = null;
+let wrapped = false;
+
 /** @param {Face} face @param {string} refusal what is said to whoever presses a button @returns {() => void} lets go */
 export function holdStill(face, refusal) {
+  const mine = (held = { face, refusal });
+  if (!wrapped) wrap();
+  // Parts that leave the page give back what they hold, and they leave after it.
+  return () => void setTimeout(() => held === mine && (held = null));
+}
+
+function wrap() {
+  wrapped = true;
   const before = window.fetch;
   window.fetch = async (input, init) => {
     const path = new URL(input instanceof Request ? input.url : String(input), location.origin).pathname;
-    if (!path.startsWith("/api/") || AROUND.test(path)) return before(input, init);
-    if ((init?.method ?? "GET") !== "GET") {
+    if (!held || !path.startsWith("/api/") || AROUND.test(path)) return before(input, init);
+    const { face, refusal } = held;
+    const method = init?.method ?? "GET";
+    if (method !== "GET") {
       // A form that holds its slot while it is filled shows nothing without one.
       if (path.endsWith("/holds")) return answer({ id: "0192d3a0-0000-7000-8000-00000000000a", expires_at: new Date(Date.now() + 240_000).toISOString() }, 201);
+      if (path.includes("/holds/")) return new Response(null, { status: 204 });
       return problem(409, refusal);
     }
     if (face === "loading") return new Promise(() => {});
@@ -30,5 +45,4 @@ export function holdStill(face, refusal) {
     const body = await response.json();
     return answer(Array.isArray(body.items) ? { ...body, items: [], next: null } : body, 200);
   };
-  return () => void (window.fetch = before);
 }
