@@ -42,7 +42,7 @@ import { groupSession, hence } from "./samples.js";
 
 const nothing = () => {};
 
-/** A part that covers the page is opened by a button. @param {{label: string, children: (close: () => void) => any}} props */
+/** A part that covers the page, or takes the focus, is opened by a button. @param {{label: string, children: (close: () => void) => any}} props */
 function Behind({ label, children }) {
   const [open, setOpen] = useState(false);
   return html`<button class="button" type="button" onClick=${() => setOpen(true)}>${label}</button>${open && children(() => setOpen(false))}`;
@@ -53,7 +53,7 @@ const behind = (/** @type {string} */ label, /** @type {(close: () => void) => a
 export const reading = {
   agenda_calendar: ({ bookings }) => html`<${AgendaCalendar} view="week" date=${today(zone.value)} narrow=${matchMedia("(max-width: 45rem)").matches} bookings=${bookings.map((one, n) => ({ ...one, starts_at: hence(n + 1), ends_at: hence(n + 2) }))} offs=${[{ id: "off", starts_at: hence(24), ends_at: hence(27), reason: null }]} onRange=${nothing} onOpen=${nothing} onMove=${(/** @type {any} */ _, /** @type {any} */ __, /** @type {() => void} */ revert) => revert()} onBlock=${nothing} onOff=${nothing} />`,
   bell: () => html`<div class="row end"><${Bell} /></div>`,
-  book_form: ({ expert }) => html`<${BookForm} expert=${expert} startsAt=${hence(50)} minutes=${expert.booking_rules.minutes[0]} onBack=${nothing} onPick=${nothing} />`,
+  book_form: ({ expert }) => behind(t("design.open"), (close) => html`<${BookForm} expert=${expert} startsAt=${hence(50)} minutes=${expert.booking_rules.minutes[0]} onBack=${close} onPick=${nothing} />`),
   booking_actions: ({ bookings }) => html`<div class="actions">
     ${/** @type {const} */ (["confirm", "reject", "cancel", "complete", "miss"]).map((verb) => html`<span key=${verb}>${behind(t(`act.${verb}`), (close) => html`<${Act} booking=${bookings[1]} verb=${verb} onClose=${close} onDone=${close} />`)}</span>`)}
     ${behind(t("act.edit"), (close) => html`<${Edit} booking=${bookings[1]} etag=${null} onClose=${close} onDone=${close} />`)}
@@ -65,7 +65,7 @@ export const reading = {
   erase: () => html`<${EraseMe} />${behind(t("erase.button"), (close) => html`<${EraseSomebody} person=${/** @type {User} */ (user.value)} onClose=${close} onDone=${close} />`)}`,
   explained_day: ({ expert, schedule }) => html`<${ExplainedDayCard} expert=${{ ...expert, time_zone: schedule.time_zone }} lengths=${schedule.booking_rules.minutes} />`,
   feed_card: () => html`<${FeedCard} />`,
-  guest_form: ({ expert }) => html`<${GuestForm} expert=${expert} startsAt=${hence(50)} minutes=${expert.booking_rules.minutes[0]} next="/design" onBack=${nothing} onPick=${nothing} />`,
+  guest_form: ({ expert }) => behind(t("design.open"), (close) => html`<${GuestForm} expert=${expert} startsAt=${hence(50)} minutes=${expert.booking_rules.minutes[0]} next="/design" onBack=${close} onPick=${nothing} />`),
   holidays: ({ expert, schedule }) => html`<${HolidaysCard} expert=${expert} schedule=${schedule} onChange=${nothing} />`,
   imports: ({ expert }) => html`<${Imports} expert=${expert} onChange=${nothing} />`,
   notification_choices: () => html`<${NotificationChoices} person=${/** @type {User} */ (user.value)} />`,
