@@ -67,7 +67,7 @@ test("a rule is edited, corrected at the fault, compared by version and found st
   assert.equal((await rule(id)).delay_minutes, 7);
   await page.getByRole("button", { name: "Load theirs" }).click();
   assert.equal(await page.getByLabel("Wait, in minutes").inputValue(), "7");
-  await page.getByRole("button", { name: "Put version 2 into the form" }).click();
+  await page.getByRole("button", { name: "Put into the form: version 2" }).click();
   await save.click();
   await page.locator(".versions").getByText("Version 4").waitFor();
   assert.equal((await rule(id)).condition, second.condition);

@@ -40,7 +40,7 @@ test("a text is written with a live preview, saved, found stale and taken back",
   assert.deepEqual((await text()).sections, theirs);
   await page.getByRole("button", { name: "Load theirs" }).click();
   assert.equal(await page.getByLabel("Title", { exact: true }).inputValue(), "Theirs");
-  await page.getByRole("button", { name: "Put version 1 into the form" }).click();
+  await page.getByRole("button", { name: "Put into the form: version 1" }).click();
   assert.equal(await page.getByLabel("Title", { exact: true }).inputValue(), "As it was: {{ other }}");
 
   await page.getByRole("button", { name: "Back to the built-in text" }).click();

@@ -54,8 +54,8 @@ function Held({ face, children }) {
 function Specimen({ name, face, samples }) {
   /** @type {[string, any][]} */
   const states = plain[name]?.(samples) ?? (reading[name] ? [[face, reading[name](samples)]] : [["full", html`<p class="soft">${t("design.around")}</p>`]]);
-  return html`<section class="specimen" data-part=${name} aria-labelledby=${`part-${name}`}>
-    <h2 id=${`part-${name}`}><code>${name}</code></h2>
-    ${states.map(([state, shown]) => html`<div class="specimen-state" key=${state} data-state=${state}><p class="hint">${t(`design.state_${state}`)}</p><div>${shown}</div></div>`)}
-  </section>`;
+  return html`<div class="specimen" data-part=${name}>
+    <h2><code>${name}</code></h2>
+    ${states.map(([state, shown]) => html`<div class="specimen-state" key=${state} data-state=${state}><h3 class="hint">${t(`design.state_${state}`)}</h3><div>${shown}</div></div>`)}
+  </div>`;
 }
