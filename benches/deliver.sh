@@ -37,17 +37,26 @@ deliver() {
   "$built/examples/deliver" --count "$count" --workers "$workers" --seconds "$seconds" "$@"
 }
 
-for round in $(seq "$rounds"); do
-  echo "round $round of $rounds" >&2
+# drained NAME …: what a courier drains, and what the statements alone do.
+drained() {
+  local name=$1
+  shift
   fresh hub
-  deliver --database-url "$server/hub" fill drain | tee -a "$home/lines" >&2
+  deliver --database-url "$server/hub" "$@" fill drain | sed "s/\"drain\"/\"$name\"/" | tee -a "$home/lines" >&2
   fresh bare
-  deliver --database-url "$server/bare" fill
+  deliver --database-url "$server/bare" "$@" fill
   # Until the queue is empty, and not further: an empty claim costs nothing.
   pgbench -n -c "$clients" -j "$clients" -M prepared -t $((count / lot / clients)) -D lot=$lot \
     -f benches/pgbench/deliver.sql "$server/bare" 2>"$home/pgbench.log" |
-    awk -v lot=$lot '/^tps/ { printf "{\"scenario\": \"plain\", \"per_second\": %d}\n", $3 * lot }' |
+    awk -v lot=$lot -v name="plain $name" \
+      '/^tps/ { printf "{\"scenario\": \"%s\", \"per_second\": %d}\n", name, $3 * lot }' |
     tee -a "$home/lines" >&2
+}
+
+for round in $(seq "$rounds"); do
+  echo "round $round of $rounds" >&2
+  drained mails
+  drained short --short
 done
 fresh calm
 deliver --database-url "$server/calm" event flood >&2
@@ -62,5 +71,6 @@ for line in open(sys.argv[1]):
 middle = {name: statistics.median(values) for name, values in rates.items()}
 for name, rate in middle.items():
     print(f"{name:18} {rate:9.0f}/s   {sorted(rates[name])}")
-print(f"drain / plain: {middle['drain'] / middle['plain']:.2f}")
+for name in ("mails", "short"):
+    print(f"{name} / plain: {middle[name] / middle['plain ' + name]:.2f}")
 PYTHON

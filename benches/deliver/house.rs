@@ -19,7 +19,7 @@ use belfry_actors::{
 use belfry_domain::Instant as Moment;
 use belfry_domain::account::{Account, Role};
 use belfry_domain::channel::Channel;
-use belfry_domain::delivery::{Receipt, SendError};
+use belfry_domain::delivery::{Content, Receipt, SendError};
 use belfry_domain::event::{AccountFacts, Event, EventType};
 use belfry_domain::gate::{Class, Policy};
 use belfry_domain::id::{DeliveryId, EventId, UserId};
@@ -187,8 +187,8 @@ impl House {
         Ok(happened.id)
     }
 
-    /// Makes so many deliveries due, as a planner would make them.
-    pub async fn fill(&self, count: i64, class: Class) -> Result<()> {
+    /// Makes so many deliveries due, as a planner would make them: mails, or as short as what is pushed to a phone.
+    pub async fn fill(&self, count: i64, class: Class, short: bool) -> Result<()> {
         let event = self.happen().await?;
         self.desk(Vec::new())?.run().await?;
         let filter = Filter {
@@ -198,7 +198,12 @@ impl House {
         let sample = self.world.store.deliveries(&filter, None, 1).await?;
         ensure!(sample.len() == 1, "an event leads to a mail");
         let now = self.world.clock.now();
-        flood::copy(&self.world.store, sample[0].id, count, class, now).await?;
+        let content = short.then(|| Content {
+            text: sample[0].subject.clone(),
+            ..Content::default()
+        });
+        let store = &self.world.store;
+        flood::copy(store, sample[0].id, count, class, content.as_ref(), now).await?;
         Ok(())
     }
 

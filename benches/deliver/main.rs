@@ -46,6 +46,9 @@ struct Options {
     /// Messages on their way at once.
     #[arg(long, default_value_t = 512)]
     workers: usize,
+    /// Fills with messages as short as those pushed to a phone, in place of mails.
+    #[arg(long)]
+    short: bool,
     #[arg(long, default_value_t = 200)]
     events_per_second: u32,
     #[arg(long, default_value_t = 10)]
@@ -68,7 +71,10 @@ async fn main() -> Result<()> {
     let house = House::open(store.patient()).await?;
     for scenario in &options.scenarios {
         match scenario {
-            Scenario::Fill => house.fill(options.count, Class::Transactional).await?,
+            Scenario::Fill => {
+                let class = Class::Transactional;
+                house.fill(options.count, class, options.short).await?;
+            }
             Scenario::Drain => drain(&house, &options).await?,
             Scenario::Event => {
                 let courier = house.courier(Null::default(), options.workers);
@@ -114,7 +120,7 @@ async fn under_a_flood(house: &House, options: &Options) -> Result<()> {
     let slow = || Null::taking(Duration::from_millis(10));
     for (name, count) in [("without a flood", 0), ("in a flood", options.count)] {
         if count > 0 {
-            house.fill(count, Class::Marketing).await?;
+            house.fill(count, Class::Marketing, options.short).await?;
         }
         let courier = house.courier(slow(), 8);
         let waits = house.events(&courier, 20, options.seconds).await?;

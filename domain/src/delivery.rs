@@ -15,7 +15,7 @@ use crate::account::UnknownName;
 use crate::id::BookingId;
 
 pub use returned::{Moot, Returned, worth_another_way};
-pub use verdict::{Jitter, MOST_ROUNDS, Try, Verdict, next_retry};
+pub use verdict::{CALLED_OFF, Jitter, MOST_ROUNDS, Try, Verdict, next_retry};
 
 /// Where a delivery stands. It only moves forward; a person may send a dead or doubtful one again.
 ///

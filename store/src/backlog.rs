@@ -116,7 +116,7 @@ impl Store {
         let counts: Vec<(String, i64)> = on_read!(self, |pool| {
             sqlx::query_as::<DB, (String, i64)>(formatcp!(
                 "SELECT status, COUNT(*) FROM
-                   (SELECT status FROM deliveries
+                   (SELECT status FROM outstanding
                     WHERE channel = $1 AND status IN ('dead', 'ambiguous') LIMIT {MOST_COUNTED}) unsent
                  GROUP BY status"
             ))
@@ -142,9 +142,9 @@ impl Store {
     pub async fn unsent_deliveries(&self) -> Result<Unsent, StoreError> {
         Ok(on_read!(self, |pool| {
             sqlx::query_as::<DB, Unsent>(formatcp!(
-                "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE status = 'dead'
+                "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM outstanding WHERE status = 'dead'
                    LIMIT {MOST_COUNTED}) d) AS dead,
-                 (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE status = 'ambiguous'
+                 (SELECT COUNT(*) FROM (SELECT 1 FROM outstanding WHERE status = 'ambiguous'
                    LIMIT {MOST_COUNTED}) a) AS ambiguous"
             ))
             .fetch_one(pool)

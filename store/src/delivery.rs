@@ -1,7 +1,8 @@
 //! Deliveries: claimed under a lease, settled once, never moved backward.
 //!
-//! A claim raises the attempt number and writes the attempt's row before anything is sent; every later
-//! write names that number, so an answer that comes after its lease ran out changes nothing.
+//! What has not come to its end has a narrow row in `outstanding` besides its own. A claim writes the number of the
+//! attempt there before anything is sent; every later write names that number, so an answer that comes after its
+//! lease ran out changes nothing.
 
 /// Taking what is due.
 mod claim;
@@ -21,9 +22,9 @@ use belfry_domain::id::DeliveryId;
 use const_format::formatcp;
 use uuid::Uuid;
 
-use crate::db::Dialect;
+use crate::db::{Dialect, IdList};
 use crate::rows::Rows;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, Tx};
 
 pub use claim::{Claim, Claimed, Fate, Reader, Taking};
 pub use outbox::{Attempt, Filter, Item, ItemDetail, Resent, resend, resend_some};
@@ -60,10 +61,9 @@ pub struct Pause {
 /// A claim whose lease ran out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Lost {
-    pub attempt: i64,
     pub rounds: i64,
     /// The provider that it was given to.
-    pub provider: Option<String>,
+    pub provider: String,
 }
 
 impl Store {
@@ -77,16 +77,21 @@ impl Store {
         lease_until: Instant,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        // A row that is locked is being ended at this moment.
+        const EXTEND: &str = "UPDATE outstanding SET lease_until = (SELECT MAX(v.until) FROM v)
+             WHERE delivery_id IN (SELECT o.delivery_id FROM v JOIN outstanding o
+               ON o.delivery_id = v.delivery AND o.attempt = v.number AND o.lease_until IS NOT NULL";
+        let statement = match &tx {
+            Tx::Sqlite(_) => formatcp!("{EXTEND}) RETURNING delivery_id"),
+            Tx::Postgres(_) => {
+                formatcp!("{EXTEND} FOR UPDATE OF o SKIP LOCKED) RETURNING delivery_id")
+            }
+        };
         Rows::of_values()
-            .ids("delivery_id", claims.iter().map(|(id, _)| id.uuid()))
+            .ids("delivery", claims.iter().map(|(id, _)| id.uuid()))
             .numbers("number", claims.iter().map(|(_, attempt)| *attempt))
-            .instants("lease_until", claims.iter().map(|_| lease_until))
-            .run::<(Uuid,)>(
-                "UPDATE deliveries SET lease_until = v.lease_until FROM v
-                 WHERE id = v.delivery_id AND attempt = v.number AND status = 'sending'
-                 RETURNING id",
-                &mut tx,
-            )
+            .instants("until", claims.iter().map(|_| lease_until))
+            .run::<(Uuid,)>(statement, &mut tx)
             .await?;
         tx.commit().await
     }
@@ -104,38 +109,35 @@ impl Store {
         judge: impl Fn(&Lost) -> (Arc<str>, Verdict),
     ) -> Result<Vec<Settlement>, StoreError> {
         let mut tx = self.begin().await?;
-        let lost: Vec<(Uuid, i64, i64, Option<String>)> = on_tx!(&mut tx, |c| {
-            sqlx::query_as::<DB, _>(formatcp!(
-                "SELECT id, attempt, rounds,
-                   (SELECT provider FROM attempts a
-                    WHERE a.delivery_id = deliveries.id AND a.number = deliveries.attempt)
-                 FROM deliveries
-                 WHERE channel = $1 AND status = 'sending' AND lease_until < $2
-                 ORDER BY lease_until LIMIT $3 {}",
-                <DB as Dialect>::SKIP_LOCKED
-            ))
-            .bind(channel.as_str())
-            .bind(now)
-            .bind(limit)
-            .fetch_all(&mut *c)
-            .await?
+        const LOST: &str = "SELECT o.delivery_id, o.attempt, o.provider, o.claimed_at, d.rounds
+             FROM outstanding o JOIN deliveries d ON d.id = o.delivery_id
+             WHERE o.channel = $1 AND o.lease_until < $2 ORDER BY o.lease_until LIMIT $3";
+        let statement = match &tx {
+            Tx::Sqlite(_) => LOST,
+            Tx::Postgres(_) => formatcp!("{LOST} FOR UPDATE OF o SKIP LOCKED"),
+        };
+        let lost: Vec<(Uuid, i64, String, Instant, i64)> = on_tx!(&mut tx, |c| {
+            sqlx::query_as::<DB, _>(statement)
+                .bind(channel.as_str())
+                .bind(now)
+                .bind(limit)
+                .fetch_all(&mut *c)
+                .await?
         });
-        let settlements = lost.into_iter().map(|(id, attempt, rounds, provider)| {
-            let (provider, verdict) = judge(&Lost {
-                attempt,
-                rounds,
-                provider,
+        let settlements = lost
+            .into_iter()
+            .map(|(id, attempt, provider, claimed_at, rounds)| {
+                let (provider, verdict) = judge(&Lost { rounds, provider });
+                Settlement {
+                    id: id.into(),
+                    attempt,
+                    provider,
+                    verdict,
+                    claimed_at,
+                    has_standby: true,
+                    paused_until: None,
+                }
             });
-            Settlement {
-                id: id.into(),
-                attempt,
-                provider,
-                verdict,
-                claimed_at: now,
-                has_standby: true,
-                paused_until: None,
-            }
-        });
         let reaped: Vec<Settlement> = settlements.collect();
         if !reaped.is_empty() {
             settle::settle(&mut tx, channel, &reaped, now).await?;
@@ -156,8 +158,8 @@ impl Store {
                  UNION ALL SELECT '{OTHERS}', '', '', next_at FROM ({}) service
                  UNION ALL SELECT '{MARKETING}', '', '', next_at FROM ({}) marketing
                  UNION ALL SELECT '{LEASE}', '', '', lease_until FROM
-                   (SELECT lease_until FROM deliveries
-                    WHERE channel = $1 AND status = 'sending' ORDER BY lease_until LIMIT 1) leased
+                   (SELECT lease_until FROM outstanding
+                    WHERE channel = $1 AND lease_until IS NOT NULL ORDER BY lease_until LIMIT 1) leased
                  UNION ALL SELECT '{PAUSE}', provider, detail, until FROM provider_pauses
                    WHERE channel = $1 AND until > $2",
                 first_of!("transactional"),
@@ -187,6 +189,25 @@ impl Store {
     }
 }
 
+/// Makes those of the deliveries wait for their turn that are due now or later.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn await_turn(tx: &mut Tx, ids: Vec<Uuid>) -> Result<(), StoreError> {
+    on_tx!(tx, |c| {
+        sqlx::query::<DB>(formatcp!(
+            "INSERT INTO outstanding (delivery_id, channel, class, status, next_at)
+             SELECT id, channel, class, status, next_at FROM deliveries
+             WHERE id {} AND status IN ('pending', 'retrying') ORDER BY id",
+            <DB as Dialect>::ID_IN_1
+        ))
+        .bind(IdList(ids))
+        .execute(&mut *c)
+        .await?;
+    });
+    Ok(())
+}
+
 /// What a row of the look tells.
 const OTHERS: &str = "others";
 const MARKETING: &str = "marketing";
@@ -197,9 +218,9 @@ const PAUSE: &str = "pause";
 macro_rules! first_of {
     ($class:literal) => {
         concat!(
-            "SELECT next_at FROM deliveries WHERE channel = $1 AND class = '",
+            "SELECT next_at FROM outstanding WHERE channel = $1 AND class = '",
             $class,
-            "' AND status IN ('pending', 'retrying') ORDER BY next_at LIMIT 1"
+            "' AND status IN ('pending', 'retrying') AND lease_until IS NULL ORDER BY next_at LIMIT 1"
         )
     };
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use crate::delivery::outbox::STATUS;
 use crate::{Store, StoreError};
 
 /// The whole house at a glance.
@@ -232,7 +233,10 @@ impl Store {
                 .fetch_all(pool)
                 .await?,
                 deliveries: sqlx::query_as::<DB, _>(
-                    "SELECT id, event_id, rule_id, user_id, channel, kind, status FROM deliveries ORDER BY id",
+                    const_format::formatcp!(
+                        "SELECT d.id, d.event_id, d.rule_id, d.user_id, d.channel, d.kind, {STATUS} AS status \
+                         FROM deliveries d LEFT JOIN outstanding o ON o.delivery_id = d.id ORDER BY d.id"
+                    ),
                 )
                 .fetch_all(pool)
                 .await?,

@@ -16,7 +16,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::versions::{Book, edited};
-use crate::{Store, StoreError, Tx, event};
+use crate::{Store, StoreError, Tx, delivery, event};
 
 /// An endpoint as administrators know it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -355,5 +355,6 @@ pub async fn insert_test(tx: &mut Tx, hook: &Hook, now: Instant) -> Result<Deliv
         .execute(&mut *c)
         .await?;
     });
+    delivery::await_turn(tx, vec![id.uuid()]).await?;
     Ok(id)
 }

@@ -32,7 +32,8 @@ pub(super) struct Room {
 
 /// What may be taken besides `taken` where there are `places`; `None` when a look is not worth its while: half of
 /// the places that turn over must be free. Those that hang keep the others from theirs no longer than until the
-/// next look, and marketing, which never has more than three quarters, keeps nobody from the last one.
+/// next look, and marketing, which never has more than three quarters, keeps nobody from the last one. No look takes
+/// more than half of the places, so that one half is taken while the ends of the other are written.
 pub(super) fn room(places: usize, taken: Taken) -> Option<Room> {
     let places = places.max(1);
     let free = places.saturating_sub(taken.all);
@@ -45,9 +46,10 @@ pub(super) fn room(places: usize, taken: Taken) -> Option<Room> {
     let marketing = share.saturating_sub(taken.marketing);
     let turning = share.saturating_sub(taken.marketing_hanging);
     let worthwhile = marketing >= turning.div_ceil(2).max(1);
+    let all = free.min(places.div_ceil(2));
     Some(Room {
-        all: free,
-        marketing: if worthwhile { marketing.min(free) } else { 0 },
+        all,
+        marketing: if worthwhile { marketing.min(all) } else { 0 },
     })
 }
 
@@ -72,11 +74,12 @@ mod tests {
 
     #[test]
     fn marketing_leaves_a_quarter_to_the_others_who_may_always_take_it() {
-        assert_eq!(found(taken(0, 0, 0, 0)), Some((8, 6)));
+        assert_eq!(found(taken(0, 0, 0, 0)), Some((4, 4)));
+        assert_eq!(found(taken(0, 2, 0, 0)), Some((4, 4)));
         assert_eq!(found(taken(0, 6, 0, 0)), Some((2, 0)));
         assert_eq!(found(taken(1, 6, 0, 0)), Some((1, 0)));
         assert_eq!(found(taken(2, 6, 0, 0)), None);
-        assert_eq!(found(taken(0, 3, 0, 0)), Some((5, 3)));
+        assert_eq!(found(taken(0, 3, 0, 0)), Some((4, 3)));
         assert_eq!(
             found(taken(0, 4, 0, 0)),
             Some((4, 0)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use belfry_domain::Instant;
 use belfry_domain::channel::Channel;
-use belfry_domain::delivery::{Receipt, SendError};
+use belfry_domain::delivery::{CALLED_OFF, Receipt, SendError};
 use belfry_domain::id::DeliveryId;
 use belfry_store::delivery::{Claimed, Pause};
 use chrono::TimeDelta;
@@ -192,14 +192,12 @@ impl Providers {
     }
 
     /// Finds these by a name that was written down; a provider that is not set up any more is `gone`.
-    pub(super) fn known(
-        &self,
-    ) -> impl Fn(Option<&str>) -> (Arc<str>, bool) + Send + Sync + 'static {
+    pub(super) fn known(&self) -> impl Fn(&str) -> (Arc<str>, bool) + Send + Sync + 'static {
         let known: Vec<_> = (0..self.posts.len())
             .map(|place| self.traits(place))
             .collect();
         move |name| {
-            let found = known.iter().find(|(known, _)| Some(&**known) == name);
+            let found = known.iter().find(|(known, _)| &**known == name);
             found.cloned().unwrap_or_else(|| ("gone".into(), false))
         }
     }
@@ -243,7 +241,8 @@ impl Providers {
             return;
         };
         *post.counts.entry(outcome).or_default() += 1;
-        if let Some(error) = error {
+        // What was called off says nothing of the provider.
+        if let Some(error) = error.filter(|_| outcome != CALLED_OFF) {
             post.last_error = Some((now, error.to_owned()));
         }
     }

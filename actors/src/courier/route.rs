@@ -63,7 +63,7 @@ impl Route {
         room: Room,
         openings: Option<Openings>,
         claims: &[(DeliveryId, i64)],
-        known: impl Fn(Option<&str>) -> (Arc<str>, bool),
+        known: impl Fn(&str) -> (Arc<str>, bool),
     ) -> Result<Haul, StoreError> {
         let (store, now) = (&self.world.store, self.world.clock.now());
         let due = store.deliveries_due(self.channel, now).await?;
@@ -183,10 +183,10 @@ impl Route {
     async fn reap(
         &self,
         now: Instant,
-        known: impl Fn(Option<&str>) -> (Arc<str>, bool),
+        known: impl Fn(&str) -> (Arc<str>, bool),
     ) -> Result<Vec<Settlement>, StoreError> {
         let judge = |lost: &Lost| {
-            let (provider, recognises_repeats) = known(lost.provider.as_deref());
+            let (provider, recognises_repeats) = known(&lost.provider);
             let repeat = recognises_repeats.then(|| provider.clone());
             (
                 provider,

@@ -28,6 +28,9 @@ pub struct Verdict {
     pub ends_round: bool,
 }
 
+/// The end of an attempt for which nobody was called in the end.
+pub const CALLED_OFF: &str = "called_off";
+
 /// What is known of an attempt beside how it ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Try {
@@ -225,7 +228,7 @@ impl Verdict {
         Self {
             next_at: Some(until),
             error: Some("the provider was not to be called any more".to_owned()),
-            ..Self::plain(DeliveryStep::Fail, "called_off")
+            ..Self::plain(DeliveryStep::Fail, CALLED_OFF)
         }
     }
 

@@ -1,5 +1,5 @@
-//! Taking what is due: the rows are claimed, the gates asked with what their readers want now, and what may not
-//! leave is put back, all in one transaction.
+//! Taking what is due: the gates are asked with what the readers want now, what may leave is claimed, and what may
+//! not waits on, all in one transaction.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use belfry_domain::notification::Category;
 use belfry_domain::preference::Preferences;
 use chrono_tz::Tz;
 use const_format::formatcp;
-use serde_json::Value;
+use sqlx::types::Json;
 use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 use super::fallback::{self, Group};
-use crate::db::Dialect;
+use crate::db::{Dialect, IdList};
 use crate::preference::{self, PreferenceRow};
 use crate::rows::Rows;
 use crate::{Store, StoreError, Tx, crash};
@@ -130,7 +130,7 @@ impl Store {
             }
         }
         claim.passed_over = held.len() + dropped.len();
-        open_attempts(&mut tx, &claim.claimed, now).await?;
+        lease(&mut tx, &claim.claimed, taking.lease_until, now).await?;
         put_back(&mut tx, &held, now).await?;
         claim.promoted = drop_some(&mut tx, &dropped, now).await?;
         crash::point("courier.claiming");
@@ -139,7 +139,7 @@ impl Store {
     }
 }
 
-/// Claims rows.
+/// Keeps everybody else from what is due, and reads it.
 async fn take(
     tx: &mut Tx,
     channel: Channel,
@@ -151,44 +151,52 @@ async fn take(
         sqlx::query::<DB>(<DB as Dialect>::BY_INDEX_ORDER)
             .execute(&mut *c)
             .await?;
-        let rows = sqlx::query::<DB>(formatcp!(
+        let due: Vec<(Uuid, Instant)> = sqlx::query_as::<DB, _>(formatcp!(
             "WITH first AS ({queue} AND class = 'transactional'
-                ORDER BY next_at, id LIMIT $3 {skip}),
+                ORDER BY next_at, delivery_id LIMIT $3 {skip}),
               second AS ({queue} AND class = 'service'
-                ORDER BY next_at, id LIMIT $3 - (SELECT COUNT(*) FROM first) {skip}),
+                ORDER BY next_at, delivery_id LIMIT $3 - (SELECT COUNT(*) FROM first) {skip}),
               third AS ({queue} AND class = 'marketing'
-                ORDER BY next_at, id LIMIT (SELECT CASE WHEN taken.n + $4 > $3 THEN $3 - taken.n ELSE $4 END
-                  FROM (SELECT (SELECT COUNT(*) FROM first) + (SELECT COUNT(*) FROM second) AS n) taken) {skip}),
-              due AS (SELECT id FROM first UNION ALL SELECT id FROM second UNION ALL SELECT id FROM third)
-             UPDATE deliveries
-             SET status = 'sending', attempt = attempt + 1, lease_until = $5, updated_at = $2
-             WHERE id {in_due}
-             RETURNING id, attempt, rounds, user_id, address, kind, category, class, critical, subject, content,
-               next_provider, reason, next_at, event_id, rule_id,
-               EXISTS (SELECT 1 FROM deliveries s
-                 WHERE s.status = 'standby' AND s.event_id = deliveries.event_id
-                   AND s.rule_id = deliveries.rule_id AND s.user_id = deliveries.user_id) AS has_standby",
-            queue = "SELECT id FROM deliveries
-                WHERE channel = $1 AND status IN ('pending', 'retrying') AND next_at <= $2",
-            skip = <DB as Dialect>::SKIP_LOCKED,
-            in_due = <DB as Dialect>::ID_IN_DUE
+                ORDER BY next_at, delivery_id LIMIT (SELECT CASE WHEN taken.n + $4 > $3 THEN $3 - taken.n ELSE $4 END
+                  FROM (SELECT (SELECT COUNT(*) FROM first) + (SELECT COUNT(*) FROM second) AS n) taken) {skip})
+             SELECT delivery_id, next_at FROM first UNION ALL SELECT delivery_id, next_at FROM second
+             UNION ALL SELECT delivery_id, next_at FROM third",
+            queue = "SELECT delivery_id, next_at FROM outstanding
+                WHERE channel = $1 AND status IN ('pending', 'retrying') AND lease_until IS NULL AND next_at <= $2",
+            skip = <DB as Dialect>::SKIP_LOCKED
         ))
         .bind(channel.as_str())
         .bind(now)
         .bind(count(taking.limit))
         .bind(count(taking.marketing))
-        .bind(taking.lease_until)
+        .fetch_all(&mut *c)
+        .await?;
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let next_at: BTreeMap<Uuid, Instant> = due.iter().copied().collect();
+        // By a statement of its own: it sees what was written until the rows were this transaction's.
+        let rows = sqlx::query::<DB>(formatcp!(
+            "SELECT id, attempt, rounds, user_id, address, kind, category, class, critical, subject, content,
+               next_provider, reason, event_id, rule_id,
+               EXISTS (SELECT 1 FROM deliveries s
+                 WHERE s.status = 'standby' AND s.event_id = d.event_id
+                   AND s.rule_id = d.rule_id AND s.user_id = d.user_id) AS has_standby
+             FROM deliveries d WHERE id {}",
+            <DB as Dialect>::ID_IN_1
+        ))
+        .bind(IdList(due.into_iter().map(|(id, _)| id).collect()))
         .fetch_all(&mut *c)
         .await?;
         let read = rows.iter().map(|row| {
-            let content = row.try_get::<Value, _>("content");
+            let id: Uuid = row.try_get("id")?;
             let user_id = row.try_get::<Option<Uuid>, _>("user_id")?;
             let (event_id, rule_id) = (row.try_get("event_id")?, row.try_get("rule_id")?);
-            let name = |column: &str| row.try_get::<String, _>(column);
-            let reason = row.try_get::<Option<String>, _>("reason")?;
+            let name = |column: &str| row.try_get::<&str, _>(column);
+            let reason = row.try_get::<Option<&str>, _>("reason")?;
             Ok::<_, sqlx::Error>(Claimed {
-                id: row.try_get::<Uuid, _>("id")?.into(),
-                attempt: row.try_get("attempt")?,
+                id: id.into(),
+                attempt: row.try_get::<i64, _>("attempt")? + 1,
                 rounds: row.try_get("rounds")?,
                 user_id: user_id.map(UserId::from),
                 address: row.try_get("address")?,
@@ -198,13 +206,14 @@ async fn take(
                 class: name("class")?.parse().unwrap_or(Class::Transactional),
                 critical: row.try_get("critical")?,
                 subject: row.try_get("subject")?,
-                content: content
-                    .map_err(|error| error.to_string())
-                    .and_then(|json| serde_json::from_value(json).map_err(|e| e.to_string())),
+                content: row
+                    .try_get::<Json<Content>, _>("content")
+                    .map(|content| content.0)
+                    .map_err(|error| error.to_string()),
                 next_provider: row.try_get("next_provider")?,
-                repeats: reason.as_deref() == Some(REPEAT),
+                repeats: reason == Some(REPEAT),
                 has_standby: row.try_get("has_standby")?,
-                next_at: row.try_get("next_at")?,
+                next_at: next_at.get(&id).copied().unwrap_or(now),
                 group: user_id.map(|user_id| Group {
                     event_id,
                     rule_id,
@@ -269,29 +278,37 @@ async fn readers(
     Ok(readers.collect())
 }
 
-async fn open_attempts(
+/// Writes down who has what in hand, and until when nobody else takes it.
+async fn lease(
     tx: &mut Tx,
     claimed: &[(Claimed, Arc<str>)],
+    lease_until: Instant,
     now: Instant,
 ) -> Result<(), StoreError> {
-    Rows::into("attempts")
+    Rows::of_values()
         .ids(
-            "delivery_id",
+            "id",
             claimed.iter().map(|(delivery, _)| delivery.id.uuid()),
         )
         .numbers(
             "number",
             claimed.iter().map(|(delivery, _)| delivery.attempt),
         )
-        .instants("started_at", claimed.iter().map(|_| now))
-        .texts("provider", claimed.iter().map(|(_, provider)| &**provider))
-        .insert(tx)
-        .await
+        .texts("by", claimed.iter().map(|(_, provider)| &**provider))
+        .instants("at", claimed.iter().map(|_| now))
+        .instants("until", claimed.iter().map(|_| lease_until))
+        .run::<(Uuid,)>(
+            "UPDATE outstanding SET attempt = v.number, provider = v.by, claimed_at = v.at, lease_until = v.until
+             FROM v WHERE delivery_id = v.id RETURNING delivery_id",
+            tx,
+        )
+        .await?;
+    Ok(())
 }
 
 type Held = (Claimed, Instant, Option<(&'static str, String)>);
 
-/// Gives back what has to wait, as if it had not been taken, and writes down why.
+/// Lets wait what has to wait, and writes down why.
 async fn put_back(tx: &mut Tx, held: &[Held], now: Instant) -> Result<(), StoreError> {
     if held.is_empty() {
         return Ok(());
@@ -302,15 +319,25 @@ async fn put_back(tx: &mut Tx, held: &[Held], now: Instant) -> Result<(), StoreE
         Some(gate.0.to_owned())
     };
     let reasons: Vec<_> = held.iter().map(reason).collect();
-    Rows::of_values()
-        .ids("delivery_id", held.iter().map(|(claimed, ..)| claimed.id.uuid()))
-        .instants("until", held.iter().map(|(_, until, _)| *until))
+    let rows = || {
+        Rows::of_values()
+            .ids(
+                "delivery",
+                held.iter().map(|(claimed, ..)| claimed.id.uuid()),
+            )
+            .instants("until", held.iter().map(|(_, until, _)| *until))
+    };
+    rows()
+        .run::<(Uuid,)>(
+            "UPDATE outstanding SET next_at = v.until FROM v WHERE delivery_id = v.delivery RETURNING delivery_id",
+            tx,
+        )
+        .await?;
+    rows()
         .texts("why", reasons.iter().map(|reason| reason.as_deref()))
         .run::<(Uuid,)>(
-            "UPDATE deliveries
-             SET status = CASE WHEN attempt = 1 THEN 'pending' ELSE 'retrying' END, attempt = attempt - 1,
-                 lease_until = NULL, next_at = v.until, reason = COALESCE(v.why, reason)
-             FROM v WHERE id = v.delivery_id RETURNING id",
+            "UPDATE deliveries SET next_at = v.until, reason = COALESCE(v.why, reason)
+             FROM v WHERE id = v.delivery RETURNING id",
             tx,
         )
         .await?;
@@ -338,6 +365,20 @@ async fn drop_some(
     if dropped.is_empty() {
         return Ok(Vec::new());
     }
+    on_tx!(tx, |c| {
+        sqlx::query::<DB>(formatcp!(
+            "DELETE FROM outstanding WHERE delivery_id {}",
+            <DB as Dialect>::ID_IN_1
+        ))
+        .bind(IdList(
+            dropped
+                .iter()
+                .map(|(claimed, ..)| claimed.id.uuid())
+                .collect(),
+        ))
+        .execute(&mut *c)
+        .await?;
+    });
     Rows::of_values()
         .ids(
             "delivery_id",
@@ -345,8 +386,7 @@ async fn drop_some(
         )
         .texts("why", dropped.iter().map(|(.., reason)| reason.as_str()))
         .run::<(Uuid,)>(
-            "UPDATE deliveries
-             SET status = 'skipped', attempt = attempt - 1, lease_until = NULL, reason = v.why
+            "UPDATE deliveries SET status = 'skipped', reason = v.why
              FROM v WHERE id = v.delivery_id RETURNING id",
             tx,
         )

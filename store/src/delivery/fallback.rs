@@ -218,7 +218,7 @@ async fn ends(tx: &mut Tx, groups: &BTreeSet<Group>) -> Result<BTreeMap<Group, E
                 "SELECT d.event_id, d.rule_id, d.user_id,
                    COUNT(*) FILTER (WHERE d.status IN ('sent', 'kept', 'ambiguous')
                      AND (d.reason IS NULL OR d.reason NOT IN ({LOST}))),
-                   COUNT(*) FILTER (WHERE d.status IN ('pending', 'sending', 'retrying')),
+                   COUNT(*) FILTER (WHERE d.status IN ('pending', 'retrying')),
                    COUNT(*) FILTER (WHERE d.reason IN ({LOST}) AND d.status IN ('sent', 'kept', 'ambiguous'))
                  FROM v JOIN deliveries d ON {SAME_GROUP}
                  WHERE d.status <> 'standby' GROUP BY d.event_id, d.rule_id, d.user_id"
@@ -279,11 +279,12 @@ async fn promote(tx: &mut Tx, ids: Vec<Uuid>, now: Instant) -> Result<Vec<Channe
              WHERE id {} AND status = 'standby' RETURNING channel",
             <DB as Dialect>::ID_IN_1
         ))
-        .bind(IdList(ids))
+        .bind(IdList(ids.clone()))
         .bind(now)
         .fetch_all(&mut *c)
         .await?
     });
+    super::await_turn(tx, ids).await?;
     let channels: BTreeSet<Channel> = names.iter().filter_map(|name| name.parse().ok()).collect();
     Ok(channels.into_iter().collect())
 }

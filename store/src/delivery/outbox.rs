@@ -8,7 +8,7 @@ use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::db::{Anywhere, Dialect};
+use crate::db::{Anywhere, Dialect, IdList};
 use crate::{Store, StoreError, Tx, suppression};
 
 /// One delivery of a list.
@@ -85,7 +85,7 @@ macro_rules! page {
     ($beyond:literal, $order:literal) => {
         formatcp!(
             "{ITEM}
-             WHERE ($1 IS NULL OR d.status = $1) AND ($2 IS NULL OR d.channel = $2)
+             WHERE ($1 IS NULL OR {STATUS} = $1) AND ($2 IS NULL OR d.channel = $2)
                AND ($3 IS NULL OR d.address {finds} $3 OR d.subject {finds} $3)
                AND ($4 IS NULL OR (d.created_at, d.id) {beyond} ($4, $5))
                AND ($7 IS NULL OR d.user_id = $7) AND ($8 IS NULL OR d.event_id = $8)
@@ -161,10 +161,16 @@ impl TryFrom<ItemRow> for Item {
     }
 }
 
-const ITEM: &str = "SELECT d.id, d.channel, d.address, d.status, d.subject, d.kind, d.attempt,
-       d.next_at, d.created_at, d.sent_at, d.last_error, d.provider, d.category, d.class, d.rank, d.reason,
+/// The status of the delivery `d` with its row `o` in `outstanding`, if it has one.
+pub(crate) const STATUS: &str = "CASE WHEN o.lease_until IS NULL THEN d.status ELSE 'sending' END";
+
+const ITEM: &str = formatcp!(
+    "SELECT d.id, d.channel, d.address, {STATUS} AS status, d.subject, d.kind,
+       COALESCE(o.attempt, d.attempt) AS attempt, d.next_at, d.created_at, d.sent_at, d.last_error,
+       COALESCE(o.provider, d.provider) AS provider, d.category, d.class, d.rank, d.reason,
        d.event_id, d.rule_id, d.user_id, u.name AS user_name
-     FROM deliveries d LEFT JOIN users u ON u.id = d.user_id";
+     FROM deliveries d LEFT JOIN outstanding o ON o.delivery_id = d.id LEFT JOIN users u ON u.id = d.user_id"
+);
 
 /// Deliveries given back at once.
 const LOT: i64 = 500;
@@ -230,7 +236,10 @@ pub(crate) async fn read(tx: &mut Tx, id: DeliveryId) -> Result<Option<ItemDetai
                 .await?;
         let attempts = sqlx::query_as::<DB, Attempt>(
             "SELECT number, started_at, finished_at, outcome, provider, provider_id, error
-             FROM attempts WHERE delivery_id = $1 ORDER BY number",
+             FROM attempts WHERE delivery_id = $1
+             UNION ALL SELECT attempt, claimed_at, NULL, NULL, provider, NULL, NULL
+             FROM outstanding WHERE delivery_id = $1 AND lease_until IS NOT NULL
+             ORDER BY 1",
         )
         .bind(id.uuid())
         .fetch_all(&mut *c)
@@ -255,9 +264,16 @@ pub(crate) async fn read(tx: &mut Tx, id: DeliveryId) -> Result<Option<ItemDetai
 /// When the database fails.
 pub async fn resend(tx: &mut Tx, id: DeliveryId, now: Instant) -> Result<Resent, StoreError> {
     let status: Option<String> = on_tx!(tx, |c| {
-        sqlx::query_scalar::<DB, String>(formatcp!(
-            "SELECT status FROM deliveries WHERE id = $1 {}",
+        // The row is kept from others first: the status beside it may be older.
+        sqlx::query::<DB>(formatcp!(
+            "SELECT 1 FROM deliveries WHERE id = $1 {}",
             <DB as Dialect>::FOR_UPDATE
+        ))
+        .bind(id.uuid())
+        .execute(&mut *c)
+        .await?;
+        sqlx::query_scalar::<DB, String>(formatcp!(
+            "SELECT {STATUS} FROM deliveries d LEFT JOIN outstanding o ON o.delivery_id = d.id WHERE d.id = $1"
         ))
         .bind(id.uuid())
         .fetch_optional(&mut *c)
@@ -271,6 +287,14 @@ pub async fn resend(tx: &mut Tx, id: DeliveryId, now: Instant) -> Result<Resent,
         return Ok(Resent::NotNow(before));
     };
     let (channel, address) = on_tx!(tx, |c| {
+        sqlx::query::<DB>(
+            "UPDATE outstanding SET status = $2, next_at = $3 WHERE delivery_id = $1",
+        )
+        .bind(id.uuid())
+        .bind(after.as_str())
+        .bind(now)
+        .execute(&mut *c)
+        .await?;
         sqlx::query_as::<DB, (String, String)>(
             "UPDATE deliveries SET status = $2, next_at = $3, updated_at = $3 WHERE id = $1
              RETURNING channel, address",
@@ -351,11 +375,11 @@ pub async fn resend_some(tx: &mut Tx, filter: &Filter, as_of: Instant) -> Result
         return Ok(0);
     };
     Ok(on_tx!(tx, |c| {
-        sqlx::query::<DB>(formatcp!(
+        let ids = sqlx::query_scalar::<DB, Uuid>(formatcp!(
             "WITH due AS (
                SELECT d.id FROM deliveries d WHERE {wanted} AND NOT {UNREACHABLE}
                ORDER BY d.id LIMIT {LOT} {skip})
-             UPDATE deliveries SET status = $9, next_at = $2, updated_at = $2 WHERE id {in_due}",
+             UPDATE deliveries SET status = $9, next_at = $2, updated_at = $2 WHERE id {in_due} RETURNING id",
             wanted = resendable!(),
             skip = <DB as Dialect>::SKIP_LOCKED,
             in_due = <DB as Dialect>::ID_IN_DUE
@@ -369,6 +393,15 @@ pub async fn resend_some(tx: &mut Tx, filter: &Filter, as_of: Instant) -> Result
         .bind(filter.rule_id.as_deref())
         .bind(filter.made_since)
         .bind(after.as_str())
+        .fetch_all(&mut *c)
+        .await?;
+        sqlx::query::<DB>(formatcp!(
+            "UPDATE outstanding SET status = $2, next_at = $3 WHERE delivery_id {}",
+            <DB as Dialect>::ID_IN_1
+        ))
+        .bind(IdList(ids))
+        .bind(after.as_str())
+        .bind(as_of)
         .execute(&mut *c)
         .await?
         .rows_affected()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use belfry_domain::Instant;
 use belfry_domain::channel::Channel;
-use belfry_domain::delivery::{DeliveryStep, Verdict};
+use belfry_domain::delivery::{DeliveryStatus, DeliveryStep, Verdict};
 use belfry_domain::id::DeliveryId;
 use const_format::formatcp;
 use uuid::Uuid;
@@ -83,33 +83,26 @@ pub(super) async fn settle(
     settlements: &[Settlement],
     now: Instant,
 ) -> Result<(BTreeSet<(Uuid, i64)>, Vec<Channel>), StoreError> {
-    let errors = faults(settlements);
-    let all = || settlements.iter().zip(&errors);
-    let rows = end_deliveries(tx, settlements, &errors, now).await?;
-    let counted: BTreeSet<(Uuid, i64)> = rows.iter().map(|row| (row.0, row.1)).collect();
-    let held = || all().filter(|(ended, _)| counted.contains(&ended.claim()));
-    Rows::of_values()
-        .ids("id", held().map(|(ended, _)| ended.id.uuid()))
-        .numbers("attempt", held().map(|(ended, _)| ended.attempt))
-        .texts("ended", held().map(|(ended, _)| ended.verdict.outcome))
-        .texts("message", held().map(|(ended, _)| ended.verdict.provider_id.as_deref()))
-        .texts("fault", held().map(|(_, error)| error.as_deref()))
-        .instants("ended_at", held().map(|_| now))
-        .run::<(Uuid,)>(
-            "UPDATE attempts SET finished_at = v.ended_at, outcome = v.ended, provider_id = v.message,
-                 error = v.fault
-             FROM v WHERE delivery_id = v.id AND number = v.attempt RETURNING delivery_id",
-            tx,
-        )
-        .await?;
+    let counted = end_claims(tx, settlements).await?;
+    // Told twice, an end is written once.
+    let mut unwritten = counted.clone();
+    let held: Vec<(&Settlement, Option<String>)> = settlements
+        .iter()
+        .filter(|ended| unwritten.remove(&ended.claim()))
+        .map(|ended| (ended, ended.verdict.error.as_deref().map(kept)))
+        .collect();
+    let rows = end_deliveries(tx, &held, now).await?;
+    write_attempts(tx, &held, now).await?;
     pause(tx, channel, settlements, now).await?;
-    let dead: Vec<_> = held()
+    let dead: Vec<_> = held
+        .iter()
         .filter(|(ended, _)| ended.verdict.dead.is_some())
         .collect();
     if !dead.is_empty() {
         suppress(tx, &dead, now).await?;
     }
-    let waited_for: BTreeSet<_> = held()
+    let waited_for: BTreeSet<_> = held
+        .iter()
         .filter(|(ended, _)| ended.has_standby && ended.verdict.step != DeliveryStep::Fail)
         .map(|(ended, _)| ended.claim())
         .collect();
@@ -127,16 +120,69 @@ pub(super) async fn settle(
     Ok((counted, promoted))
 }
 
+/// Takes the claims out of their couriers' hands: what has come to its end is not outstanding any more, the rest waits
+/// for its next turn, or for somebody to look at it. Answers which of the claims still held.
+async fn end_claims(
+    tx: &mut Tx,
+    settlements: &[Settlement],
+) -> Result<BTreeSet<(Uuid, i64)>, StoreError> {
+    let (stay, gone): (Vec<&Settlement>, Vec<&Settlement>) = settlements
+        .iter()
+        .partition(|ended| stays(ended.verdict.status()));
+    let mut held: Vec<(Uuid, i64)> = Rows::of_values()
+        .ids("delivery", gone.iter().map(|ended| ended.id.uuid()))
+        .numbers("number", gone.iter().map(|ended| ended.attempt))
+        .run(
+            "DELETE FROM outstanding WHERE lease_until IS NOT NULL
+               AND (delivery_id, attempt) IN (SELECT delivery, number FROM v)
+             RETURNING delivery_id, attempt",
+            tx,
+        )
+        .await?;
+    let staying: Vec<(Uuid, i64)> = Rows::of_values()
+        .ids("delivery", stay.iter().map(|ended| ended.id.uuid()))
+        .numbers("number", stay.iter().map(|ended| ended.attempt))
+        .texts(
+            "new_status",
+            stay.iter().map(|ended| ended.verdict.status().as_str()),
+        )
+        .instants("retry_at", stay.iter().map(|ended| ended.verdict.next_at))
+        .run(
+            "UPDATE outstanding SET status = v.new_status, next_at = COALESCE(v.retry_at, next_at),
+                 lease_until = NULL
+             FROM v WHERE delivery_id = v.delivery AND attempt = v.number AND lease_until IS NOT NULL
+             RETURNING delivery_id, attempt",
+            tx,
+        )
+        .await?;
+    held.extend(staying);
+    Ok(held.into_iter().collect())
+}
+
+/// Whether something may still come of a message with this status.
+fn stays(status: DeliveryStatus) -> bool {
+    match status {
+        DeliveryStatus::Standby
+        | DeliveryStatus::Sent
+        | DeliveryStatus::Kept
+        | DeliveryStatus::Skipped => false,
+        DeliveryStatus::Pending
+        | DeliveryStatus::Sending
+        | DeliveryStatus::Retrying
+        | DeliveryStatus::Dead
+        | DeliveryStatus::Ambiguous => true,
+    }
+}
+
 type Ended = (Uuid, i64, Uuid, String, Option<Uuid>);
 
 async fn end_deliveries(
     tx: &mut Tx,
-    settlements: &[Settlement],
-    errors: &[Option<String>],
+    held: &[(&Settlement, Option<String>)],
     now: Instant,
 ) -> Result<Vec<Ended>, StoreError> {
-    let all = || settlements.iter();
-    let verdicts = || settlements.iter().map(|ended| &ended.verdict);
+    let all = || held.iter().map(|(ended, _)| *ended);
+    let verdicts = || all().map(|ended| &ended.verdict);
     let reason = |verdict: &Verdict| match verdict.step {
         DeliveryStep::Skip => Some(verdict.outcome),
         DeliveryStep::Fail if verdict.repeats => Some(REPEAT),
@@ -154,7 +200,7 @@ async fn end_deliveries(
             "message",
             verdicts().map(|verdict| verdict.provider_id.as_deref()),
         )
-        .texts("error", errors.iter().map(|error| error.as_deref()))
+        .texts("error", held.iter().map(|(_, error)| error.as_deref()))
         .instants(
             "done_at",
             verdicts().map(|verdict| verdict.is_done().then_some(now)),
@@ -173,15 +219,38 @@ async fn end_deliveries(
         .run(
             formatcp!(
                 "UPDATE deliveries
-             SET status = v.new_status, next_at = COALESCE(v.retry_at, next_at), lease_until = NULL,
+             SET status = v.new_status, attempt = v.number, next_at = COALESCE(v.retry_at, next_at),
                  provider_id = v.message, last_error = v.error, sent_at = v.done_at,
                  updated_at = v.ended_at, provider = v.by, next_provider = v.turn,
                  rounds = rounds + v.spent, reason = {KEEPS_RETURN}
-             FROM v WHERE id = v.delivery_id AND attempt = v.number AND status = 'sending'
+             FROM v WHERE id = v.delivery_id
              RETURNING id, attempt, event_id, rule_id, user_id"
             ),
             tx,
         )
+        .await
+}
+
+/// Puts the tries on record.
+async fn write_attempts(
+    tx: &mut Tx,
+    held: &[(&Settlement, Option<String>)],
+    now: Instant,
+) -> Result<(), StoreError> {
+    let all = || held.iter().map(|(ended, _)| *ended);
+    Rows::into("attempts")
+        .ids("delivery_id", all().map(|ended| ended.id.uuid()))
+        .numbers("number", all().map(|ended| ended.attempt))
+        .instants("started_at", all().map(|ended| ended.claimed_at))
+        .instants("finished_at", all().map(|_| now))
+        .texts("outcome", all().map(|ended| ended.verdict.outcome))
+        .texts("provider", all().map(|ended| &*ended.provider))
+        .texts(
+            "provider_id",
+            all().map(|ended| ended.verdict.provider_id.as_deref()),
+        )
+        .texts("error", held.iter().map(|(_, error)| error.as_deref()))
+        .insert(tx)
         .await
 }
 
@@ -227,7 +296,7 @@ async fn pause(
 /// Lets nothing more be sent to dead addresses. One that was registered again meanwhile is another matter.
 async fn suppress(
     tx: &mut Tx,
-    dead: &[(&Settlement, &Option<String>)],
+    dead: &[&(&Settlement, Option<String>)],
     now: Instant,
 ) -> Result<(), StoreError> {
     let cause = |ended: &Settlement| ended.verdict.dead.map(|cause| cause.as_str());
@@ -272,14 +341,7 @@ async fn suppress(
     Ok(())
 }
 
-/// The faults as they are kept.
-fn faults(settlements: &[Settlement]) -> Vec<Option<String>> {
-    let errors = settlements
-        .iter()
-        .map(|ended| ended.verdict.error.as_deref());
-    errors.map(|error| error.map(kept)).collect()
-}
-
+/// A fault as it is kept.
 fn kept(text: &str) -> String {
     text.chars().filter(|c| *c != '\0').take(FAULT).collect()
 }

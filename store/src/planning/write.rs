@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use belfry_domain::Instant;
+use belfry_domain::delivery::DeliveryStatus;
 use belfry_domain::id::{DeliveryId, EventId, NotificationId, UserId};
 use belfry_domain::inbox::Notification;
 use belfry_domain::notification::{Decision, Entry, Message};
@@ -197,8 +198,9 @@ async fn insert_deliveries(
         let key = (*event_id, &*message.rule_id, message.user_id?);
         notified.get(&key).map(|id| id.uuid())
     });
+    let ids: Vec<Uuid> = told().map(|_| DeliveryId::at(now).uuid()).collect();
     Rows::into("deliveries")
-        .ids("id", told().map(|_| DeliveryId::at(now).uuid()))
+        .ids("id", ids.iter().copied())
         .ids("event_id", messages.iter().map(|(id, _)| id.uuid()))
         .texts("rule_id", told().map(|message| &*message.rule_id))
         .ids(
@@ -220,6 +222,27 @@ async fn insert_deliveries(
         .instants("next_at", told().map(|message| message.send_at))
         .instants("created_at", told().map(|_| now))
         .instants("updated_at", told().map(|_| now))
+        .insert(tx)
+        .await?;
+    let waiting = || {
+        let waiting = ids.iter().zip(told());
+        waiting.filter(|(_, message)| message.status != DeliveryStatus::Standby)
+    };
+    Rows::into("outstanding")
+        .ids("delivery_id", waiting().map(|(id, _)| *id))
+        .texts(
+            "channel",
+            waiting().map(|(_, message)| message.channel.as_str()),
+        )
+        .texts(
+            "class",
+            waiting().map(|(_, message)| message.class.as_str()),
+        )
+        .texts(
+            "status",
+            waiting().map(|(_, message)| message.status.as_str()),
+        )
+        .instants("next_at", waiting().map(|(_, message)| message.send_at))
         .insert(tx)
         .await
 }

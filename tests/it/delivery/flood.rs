@@ -29,7 +29,7 @@ async fn a_notice_passes_a_flood_of_advertisements(fresh: &Fresh) {
     sample.class = Class::Marketing;
     let sample = plan(&spine, vec![sample]).await["everybody@belfry.test"];
     let now = spine.house.now();
-    flood::copy(spine.store(), sample, FLOOD, Class::Marketing, now)
+    flood::copy(spine.store(), sample, FLOOD, Class::Marketing, None, now)
         .await
         .unwrap();
     let courier = spine.courier(provider.clone());

@@ -73,8 +73,7 @@ async fn a_node_that_wakes_up_late_finds_its_work_done_and_doubles_nothing() {
         &database,
         "UPDATE leases SET until = now() - interval '1 second'",
     );
-    let ran_out =
-        "UPDATE deliveries SET lease_until = now() - interval '1 second' WHERE status = 'sending'";
+    let ran_out = "UPDATE outstanding SET lease_until = now() - interval '1 second' WHERE lease_until IS NOT NULL";
     psql(&database, ran_out);
     mails.set(Mood::Well).await;
 
