@@ -2,17 +2,17 @@
 # Deliveries to a provider that takes everything at once, beside the same statements in plain SQL, in rounds that take
 # turns so that both meet the same machine; then events at a steady rate, alone and in a flood. See benches/README.md.
 #
-#   ROUNDS=3 COUNT=100000 WORKERS=512 SECONDS_EACH=10 PROFILE=release benches/deliver.sh
+#   ROUNDS=3 COUNT=100000 WORKERS=512 COURIERS=2 SECONDS_EACH=10 PROFILE=release benches/deliver.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 rounds=${ROUNDS:-3}
 count=${COUNT:-100000}
 workers=${WORKERS:-512}
+couriers=${COURIERS:-2}
 seconds=${SECONDS_EACH:-10}
 profile=${PROFILE:-release}
 lot=256
-clients=2
 
 if [[ -z ${BELFRY_BENCH_WITH_SERVICES:-} ]]; then
   scripts/install.sh cc postgres redis
@@ -34,7 +34,7 @@ fresh() {
   psql -qX "$BELFRY_TEST_POSTGRES_URL" -c "DROP DATABASE IF EXISTS $1" -c "CREATE DATABASE $1"
 }
 deliver() {
-  "$built/examples/deliver" --count "$count" --workers "$workers" --seconds "$seconds" "$@"
+  "$built/examples/deliver" --count "$count" --workers "$workers" --couriers "$couriers" --seconds "$seconds" "$@"
 }
 
 # drained NAME …: what a courier drains, and what the statements alone do.
@@ -46,7 +46,7 @@ drained() {
   fresh bare
   deliver --database-url "$server/bare" "$@" fill
   # Until the queue is empty, and not further: an empty claim costs nothing.
-  pgbench -n -c "$clients" -j "$clients" -M prepared -t $((count / lot / clients)) -D lot=$lot \
+  pgbench -n -c "$couriers" -j "$couriers" -M prepared -t $((count / lot / couriers)) -D lot=$lot \
     -f benches/pgbench/deliver.sql "$server/bare" 2>"$home/pgbench.log" |
     awk -v lot=$lot -v name="plain $name" \
       '/^tps/ { printf "{\"scenario\": \"%s\", \"per_second\": %d}\n", name, $3 * lot }' |

@@ -43,9 +43,12 @@ struct Options {
     /// Deliveries to drain, or in a flood.
     #[arg(long, default_value_t = 100_000)]
     count: i64,
-    /// Messages on their way at once.
+    /// Messages on their way at once, by each courier.
     #[arg(long, default_value_t = 512)]
     workers: usize,
+    /// Couriers that drain, as of so many nodes.
+    #[arg(long, default_value_t = 2)]
+    couriers: usize,
     /// Fills with messages as short as those pushed to a phone, in place of mails.
     #[arg(long)]
     short: bool,
@@ -97,19 +100,27 @@ async fn drain(house: &House, options: &Options) -> Result<()> {
     let due = statuses.get("pending").copied().unwrap_or_default();
     ensure!(due > 0, "nothing is due: fill first");
     let begun = Instant::now();
-    let courier = house.courier(Null::default(), options.workers);
+    let couriers: Vec<_> = (0..options.couriers)
+        .map(|_| house.courier(Null::default(), options.workers))
+        .collect();
     loop {
-        let sent = courier.providers().await[0].counts.get("sent").copied();
-        if sent.unwrap_or_default() >= due as u64 {
+        let mut sent = 0;
+        for courier in &couriers {
+            let counts = &courier.providers().await[0].counts;
+            sent += counts.get("sent").copied().unwrap_or_default();
+        }
+        if sent >= due as u64 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let seconds = begun.elapsed().as_secs_f64();
-    courier.stop(Duration::from_secs(10)).await;
+    for courier in couriers {
+        courier.stop(Duration::from_secs(10)).await;
+    }
     let line = json!({
         "scenario": "drain", "engine": house.world.store.engine(), "deliveries": due,
-        "workers": options.workers, "per_second": (due as f64 / seconds).round(),
+        "couriers": options.couriers, "workers": options.workers, "per_second": (due as f64 / seconds).round(),
     });
     println!("{line}");
     Ok(())
