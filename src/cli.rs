@@ -11,14 +11,15 @@ use anyhow::{Context, Result, bail};
 use belfry_actors::{Clock, SystemClock};
 use belfry_domain::account::{self, Account, Role};
 use belfry_domain::id::UserId;
-use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{FalseyValueParser, RangedU64ValueParser};
+use clap::{Args, Parser, Subcommand, value_parser};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Settings;
 use crate::house::{House, Options, open_store};
 use crate::password::Passwords;
 use crate::secret::Secret;
+use crate::simulate::{self, Plan};
 use crate::{demo, health, http, telemetry, tls};
 
 /// Belfry books people's time and tells everybody concerned at once.
@@ -58,10 +59,34 @@ enum Command {
         #[arg(long, env = "BELFRY_LISTEN", default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
     },
+    /// Try something out on made-up weeks.
+    Simulate {
+        #[command(subcommand)]
+        command: SimulateCommand,
+    },
     /// Print the OpenAPI document.
     Openapi,
     /// Print every setting with its default and meaning.
     Settings,
+}
+
+#[derive(Subcommand)]
+enum SimulateCommand {
+    /// How a branch shares bookings among its experts: each strategy over the same weeks.
+    Assignment {
+        #[arg(long, default_value_t = Plan::default().experts, value_parser = RangedU64ValueParser::<usize>::new().range(1..=200))]
+        experts: usize,
+        #[arg(long, default_value_t = Plan::default().weeks, value_parser = value_parser!(i64).range(1..=520))]
+        weeks: i64,
+        /// Wishes, in percent of the hours that all experts are there.
+        #[arg(long, default_value_t = Plan::default().demand_percent, value_parser = value_parser!(u32).range(1..=200))]
+        demand_percent: u32,
+        #[arg(long, default_value_t = Plan::default().seed)]
+        seed: u64,
+        /// Where to draw the distance from the fair share, as SVG.
+        #[arg(long)]
+        chart: Option<PathBuf>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -144,6 +169,30 @@ async fn execute(command: Command) -> Result<()> {
             command: AdminCommand::Create { place, email, name },
         } => create_admin(&place.options(NOWHERE)?, &email, &name).await,
         Command::Health { listen } => health::check(listen).await,
+        Command::Simulate {
+            command:
+                SimulateCommand::Assignment {
+                    experts,
+                    weeks,
+                    demand_percent,
+                    seed,
+                    chart,
+                },
+        } => {
+            let plan = Plan {
+                experts,
+                weeks,
+                demand_percent,
+                seed,
+            };
+            let outcomes = simulate::run(plan);
+            if let Some(file) = chart {
+                let drawn = simulate::chart::draw(&outcomes)?;
+                std::fs::write(&file, drawn)
+                    .with_context(|| format!("writing {}", file.display()))?;
+            }
+            say(&simulate::table(plan, &outcomes))
+        }
         Command::Openapi => say(http::openapi::document()?.trim_end()),
         Command::Settings => say(crate::config::DEFAULT.trim_end()),
     }

@@ -35,6 +35,7 @@ pub struct Settings {
     pub limits: Limits,
     pub booking: Booking,
     pub waiting_list: WaitingList,
+    pub presence: Presence,
     pub reminders: Reminders,
     pub scheduler: Scheduler,
     pub email: Email,
@@ -123,6 +124,12 @@ pub struct WaitingList {
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Presence {
+    pub offline_after_minutes: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reminders {
     pub offsets_minutes: Vec<u32>,
@@ -340,6 +347,10 @@ impl Settings {
         anyhow::ensure!(
             self.waiting_list.offer_minutes > 0,
             "[waiting_list] offer_minutes must be at least 1"
+        );
+        anyhow::ensure!(
+            self.presence.offline_after_minutes > 0,
+            "[presence] offline_after_minutes must be at least 1"
         );
         anyhow::ensure!(
             self.scheduler.lease_seconds > 0,

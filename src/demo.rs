@@ -11,7 +11,6 @@ use belfry_domain::id::{BookingId, BranchId, UserId};
 use belfry_domain::schedule::Schedule;
 use belfry_domain::wall::{self, Edge};
 use belfry_store::booking::{Change, NewBooking};
-use belfry_store::branch::Branch;
 use belfry_store::{Store, account, branch, event, expert};
 use chrono::{Days, NaiveDate, TimeDelta};
 use rand::rngs::StdRng;
@@ -97,13 +96,9 @@ struct Host {
 impl Stage<'_> {
     async fn people(&mut self) -> Result<()> {
         let mut branches = Vec::new();
-        for (name, time_zone) in cast::BRANCHES {
+        for (index, (name, time_zone)) in cast::BRANCHES.into_iter().enumerate() {
             let id = BranchId::at(self.made);
-            let branch = Branch {
-                id,
-                name: name.to_owned(),
-                time_zone: time_zone.to_owned(),
-            };
+            let branch = cast::branch(id, index, name, time_zone.parse().unwrap_or(chrono_tz::UTC));
             let mut tx = self.store.begin().await?;
             branch::insert(&mut tx, &branch, self.made).await?;
             tx.commit().await?;
@@ -310,6 +305,7 @@ impl Stage<'_> {
             session_version: None,
             needs_offer: false,
             caps: Vec::new(),
+            assignment: None,
             guest: None,
             reminder_offsets: if ahead {
                 offsets(self.settings)

@@ -21,7 +21,9 @@ use belfry_actors::importer::Importer;
 use belfry_actors::planner::{Books, Desk, Planner};
 use belfry_actors::scheduler::{Nudge, Retire};
 use belfry_actors::setting::InForce;
-use belfry_actors::{Bus, Clock, Experts, Provider, Scheduler, Supervisor, Sweep, World};
+use belfry_actors::{
+    Attendance, Branches, Bus, Clock, Experts, Provider, Scheduler, Supervisor, Sweep, World,
+};
 use belfry_domain::api_key::Scope;
 use belfry_domain::channel::Channel;
 use belfry_domain::cron::Cron;
@@ -70,11 +72,14 @@ pub struct House {
     pub address: SocketAddr,
     pub world: World,
     pub experts: Experts,
+    pub branches: Branches,
+    pub attendance: Attendance,
     pub planner: Planner,
     pub passwords: Passwords,
     couriers: Vec<Courier>,
     scheduler: Addr<Scheduler>,
     importer: JoinHandle<()>,
+    signing: JoinHandle<()>,
     chats: Option<Listener>,
     server: ServerHandle,
     served: JoinHandle<std::io::Result<()>>,
@@ -193,11 +198,19 @@ impl House {
             committed.clone(),
             cache.map(|cache| cache as Arc<dyn SlotCache>),
         );
+        let branches = Branches::new(supervisor.clone(), experts.clone());
+        let attendance = Attendance::new(
+            backstage.clone(),
+            supervisor.clone(),
+            branches.clone(),
+            TimeDelta::minutes(settings.presence.offline_after_minutes.into()),
+        );
         let nudge = Nudge::default();
         let lease = TimeDelta::seconds(settings.scheduler.lease_seconds.into());
         let importing = backstage.clone();
         let sweep = Sweep::new(backstage, retention(&settings), committed.clone());
         let sweep = sweep.telling(experts.clone()).leasing(lease);
+        let sweep = sweep.attending(attendance.clone());
         let scheduler = start_scheduler(&settings, &world, sweep, &nudge)?;
 
         let seal = Seal::new(tokens.secret(), "calendar imports");
@@ -235,6 +248,8 @@ impl House {
             outbound,
             world: world.clone(),
             experts: experts.clone(),
+            branches: branches.clone(),
+            attendance: attendance.clone(),
             couriers: couriers.clone(),
             scheduler: nudge,
             supervisor,
@@ -272,6 +287,9 @@ impl House {
             address,
             world,
             experts,
+            branches,
+            signing: attendance.start(),
+            attendance,
             planner,
             passwords,
             couriers,
@@ -294,6 +312,7 @@ impl House {
         }
         // What is cut off is read again when its claim has run out.
         self.importer.abort();
+        self.signing.abort();
         if let Some(chats) = self.chats {
             chats.stop(self.drain).await;
         }

@@ -8,7 +8,7 @@ use belfry_actors::expert::Committed;
 use belfry_actors::importer::Importer;
 use belfry_actors::planner::Planner;
 use belfry_actors::scheduler::Nudge;
-use belfry_actors::{Courier, Experts, Supervisor, World};
+use belfry_actors::{Attendance, Branches, Courier, Experts, Supervisor, World};
 use belfry_domain::template::Templates;
 use belfry_store::idempotency::IdempotencyKey;
 use dashmap::DashSet;
@@ -26,7 +26,7 @@ use crate::token::Tokens;
 
 /// Accounts and sessions.
 pub mod account;
-/// What administrators decide about people and branches.
+/// What administrators decide about people.
 pub mod admin;
 /// Keys for machines.
 pub mod api_key;
@@ -38,6 +38,8 @@ pub mod audit;
 pub mod auth;
 /// Bookings.
 pub mod booking;
+/// Branches.
+pub mod branch;
 /// Files for spreadsheets.
 pub mod csv;
 /// The outbox.
@@ -127,6 +129,9 @@ pub struct App {
     /// To wake when a message is to be sent again.
     pub couriers: Vec<Courier>,
     pub experts: Experts,
+    pub branches: Branches,
+    /// Who of the experts is there.
+    pub attendance: Attendance,
     /// Wakes the planner after a commit.
     pub committed: Committed,
     /// To try a rule before it is kept.
@@ -296,6 +301,20 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/experts/{id}/imports/{import_id}").delete(import::remove))
         .service(web::resource("/experts/{id}/imports/{import_id}/refresh").post(import::refresh))
         .service(web::resource("/experts/{id}/agenda").get(schedule::agenda));
+    // Branches.
+    config
+        .service(
+            web::resource("/branches")
+                .get(branch::list)
+                .post(branch::create),
+        )
+        .service(
+            web::resource("/branches/{id}")
+                .get(branch::get)
+                .patch(branch::update),
+        )
+        .service(web::resource("/branches/{id}/slots").get(branch::slots))
+        .service(web::resource("/branches/{id}/days").get(branch::days));
     // Bookings.
     config
         .service(web::resource("/holds").post(booking::hold))
@@ -329,6 +348,7 @@ fn api(config: &mut ServiceConfig) {
                 .put(booking::follow)
                 .delete(booking::unfollow),
         )
+        .service(web::resource("/bookings/{id}/assignment").get(booking::assignment::get))
         .service(web::resource("/bookings/{id}/history").get(booking::history))
         .service(web::resource("/bookings/{id}/calendar.ics").get(booking::calendar))
         .service(web::resource("/bookings/{id}/review").post(booking::steps::review));
@@ -369,11 +389,6 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/live/events").get(live::events::stream));
     // Administration.
     config
-        .service(
-            web::resource("/branches")
-                .get(admin::list_branches)
-                .post(admin::create_branch),
-        )
         .service(web::resource("/house").get(setting::house))
         .service(
             web::resource("/admin/settings")

@@ -29,6 +29,8 @@ mod password;
 pub mod seal;
 /// Text that must never reach a log.
 pub mod secret;
+/// Trying out how work is shared.
+pub mod simulate;
 /// What people say to the house's bot, and what it does about it.
 pub mod telegram;
 /// Logs and figures of the process.

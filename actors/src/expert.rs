@@ -4,6 +4,7 @@
 //! through the database may still refuse (another node was faster); then the actor reads again. Its memory
 //! is a cache: dropping it is safe at any time.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +12,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use belfry_domain::Instant;
 use belfry_domain::booking::BookingError;
-use belfry_domain::event::SOURCE;
-use belfry_domain::id::{EventId, UserId};
+use belfry_domain::id::UserId;
 use belfry_domain::slot::{Availability, Counted, Reason, Refusal, Slot, Taken};
 use belfry_domain::topic::Topic;
 use belfry_store::booking::Decided;
@@ -24,6 +24,8 @@ use crate::cache::SlotCache;
 use crate::group_commit::GroupCommit;
 use crate::{Busy, Supervisor, World};
 
+/// Free time under the terms of a branch.
+mod ahead;
 /// What experts do for callers: the handle to all expert actors of this node.
 mod desk;
 /// The actor as its callers hold it.
@@ -41,8 +43,9 @@ mod slots;
 /// Who hears that time of an expert came free, for those who wait for it.
 mod waitlist;
 
+pub use ahead::FreeTime;
 pub use desk::{BookingRules, Committed, Experts, SeatRequest, SessionDraft};
-pub use flight::{BookRequest, Done, HoldRequest, MoveRequest, OfferRequest};
+pub use flight::{AtBranch, BookRequest, Done, HoldRequest, MoveRequest, OfferRequest};
 pub use slots::{DayQuery, ExplainedDay, SlotQuery, SlotsAnswer};
 
 use entry::Shared;
@@ -58,7 +61,7 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(8);
 /// Callers that may stand in line.
 const LINE: usize = 2048;
 /// Longest a caller waits in it.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// How often the database may find time taken that memory thought free, until it is believed.
 const MOST_LOST: u8 = 2;
 /// Alternatives offered with a refusal.
@@ -76,6 +79,9 @@ pub enum Refused {
     /// There is no such expert.
     #[error("no such expert")]
     NoExpert,
+    /// There is no such branch.
+    #[error("no such branch")]
+    NoBranch,
     /// The house is too busy.
     #[error(transparent)]
     Busy(#[from] Busy),
@@ -156,6 +162,8 @@ impl ExpertActor {
     /// Reads everything again; messages and landings wait meanwhile, flights do not.
     fn reload(&mut self, ctx: &mut Context<Self>) {
         self.reading += 1;
+        // What was taken from the old memory, however late, is out of date; whoever asks now waits.
+        self.shared.stamp.turn();
         let read = Memory::read(self.world.clone(), self.id)
             .into_actor(self)
             .map(|read, actor, ctx| {
@@ -192,6 +200,7 @@ impl ExpertActor {
 
     fn forget_answers(&mut self) {
         self.answers.clear();
+        self.shared.stamp.turn();
         self.shared.refusals.forget();
     }
 
@@ -207,16 +216,15 @@ impl ExpertActor {
 
     /// Tells open pages that free slots are different now.
     fn tell_listeners(&self) {
-        let now = self.world.clock.now();
-        let event = serde_json::json!({
-            "specversion": "1.0",
-            "id": EventId::at(now),
-            "source": SOURCE,
-            "type": "slots.changed",
-            "subject": format!("expert/{}", self.id),
-            "time": now,
-        });
+        let subject = format!("expert/{}", self.id);
+        let event = self
+            .supervisor
+            .momentary("slots.changed", subject, serde_json::Value::Null);
         self.supervisor.topic(Topic::ExpertSlots(self.id), &event);
+        let branch = self.memory.as_ref().and_then(|m| m.expert.branch_id);
+        if let Some(branch) = branch {
+            self.supervisor.topic(Topic::BranchSlots(branch), &event);
+        }
     }
 
     /// Drops holds that have expired, since nobody else tells.
@@ -237,10 +245,14 @@ impl ExpertActor {
             return Verdict::Wait;
         };
         let taken = memory.taken_but(want);
+        let schedule = match &want.terms {
+            Some(terms) => Cow::Owned(memory.narrowed(terms)),
+            None => Cow::Borrowed(&memory.schedule),
+        };
         let counted = memory.counted_but(want);
         let offer = |counted: &[Counted]| {
             Availability {
-                schedule: &memory.schedule,
+                schedule: &schedule,
                 taken: &taken,
                 counted,
                 now,
@@ -450,6 +462,9 @@ impl Actor for ExpertActor {
         self.reload(ctx);
         ctx.run_interval(IDLE / 10, |actor, ctx| {
             actor.drop_expired();
+            if actor.shared.stamp.was_used() {
+                actor.last_asked = std::time::Instant::now();
+            }
             if actor.last_asked.elapsed() > IDLE && actor.flights.is_empty() {
                 ctx.stop();
             }

@@ -1,5 +1,7 @@
 //! Who takes turns: the actors of the house, and the traits of the outside world they need.
 
+/// One actor per branch: when somebody there is free, and whose turn it is.
+pub mod branch;
 /// Messages between nodes.
 pub mod bus;
 /// Answers about free slots that several nodes share.
@@ -27,6 +29,8 @@ pub mod importer;
 pub mod line;
 /// From what happened to who is told.
 pub mod planner;
+/// Who of the experts is there.
+pub mod presence;
 /// The house's own clockwork: sweeps by cron, reminders at their minute.
 pub mod scheduler;
 /// A live connection as the registry sees it.
@@ -44,6 +48,7 @@ mod user;
 /// What every actor is given: store, clock, bus and the node's name.
 pub mod world;
 
+pub use branch::Branches;
 pub use bus::{Bus, BusSink};
 pub use channel::{Capabilities, Outgoing, Provider, Rate};
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -53,6 +58,7 @@ pub use expert::Experts;
 pub use frame::Frame;
 pub use line::{Line, Place};
 pub use planner::{Desk, PlanReport, Planner};
+pub use presence::Attendance;
 pub use scheduler::Scheduler;
 pub use session::{Close, Push, Session};
 pub use supervisor::Supervisor;

@@ -173,6 +173,7 @@ fn log(report: &TickReport) {
         missed = report.missed,
         clocks = report.clocks,
         waiting = report.waiting,
+        away = report.away,
         holds = report.holds,
         archived = report.archived,
         pruned = report.pruned,

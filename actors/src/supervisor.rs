@@ -13,7 +13,7 @@ use actix::{
     Recipient, WrapFuture,
 };
 use belfry_domain::event::SOURCE;
-use belfry_domain::id::{ApiKeyId, EventId, UserId, uuid_at};
+use belfry_domain::id::{ApiKeyId, BranchId, EventId, UserId, uuid_at};
 use belfry_domain::inbox::{Notification, Offset, Read};
 use belfry_domain::topic::Topic;
 use belfry_store::{Store, StoreError};
@@ -26,6 +26,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::warn;
 use uuid::Uuid;
 
+use crate::branch::Branches;
 use crate::connection::Connection;
 use crate::expert::Experts;
 use crate::frame::Frame;
@@ -39,6 +40,8 @@ use crate::world::World;
 const USER_CHANNEL: &str = "user:";
 /// Changes of an expert's time, for every node that remembers it.
 const EXPERT_CHANNEL: &str = "expert:";
+/// Changes of a branch, for every node that remembers it.
+const BRANCH_CHANNEL: &str = "branch:";
 /// Ids of people whose connections must end, for every node.
 const DISABLED_CHANNEL: &str = "disabled";
 /// Ids of people and of their API keys that have ended, for every node.
@@ -71,6 +74,7 @@ struct Directory {
     arbiters: Vec<ArbiterHandle>,
     actor: OnceLock<Addr<SupervisorActor>>,
     experts: OnceLock<Experts>,
+    branches: OnceLock<Branches>,
     connected: AtomicUsize,
     looks: Semaphore,
     counts: Counts,
@@ -103,6 +107,7 @@ impl Supervisor {
             arbiters: (0..cores).map(|_| Arbiter::new().handle()).collect(),
             actor: OnceLock::new(),
             experts: OnceLock::new(),
+            branches: OnceLock::new(),
             connected: AtomicUsize::new(0),
             looks: Semaphore::new(LOOKS),
             counts: Counts {
@@ -253,6 +258,30 @@ impl Supervisor {
         self.0.world.bus.publish(setting::CHANNEL, Bytes::new());
     }
 
+    /// Tells open pages that the free slots of a branch are different now.
+    pub(crate) fn branch_slots_changed(&self, branch: BranchId) {
+        let subject = format!("branch/{branch}");
+        let event = self.momentary("slots.changed", subject, Value::Null);
+        self.topic(Topic::BranchSlots(branch), &event);
+    }
+
+    /// A CloudEvents object of this moment, for [`Supervisor::topic`].
+    pub(crate) fn momentary(&self, kind: &str, subject: String, data: Value) -> Value {
+        let now = self.0.world.clock.now();
+        let mut event = json!({
+            "specversion": "1.0",
+            "id": EventId::at(now),
+            "source": SOURCE,
+            "type": kind,
+            "subject": subject,
+            "time": now,
+        });
+        if !data.is_null() {
+            event["data"] = data;
+        }
+        event
+    }
+
     /// Ends every connection of a disabled account, on every node.
     pub fn disable(&self, user: UserId) {
         self.0.close_user(user, Close::Disabled);
@@ -291,6 +320,11 @@ impl Supervisor {
         self.connected()
     }
 
+    /// Everybody who has a live connection on this node.
+    pub fn people(&self) -> Vec<UserId> {
+        self.0.users.iter().map(|entry| *entry.key()).collect()
+    }
+
     /// Live connections on this node.
     pub fn connected(&self) -> usize {
         self.0.connected.load(Ordering::Relaxed)
@@ -299,6 +333,11 @@ impl Supervisor {
     /// Hands on what other nodes say about experts' time.
     pub(crate) fn serve_experts(&self, experts: Experts) {
         self.0.experts.get_or_init(|| experts);
+    }
+
+    /// Hands on what other nodes say about branches.
+    pub(crate) fn serve_branches(&self, branches: Branches) {
+        self.0.branches.get_or_init(|| branches);
     }
 
     /// How often clients are pinged.
@@ -331,7 +370,7 @@ impl Supervisor {
     /// Tells every person here how far their inbox goes in the database, and lets go of who was disabled
     /// without this node hearing of it.
     async fn sweep(self) {
-        let users: Vec<UserId> = self.0.users.iter().map(|entry| *entry.key()).collect();
+        let users = self.people();
         for chunk in users.chunks(SWEEP_CHUNK) {
             match self.store().inbox_offsets(chunk).await {
                 Ok(offsets) => {
@@ -349,16 +388,8 @@ impl Supervisor {
 
     /// Tells listeners that events of their topic may have been missed.
     fn resync_topics(&self) {
-        let now = self.0.world.clock.now();
         for topic in self.0.topics.all() {
-            let event = json!({
-                "specversion": "1.0",
-                "id": EventId::at(now),
-                "source": SOURCE,
-                "type": "topic.resync",
-                "subject": topic.to_string(),
-                "time": now,
-            });
+            let event = self.momentary("topic.resync", topic.to_string(), Value::Null);
             let frame = Frame::event(&topic.to_string(), &event);
             self.0.topics.push(topic, &frame);
         }

@@ -18,7 +18,7 @@ use belfry_store::{StoreError, crash};
 use chrono::TimeDelta;
 use metrics::counter;
 
-use crate::{Experts, World};
+use crate::{Attendance, Experts, World};
 
 /// Rows per statement.
 const BATCH: i64 = 200;
@@ -48,6 +48,8 @@ pub struct TickReport {
     pub clocks: u64,
     /// Places on waiting lists whose offer ran out or whose dates went by.
     pub waiting: u64,
+    /// Experts of whom nobody has heard for too long.
+    pub away: u64,
     /// Holds that had run out.
     pub holds: u64,
     /// Bookings archived.
@@ -84,6 +86,7 @@ pub struct Sweep {
     retention: Retention,
     appended: Appended,
     experts: Option<Experts>,
+    attendance: Option<Attendance>,
     lease: TimeDelta,
 }
 
@@ -95,6 +98,7 @@ impl Sweep {
             retention,
             appended,
             experts: None,
+            attendance: None,
             lease: LEASE_LENGTH,
         }
     }
@@ -102,6 +106,12 @@ impl Sweep {
     /// Lets the experts of this node know whose time a sweep gave back.
     pub fn telling(mut self, experts: Experts) -> Self {
         self.experts = Some(experts);
+        self
+    }
+
+    /// Lets those be offline of whom nobody has heard for too long.
+    pub fn attending(mut self, attendance: Attendance) -> Self {
+        self.attendance = Some(attendance);
         self
     }
 
@@ -144,6 +154,7 @@ impl Sweep {
             "waiting",
             &mut report.failed,
         );
+        report.away = settle(self.lapse(now).await, "presence", &mut report.failed);
         report.holds = settle(
             self.in_batches(now, async || self.world.store.sweep_holds(now, BATCH).await)
                 .await,
@@ -232,6 +243,7 @@ impl Sweep {
         });
         let digests = self.close_digests(now).await?;
         self.serve_waiting_lists(now).await?;
+        self.lapse(now).await?;
         let (reminder, digest, offer) = (
             self.world.store.next_reminder().await?,
             self.world.store.next_digest().await?,
@@ -296,6 +308,13 @@ impl Sweep {
             .await?;
         }
         Ok(ended + closed)
+    }
+
+    async fn lapse(&self, now: Instant) -> Result<u64, StoreError> {
+        match &self.attendance {
+            Some(attendance) => attendance.lapse(now).await,
+            None => Ok(0),
+        }
     }
 
     /// Lets the messages leave that were gathered until `now`, once.

@@ -105,6 +105,15 @@ impl Caller {
             Role::User => false,
         }
     }
+
+    /// Whether the caller answers for this branch: its manager, an admin.
+    pub fn runs_branch(&self, branch: BranchId) -> bool {
+        match self.role {
+            Role::Admin => true,
+            Role::Manager => self.branch_id == Some(branch),
+            Role::Expert | Role::User => false,
+        }
+    }
 }
 
 /// Why an account command was refused.

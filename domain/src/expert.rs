@@ -64,7 +64,11 @@ pub struct Expert {
 impl Expert {
     /// Mean stars with two decimals, `None` before the first review.
     pub fn rating(&self) -> Option<f64> {
-        (self.review_count > 0)
-            .then(|| (self.stars_sum as f64 / self.review_count as f64 * 100.0).round() / 100.0)
+        rating(self.stars_sum, self.review_count)
     }
+}
+
+/// Mean of so many stars with two decimals, `None` where there are no reviews.
+pub(crate) fn rating(stars_sum: i64, review_count: i64) -> Option<f64> {
+    (review_count > 0).then(|| (stars_sum as f64 / review_count as f64 * 100.0).round() / 100.0)
 }

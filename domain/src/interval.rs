@@ -62,6 +62,24 @@ pub(crate) fn merge(mut spans: Vec<Span>) -> Vec<Span> {
     spans
 }
 
+/// What lies in a span of both lists, each in order and apart, as [`merge`] makes them.
+pub(crate) fn common(left: &[Span], right: &[Span]) -> Vec<Span> {
+    let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
+    let mut both = Vec::new();
+    while let (Some(one), Some(other)) = (left.peek(), right.peek()) {
+        let span = one.within(**other);
+        if !span.is_empty() {
+            both.push(span);
+        }
+        if one.end <= other.end {
+            left.next();
+        } else {
+            right.next();
+        }
+    }
+    both
+}
+
 /// Walks along spans that are in order and apart, for questions that are in order too, so that a month of questions
 /// passes each span once.
 #[derive(Debug)]

@@ -5,10 +5,14 @@
 pub mod account;
 /// Keys for machines: what one may do, and what one looks like.
 pub mod api_key;
+/// Whom a booking at a branch is given to.
+pub mod assignment;
 /// Bookings: their statuses and the one table of allowed moves.
 pub mod booking;
 /// How an expert lets their time be booked: lengths, grid, buffers, notice, horizon, caps.
 pub mod booking_rules;
+/// Branches: where experts work, and how they are booked there.
+pub mod branch;
 /// Calendar files and the invitations made of them.
 pub mod calendar;
 /// The ways out of the house.

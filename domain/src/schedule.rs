@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::booking_rules::BookingRules;
+use crate::branch::Opening;
 use crate::field::FieldError;
 use crate::wall::WallTime;
 
@@ -187,6 +188,8 @@ pub struct Schedule {
     pub time_off: Vec<TimeOff>,
     /// Stretches that calendars kept elsewhere say are busy, in any order.
     pub imported: Vec<TimeOff>,
+    /// When the branch is open that the expert belongs to, if any. Only what lies inside it can be booked (B6).
+    pub opening: Option<Opening>,
     /// How the time is cut and offered.
     pub rules: BookingRules,
 }
@@ -204,6 +207,7 @@ impl Schedule {
             holidays: BTreeSet::new(),
             time_off: Vec::new(),
             imported: Vec::new(),
+            opening: None,
             rules: BookingRules::default(),
         }
     }
@@ -218,7 +222,7 @@ impl Schedule {
     }
 }
 
-fn validate_weekly(weekly: &[Window]) -> Vec<FieldError> {
+pub(crate) fn validate_weekly(weekly: &[Window]) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let mut per_weekday = [0; 7];
     for (index, window) in weekly.iter().enumerate() {

@@ -72,6 +72,8 @@ pub enum Reason {
     OffGrid,
     /// Inside the hours of the weekday, but on a public holiday that is taken off.
     Holiday,
+    /// Inside the expert's own hours, but the branch is closed then.
+    BranchClosed,
     /// The expert is away.
     TimeOff,
     /// A calendar that the expert keeps elsewhere says so. To others this is time off like any other.
@@ -93,6 +95,7 @@ impl Reason {
             Reason::OutsideHours => "outside_hours",
             Reason::OffGrid => "off_grid",
             Reason::Holiday => "holiday",
+            Reason::BranchClosed => "branch_closed",
             Reason::TimeOff => "time_off",
             Reason::Imported => "imported",
             Reason::DayCap => "day_cap",

@@ -13,6 +13,10 @@ use crate::id::{BookingId, BranchId, UserId};
 pub enum Topic {
     /// `expert:{id}:slots`: the expert's free slots changed.
     ExpertSlots(UserId),
+    /// `branch:{id}:slots`: the free slots of a branch changed.
+    BranchSlots(BranchId),
+    /// `branch:{id}:presence`: somebody of a branch came, went, or is busy.
+    BranchPresence(BranchId),
     /// `booking:{id}`: something happened to the booking.
     Booking(BookingId),
 }
@@ -28,6 +32,11 @@ impl FromStr for Topic {
         let parts: Vec<&str> = text.split(':').collect();
         match parts[..] {
             ["expert", id, "slots"] => id.parse().map(Self::ExpertSlots).map_err(|_| UnknownTopic),
+            ["branch", id, "slots"] => id.parse().map(Self::BranchSlots).map_err(|_| UnknownTopic),
+            ["branch", id, "presence"] => id
+                .parse()
+                .map(Self::BranchPresence)
+                .map_err(|_| UnknownTopic),
             ["booking", id] => id.parse().map(Self::Booking).map_err(|_| UnknownTopic),
             _ => Err(UnknownTopic),
         }
@@ -38,6 +47,8 @@ impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ExpertSlots(id) => write!(f, "expert:{id}:slots"),
+            Self::BranchSlots(id) => write!(f, "branch:{id}:slots"),
+            Self::BranchPresence(id) => write!(f, "branch:{id}:presence"),
             Self::Booking(id) => write!(f, "booking:{id}"),
         }
     }
@@ -66,7 +77,13 @@ mod tests {
     #[test]
     fn topics_are_written_as_they_are_read() {
         let id = "0198f0c2-7d1e-7000-8000-00000000002a";
-        for text in [format!("expert:{id}:slots"), format!("booking:{id}")] {
+        let topics = [
+            "expert:{}:slots",
+            "branch:{}:slots",
+            "branch:{}:presence",
+            "booking:{}",
+        ];
+        for text in topics.map(|topic| topic.replace("{}", id)) {
             assert_eq!(text.parse::<Topic>().unwrap().to_string(), text);
         }
         for text in [

@@ -1,8 +1,55 @@
 //! Who is in the demo, and what they say.
 
 use belfry_domain::booking_rules::BookingRules;
+use belfry_domain::branch::{Branch, BranchSettings, Opening};
+use belfry_domain::id::BranchId;
 use belfry_domain::schedule::{Schedule, Weekday, Window};
+use belfry_domain::wall::WallTime;
 use chrono::{Datelike, NaiveDate};
+use chrono_tz::Tz;
+
+/// Where the branches are, and how to reach them.
+const ADDRESSES: [(&str, &str); 2] = [
+    (
+        "12 Nguyễn Huệ, Quận 1, Thành phố Hồ Chí Minh",
+        "+842838221234",
+    ),
+    ("4 Wapping Lane, London E1W 2RH", "+442079460123"),
+];
+
+/// A branch. The first has hours of its own; the other one is open whenever its experts are, who work all over the
+/// world.
+pub fn branch(id: BranchId, place: usize, name: &str, time_zone: Tz) -> Branch {
+    let (address, phone) = ADDRESSES[place % ADDRESSES.len()];
+    let time = |hour: u16| WallTime::new(hour, 0);
+    let day = |weekday: Weekday| {
+        Some(Window {
+            weekday,
+            from: time(6)?,
+            until: time(22)?,
+            valid_from: None,
+            valid_until: None,
+        })
+    };
+    Branch {
+        id,
+        name: name.to_owned(),
+        address: address.to_owned(),
+        phone: Some(phone.to_owned()),
+        opening: Opening {
+            weekly: (place == 0).then(|| WEEKDAYS.iter().copied().filter_map(day).collect()),
+            ..Opening::always(time_zone)
+        },
+        settings: BranchSettings {
+            horizon_days: 30,
+            max_load: Some(6),
+            ..BranchSettings::default()
+        },
+        stars_sum: 0,
+        review_count: 0,
+        version: 1,
+    }
+}
 
 /// Names and zones.
 pub const BRANCHES: [(&str, &str); 2] = [

@@ -106,6 +106,7 @@ impl Stage<'_> {
             offers: Vec::new(),
             needs_offer: false,
             caps: Vec::new(),
+            assignment: None,
             guest: None,
             reminder_offsets: offsets(self.settings),
             told: Told::by(Actor::person(client.id, client.name.clone(), Role::User)),

@@ -1,11 +1,11 @@
-//! What administrators decide about people and branches.
+//! What administrators decide about people.
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use belfry_domain::account::{Account, Role};
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{BranchId, UserId};
-use belfry_domain::{account, text};
+use belfry_domain::text;
 use belfry_store::StoreError;
 use chrono::SecondsFormat;
 use futures::{StreamExt, stream};
@@ -46,24 +46,6 @@ pub struct GovernIn {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<Uuid>)]
     branch_id: Option<Option<Uuid>>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BranchIn {
-    #[schema(min_length = 1, max_length = 100)]
-    name: String,
-    #[schema(example = "Asia/Ho_Chi_Minh")]
-    time_zone: String,
-}
-
-/// A branch.
-#[derive(Serialize, ToSchema)]
-pub struct BranchOut {
-    #[schema(value_type = Uuid)]
-    id: BranchId,
-    name: String,
-    time_zone: String,
 }
 
 /// A person as administrators see them.
@@ -288,6 +270,9 @@ pub async fn govern_person(
     tx.commit().await?;
     app.gate.forget(id.0);
     app.experts.rescheduled(id.0).await;
+    for branch in [before.branch_id, branch.flatten()].into_iter().flatten() {
+        app.branches.changed(branch);
+    }
     if input.disabled == Some(true) {
         app.supervisor.disable(id.0);
     } else if input.role.is_some_and(|role| role != Role::Admin) {
@@ -295,63 +280,4 @@ pub async fn govern_person(
     }
     let account = person(&app, id.0).await?;
     Ok(versioned(account.version, &PersonOut::from(&account)))
-}
-
-/// Lists branches by name.
-#[utoipa::path(get, path = "/api/v1/branches", tag = "Administration",
-    responses((status = 200, body = Page<BranchOut>)), security(()))]
-pub async fn list_branches(
-    app: Data<App>,
-    query: Query<crate::http::expert::PageQuery>,
-) -> Result<HttpResponse, Problem> {
-    let limit = limit(query.0.limit)?;
-    let after = cursor::<(String, BranchId)>(query.0.after.as_deref())?;
-    let found = app.world.store.list_branches(after, limit + 1).await?;
-    let show = |branch: belfry_store::branch::Branch| BranchOut {
-        id: branch.id,
-        name: branch.name,
-        time_zone: branch.time_zone,
-    };
-    Ok(HttpResponse::Ok().json(page(found, limit, |b| (b.name.clone(), b.id), show)))
-}
-
-/// Opens a branch; admins.
-#[utoipa::path(post, path = "/api/v1/branches", tag = "Administration", params(crate::http::idempotency::KeyHeader), request_body = BranchIn,
-    responses((status = 201, body = BranchOut)))]
-pub async fn create_branch(
-    app: Data<App>,
-    signed: Signed,
-    request: actix_web::HttpRequest,
-    body: Body,
-) -> Result<HttpResponse, Problem> {
-    signed.admin()?;
-    let make = async |_key| {
-        let input: BranchIn = body.read()?;
-        let mut faults = Faults::default();
-        let name = faults.take(text::checked("/name", &input.name, 1, 100, false));
-        let zone = faults.take(account::time_zone("/time_zone", &input.time_zone));
-        faults.check()?;
-        let now = app.world.clock.now();
-        let branch = belfry_store::branch::Branch {
-            id: BranchId::at(now),
-            name: name.unwrap_or_default(),
-            time_zone: zone.map(|zone| zone.name().to_owned()).unwrap_or_default(),
-        };
-        let mut tx = app.world.store.begin().await?;
-        belfry_store::branch::insert(&mut tx, &branch, now).await?;
-        let opened = json!({ "name": branch.name, "time_zone": branch.time_zone });
-        let subject = format!("branch/{}", branch.id);
-        let entry = signed.entry(now, "branch.opened", subject, (), opened);
-        belfry_store::audit::append(&mut tx, &entry).await?;
-        tx.commit().await?;
-        let out = BranchOut {
-            id: branch.id,
-            name: branch.name,
-            time_zone: branch.time_zone,
-        };
-        Ok(crate::http::idempotency::Created::new(&out))
-    };
-    let lost = async |_| Err(Problem::new("conflict"));
-    let caller = signed.claimant();
-    crate::http::idempotency::once(&app, &request, caller, &body, make, lost).await
 }

@@ -3,6 +3,7 @@
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use belfry_actors::branch::BranchBooking;
 use belfry_actors::expert::{BookRequest, HoldRequest, Refused};
 use belfry_domain::account::{Caller, Role};
 use belfry_domain::booking::{Actor, Booking, BookingError, Hold, Mode, Party, Side};
@@ -21,6 +22,7 @@ use uuid::Uuid;
 
 use crate::http::App;
 use crate::http::auth::Signed;
+use crate::http::branch::skill;
 use crate::http::etag::versioned;
 use crate::http::expert::number;
 use crate::http::idempotency::{Created, once};
@@ -28,6 +30,8 @@ use crate::http::input::{Body, Faults, Id, instant};
 use crate::http::openapi::shape::ModeShape;
 use crate::http::problem::Problem;
 
+/// Why a branch gave a booking to its expert.
+pub mod assignment;
 /// Booking without an account.
 pub mod guest;
 /// Finding bookings.
@@ -62,9 +66,15 @@ pub struct HoldIn {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BookingIn {
-    expert_id: Uuid,
+    /// Either this or `branch_id`.
+    expert_id: Option<Uuid>,
+    /// Whoever of this branch is found.
+    branch_id: Option<Uuid>,
+    /// Only who has this among their tags; with `branch_id`.
+    #[schema(max_length = 40)]
+    skill: Option<String>,
     starts_at: DateTime<Utc>,
-    /// The expert's first length when left out.
+    /// The expert's first length when left out, or the branch's own.
     #[schema(minimum = 1, maximum = 1440)]
     minutes: Option<i64>,
     #[schema(value_type = ModeShape, example = "online")]
@@ -86,6 +96,23 @@ impl BookingIn {
         let note = |v: &str| text::checked("/note", v, 0, 2000, true);
         faults.take_some(self.note.as_deref(), note);
         faults.take_some(self.minutes, |v| number("/minutes", v, 1, 1440));
+        faults.take_some(self.skill.as_deref(), |v| skill("/skill", v));
+        let fault = |pointer, code, detail| vec![FieldError::new(pointer, code, detail)];
+        match (self.expert_id, self.branch_id) {
+            (None, None) => {
+                let detail = "Name an expert, or a branch that finds one.";
+                faults.extend(fault("/expert_id", FieldError::REQUIRED, detail));
+            }
+            (Some(_), Some(_)) => {
+                let detail = "Name an expert or a branch, not both.";
+                faults.extend(fault("/branch_id", FieldError::INVALID, detail));
+            }
+            (Some(_), None) if self.skill.is_some() => {
+                let detail = "A skill is asked for at a branch.";
+                faults.extend(fault("/skill", FieldError::INVALID, detail));
+            }
+            _ => {}
+        }
     }
 }
 
@@ -114,7 +141,7 @@ impl From<Refused> for Problem {
                     .map(|slot| json!({ "starts_at": slot.starts_at, "ends_at": slot.ends_at }));
                 problem.with("alternatives", slots.collect())
             }
-            Refused::NoExpert => Self::new("not-found"),
+            Refused::NoExpert | Refused::NoBranch => Self::new("not-found"),
             Refused::Busy(busy) => busy.into(),
             Refused::Store(error) => error.into(),
         }
@@ -171,7 +198,7 @@ fn checked_minutes(minutes: Option<i64>) -> Result<Option<u16>, Problem> {
         .transpose()?)
 }
 
-/// Books an expert's time, for the caller or, without a token, for the guest named in the body.
+/// Books the time of an expert, or of whoever a branch finds, for the caller or, without a token, for the guest named in the body.
 #[utoipa::path(post, path = "/api/v1/bookings", tag = "Bookings", params(crate::http::idempotency::KeyHeader), request_body = BookingIn,
     responses((status = 201, body = BookingOut)), security((), ("bearer" = [])))]
 pub async fn create(
@@ -194,7 +221,7 @@ pub async fn create(
         }
         faults.check()?;
         let client = client_of(&app, &signed, input.client_id).await?;
-        if client.id.uuid() == input.expert_id {
+        if input.expert_id == Some(client.id.uuid()) {
             let detail = "Experts cannot book themselves; take time off instead.";
             return Err(Problem::field("/expert_id", FieldError::INVALID, detail));
         }
@@ -241,9 +268,22 @@ async fn book(
         guest: wish.guest,
         actor: wish.actor,
         key,
+        branch: None,
         offer: None,
     };
-    let booking = app.experts.book(input.expert_id.into(), request).await?;
+    let booking = match (input.branch_id, input.expert_id) {
+        (Some(branch), _) => {
+            let wanted = input.skill.as_deref();
+            let wanted = wanted.map(|v| skill("/skill", v)).transpose()?;
+            let wish = BranchBooking {
+                request,
+                skill: wanted.flatten(),
+            };
+            app.branches.book(branch.into(), wish).await?
+        }
+        (None, Some(expert)) => app.experts.book(expert.into(), request).await?,
+        (None, None) => return Err(Problem::new("not-found")),
+    };
     app.scheduler.nudge();
     Ok(booking)
 }

@@ -270,6 +270,9 @@ pub async fn update(
     }
     app.gate.forget(id.0);
     let expert = expert(&app, id.0).await?;
+    if let Some(branch) = expert.branch_id {
+        app.branches.changed(branch);
+    }
     Ok(versioned(expert.version, &ExpertOut::from(expert)))
 }
 
@@ -358,7 +361,8 @@ pub fn number(pointer: &str, value: i64, least: u16, most: u16) -> Result<u16, F
         .ok_or_else(|| FieldError::out_of_range(pointer, least, most))
 }
 
-/// Says whether the expert is at work; the expert, the expert's manager, admins.
+/// Says whether the expert is at work. Said again, it is a sign of life: without one, and without a live connection of
+/// the expert, presence ends by itself after a while. The expert, the expert's manager, admins.
 #[utoipa::path(put, path = "/api/v1/experts/{id}/presence", tag = "Experts", params(("id" = Uuid, Path)),
     request_body = PresenceIn, responses((status = 200, body = PresenceOut)))]
 pub async fn set_presence(
@@ -369,14 +373,11 @@ pub async fn set_presence(
 ) -> Result<HttpResponse, Problem> {
     run_expert(&app, &signed, id.0).await?;
     let input: PresenceIn = body.read()?;
-    let since = app.world.clock.now();
-    app.world
-        .store
-        .set_presence(id.0, input.presence, since)
-        .await?;
+    let said = app.attendance.set(id.0, input.presence).await?;
+    let said = said.ok_or_else(|| Problem::new("not-found"))?;
     Ok(HttpResponse::Ok().json(PresenceOut {
-        presence: input.presence,
-        since,
+        presence: said.presence,
+        since: said.since,
     }))
 }
 

@@ -12,7 +12,7 @@ use utoipa_swagger_ui::SwaggerUi;
 pub mod shape;
 
 use super::{
-    account, admin, api_key, audit, booking, delivery, device, expert, explain, feed,
+    account, admin, api_key, audit, booking, branch, delivery, device, expert, explain, feed,
     group_session, import, inbox, live, oidc, operation, parked, preference, provider, report,
     rule, schedule, setting, suppression, telegram, template, waiting, webhook,
 };
@@ -36,17 +36,18 @@ use super::{
         schedule::delete_time_off, schedule::agenda, schedule::explain::get,
         schedule::holiday::get, schedule::holiday::put,
         import::list, import::create, import::remove, import::refresh,
+        branch::list, branch::create, branch::get, branch::update, branch::slots, branch::days,
         booking::hold, booking::release, booking::create, booking::list::list, booking::list::file, booking::lookup::find,
         booking::lookup::by_link, booking::lookup::cancel, booking::guest::claim, booking::otp::ask, booking::otp::show,
         booking::get, booking::steps::edit, booking::steps::confirm, booking::steps::reject,
         booking::steps::cancel, booking::steps::complete, booking::steps::miss, booking::steps::keep,
-        booking::steps::reschedule, booking::follow, booking::unfollow, booking::history, booking::calendar, booking::steps::review,
+        booking::steps::reschedule, booking::follow, booking::unfollow, booking::assignment::get, booking::history, booking::calendar, booking::steps::review,
         group_session::create, group_session::list, group_session::get, group_session::edit, group_session::cancel,
         group_session::wait,
         waiting::join, waiting::list, waiting::get, waiting::leave, waiting::accept, waiting::decline, waiting::history,
         inbox::list, inbox::unread_count, inbox::read, inbox::read_all, inbox::delete,
         live::create_ticket, live::events::stream,
-        admin::list_branches, admin::create_branch, admin::list_people, admin::people_file, admin::get_person, admin::govern_person,
+        admin::list_people, admin::people_file, admin::get_person, admin::govern_person,
         setting::house, setting::get, setting::put, setting::configured,
         api_key::list, api_key::create, api_key::get, api_key::revoke, audit::list,
         explain::list_events, explain::explain,

@@ -187,6 +187,11 @@ pub const ALL: &[Figure] = &[
         "belfry_places_offered_total",
         "Slots held for whoever waited longest.",
     ),
+    figure(
+        Counter,
+        "belfry_assignments_fallen_through_total",
+        "Experts whom a branch chose and who had been taken in that moment; the next one was asked.",
+    ),
     // Calendars kept elsewhere.
     figure(
         Gauge,

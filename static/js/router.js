@@ -15,6 +15,10 @@ import { computed, signal } from "@preact/signals-core";
 export const routes = [
   { path: "/", view: () => import("./views/experts.js"), title: "experts.title", for: "any" },
   { path: "/experts/:id", view: () => import("./views/expert.js"), title: "expert.title", for: "any" },
+  { path: "/branches", view: () => import("./views/branches.js"), title: "branches.title", for: "any" },
+  { path: "/branches/:id", view: () => import("./views/branch.js"), title: "branch.title", for: "any" },
+  { path: "/branches/:id/edit", view: () => import("./views/branch_edit.js"), title: "branch.edit", for: "managers" },
+  { path: "/admin/new-branch", view: () => import("./views/branch_edit.js"), title: "branches.add", for: "admin" },
   { path: "/bookings", view: () => import("./views/bookings.js"), title: "bookings.title", for: "user" },
   { path: "/bookings/:id", view: () => import("./views/booking.js"), title: "booking.title", for: "user" },
   { path: "/b/:token", view: () => import("./views/guest_booking.js"), title: "booking.title", for: "any" },

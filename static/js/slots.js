@@ -1,4 +1,4 @@
-// Free slots of an expert, kept true while they are on the screen: told by the socket when there is one, asked every
+// Free slots of an expert or a branch, kept true while they are on the screen: told by the socket when there is one, asked every
 // twenty seconds (with the ETag, so mostly a 304) when there is none.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "./api.js";
@@ -9,12 +9,13 @@ import { onResync, onTopic, topicsArrive } from "./socket.js";
 const POLL_MS = 20_000;
 
 /**
- * @param {string} expertId
+ * @param {{path: string, topic: string, skill?: string}} times where they are read, and what tells of changes
  * @param {{from: string, days: number, time_zone: string, minutes?: number}} query
  * @returns {{data: Slots | null, error: any, loading: boolean, retry: () => void}}
  */
-export function useSlots(expertId, query) {
-  const key = JSON.stringify([expertId, query]);
+export function useSlots({ path, topic, skill }, query) {
+  const asked = skill ? { ...query, skill } : query;
+  const key = JSON.stringify([path, asked]);
   const [state, setState] = useState(/** @type {{key: string, data: Slots | null, error: any}} */ ({ key: "", data: null, error: null }));
   const [attempt, setAttempt] = useState(0);
   const etag = useRef(/** @type {string | null} */ (null));
@@ -29,7 +30,7 @@ export function useSlots(expertId, query) {
       if (reading) return void (again = true);
       reading = true;
       try {
-        const answer = await api.read(`/experts/${expertId}/slots`, query, etag.current);
+        const answer = await api.read(path, asked, etag.current);
         if (!current) return;
         etag.current = answer.etag;
         if (answer.data) setState({ key, data: answer.data, error: null });
@@ -45,7 +46,7 @@ export function useSlots(expertId, query) {
     };
     const wake = () => document.visibilityState === "visible" && read();
     read();
-    const stopTopic = onTopic(`expert:${expertId}:slots`, read);
+    const stopTopic = onTopic(topic, read);
     const stopResync = onResync(read);
     const timer = setInterval(() => !topicsArrive() && document.visibilityState === "visible" && read(), POLL_MS);
     document.addEventListener("visibilitychange", wake);

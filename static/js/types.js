@@ -48,7 +48,6 @@
  * @property {any} after
  */
 
-/** @typedef {{id: string, name: string, time_zone: string}} Branch */
 /** @typedef {{name: string, contact: string | null, registration: boolean, guest_bookings: boolean}} House what everybody may know of it */
 /** @typedef {House & {locale: string, time_zone: string, booking_rules: BookingRules, reminder_offsets_minutes: number[]}} HouseSettings */
 /** @typedef {{name: string, variable: string, value: any, secret: boolean, set: boolean, origin: "default" | "file" | "environment"}} ConfiguredItem */
@@ -99,6 +98,10 @@
  * @property {boolean} auto_confirm
  * @property {number} cancel_notice_minutes
  */
+
+/** @typedef {import("./branch.js").Branch} Branch */
+/** @typedef {import("./branch.js").BranchSettings} BranchSettings */
+/** @typedef {import("./branch.js").Assignment} Assignment */
 
 /**
  * @typedef {object} Expert

@@ -2,7 +2,7 @@
 
 use belfry_domain::Instant;
 use belfry_domain::booking_rules::BookingRules;
-use belfry_domain::expert::{Expert, Presence};
+use belfry_domain::expert::Expert;
 use belfry_domain::id::{BranchId, UserId};
 use chrono_tz::Tz;
 use const_format::formatcp;
@@ -166,29 +166,6 @@ impl Store {
         });
         tx.commit().await?;
         Ok(changed)
-    }
-
-    /// Says whether the expert is at work, since `now`.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn set_presence(
-        &self,
-        id: UserId,
-        presence: Presence,
-        now: Instant,
-    ) -> Result<(), StoreError> {
-        on_write!(self, |pool| {
-            sqlx::query::<DB>(
-                "UPDATE experts SET presence = $2, presence_since = $3 WHERE user_id = $1",
-            )
-            .bind(id.uuid())
-            .bind(presence.as_str())
-            .bind(now)
-            .execute(pool)
-            .await?;
-        });
-        Ok(())
     }
 }
 

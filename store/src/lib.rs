@@ -9,6 +9,8 @@ pub mod account;
 pub mod address;
 /// Keys for machines, kept as hashes.
 pub mod api_key;
+/// Whom bookings were given to, and why.
+pub mod assignment;
 /// The audit log: who changed what.
 pub mod audit;
 /// How far everything has got.
@@ -62,6 +64,8 @@ pub mod person;
 pub mod planning;
 /// What people want to be told on which channel.
 pub mod preference;
+/// Who of the experts is there.
+pub mod presence;
 /// Reminders: planned with their booking, issued once.
 pub mod reminder;
 /// Figures over time.

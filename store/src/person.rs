@@ -68,6 +68,11 @@ const SECTIONS: &[(&str, &str)] = &[
          ORDER BY starts_at",
     ),
     (
+        "assignments",
+        "SELECT booking_id, branch_id, strategy, skill, attempt, decided_at FROM assignments WHERE expert_id = $1 \
+         ORDER BY decided_at",
+    ),
+    (
         "reviews",
         "SELECT r.booking_id, r.stars, r.text, r.created_at FROM reviews r \
            JOIN bookings b ON b.id = r.booking_id WHERE b.client_id = $1 ORDER BY r.created_at",

@@ -100,6 +100,7 @@ impl Store {
                     .bind(expert.uuid())
                     .fetch_optional(pool)
                     .await?;
+            let opening = self.openings(&[expert]).await?.remove(&expert);
             let off = |(starts_at, ends_at)| TimeOff { starts_at, ends_at };
             let schedule = Schedule {
                 time_zone: zone.parse().map_err(StoreError::unreadable)?,
@@ -111,6 +112,7 @@ impl Store {
                 holidays: region.map_or_else(BTreeSet::new, |(code,)| dates_of(&code, from)),
                 time_off: time_off.into_iter().map(off).collect(),
                 imported: imported.into_iter().map(off).collect(),
+                opening,
                 rules: rules.0,
             };
             Ok(Some((schedule, version)))
@@ -197,6 +199,11 @@ impl Store {
             for (id, region) in regions {
                 if let Some(schedule) = schedules.get_mut(&id.into()) {
                     schedule.holidays = dates_of(&region, from - TimeDelta::days(2));
+                }
+            }
+            for (id, opening) in self.openings(experts).await? {
+                if let Some(schedule) = schedules.get_mut(&id) {
+                    schedule.opening = Some(opening);
                 }
             }
             Ok(schedules)

@@ -47,6 +47,11 @@ test("pages of a visitor", async () => {
   await inspect(page, "booked-guest", `/b/${booked.manage_token}?booked=1`, found);
   await inspect(page, "booking-guest", `/b/${booked.manage_token}`, found);
   await inspect(page, "booking-guest-ended", "/b/no.such.token", found);
+  const [branch] = (await call("GET", "/branches")).body.items;
+  await inspect(page, "branches", "/branches", found);
+  await inspect(page, "branches-none", "/branches?query=zzzzzz", found);
+  await inspect(page, "branch", `/branches/${branch.id}`, found);
+  await inspect(page, "branch-failed", "/branches/0192d3a0-0000-7000-8000-000000000000", found);
   await inspect(page, "lookup", "/lookup", found);
   await inspect(page, "login", "/login", found);
   await inspect(page, "register", "/register", found);
@@ -109,6 +114,9 @@ test("pages of an administrator", async () => {
   const mails = (await call("GET", "/admin/deliveries?limit=1", { token: admin.session.access_token })).body.items;
   await inspect(page, "outbox", "/admin/outbox", found);
   await inspect(page, "outbox-open", `/admin/outbox?open=${mails[0].id}`, found);
+  const [branch] = (await call("GET", "/branches?query=saigon")).body.items;
+  await inspect(page, "branch-edit", `/branches/${branch.id}/edit`, found);
+  await inspect(page, "branch-new", "/admin/new-branch", found);
   await inspect(page, "rules", "/admin/rules", found);
   await inspect(page, "rule", "/admin/rules/booking.created.client", found);
   await inspect(page, "rule-new", "/admin/new-rule", found);

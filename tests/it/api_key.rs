@@ -180,10 +180,7 @@ async fn a_key_is_shown_once_and_acts_for_who_made_it(fresh: &Fresh) {
         entry["api_key"],
         json!({ "id": first.body["id"], "name": "Website" })
     );
-    assert_eq!(
-        entry["after"],
-        json!({ "name": "Harbour", "time_zone": "UTC" })
-    );
+    assert_eq!(entry["after"]["name"], "Harbour");
     let log = admin.get("/admin/audit?subject=api_key").await.expect(200);
     assert_eq!(log.body["items"][0]["action"], "api_key.created");
     assert!(!log.text.contains(&key));

@@ -6,6 +6,8 @@ pub mod body;
 pub mod document;
 /// Who may call what.
 mod rights;
+/// What signs somebody in.
+mod token;
 /// What every answer has.
 mod wire;
 

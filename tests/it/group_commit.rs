@@ -96,6 +96,7 @@ impl<'a> Place<'a> {
             session_version: None,
             needs_offer: false,
             caps: Vec::new(),
+            assignment: None,
             guest: None,
             reminder_offsets: vec![60],
             told: Told::by(Actor::system()),

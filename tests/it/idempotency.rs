@@ -181,6 +181,7 @@ fn request(client: &Person, key: IdempotencyKey) -> BookRequest {
         guest: None,
         actor: Actor::person(id, "Person".to_owned(), Role::User),
         key: Some(key),
+        branch: None,
         offer: None,
     }
 }

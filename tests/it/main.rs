@@ -12,6 +12,8 @@ mod api_key;
 mod audit;
 /// Bookings: the main story and its refusals.
 mod booking;
+/// Branches: hours, free slots, whom bookings are given to.
+mod branch;
 /// Free slots where the expert's actor is not.
 mod cache;
 /// The command line.
@@ -62,6 +64,8 @@ mod person;
 mod planning;
 /// What people want to be told.
 mod preference;
+/// Who of the experts is there.
+mod presence;
 /// Push: devices, and what reaches them.
 mod push;
 /// Many at once for the same time: one has it, nobody is lied to.

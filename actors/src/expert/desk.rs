@@ -53,7 +53,7 @@ pub struct Experts {
     committed: Committed,
     cache: Option<Arc<dyn SlotCache>>,
     freed: Bell,
-    directory: Arc<DashMap<UserId, Entry>>,
+    pub(super) directory: Arc<DashMap<UserId, Entry>>,
 }
 
 impl Experts {
@@ -296,7 +296,7 @@ impl Experts {
     }
 
     /// Asks the expert's actor; one that has just gone to sleep is woken once.
-    async fn ask<M>(
+    pub(super) async fn ask<M>(
         &self,
         expert: UserId,
         message: impl Fn(Place) -> M,

@@ -7,6 +7,7 @@ use actix::prelude::*;
 use chrono::TimeDelta;
 
 use super::ExpertActor;
+use super::ahead::Stamp;
 use super::mailbox::Notice;
 use super::refusals::Refusals;
 use crate::Line;
@@ -26,6 +27,7 @@ pub(super) struct Shared {
     /// Whether a word that memory is behind stands in the mailbox; one is enough for many.
     pub stale: AtomicBool,
     pub refusals: Refusals,
+    pub stamp: Stamp,
     notice: AtomicU32,
 }
 
@@ -51,6 +53,7 @@ impl Entry {
     /// Brings the actor news.
     pub fn tell(&self, notice: Notice) {
         self.shared.refusals.tell();
+        self.shared.stamp.turn();
         self.actor.do_send(notice);
     }
 

@@ -4,11 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use belfry_domain::Instant;
 use belfry_domain::booking::{Actor, Booking, BookingError, Hold, Mode, Party, Side, Status};
+use belfry_domain::branch::Terms;
 use belfry_domain::event::{EventType, Told};
 use belfry_domain::id::{BookingId, HoldId, UserId};
 use belfry_domain::slot::Counted;
 use belfry_domain::waiting::Turn;
 use belfry_domain::wall;
+use belfry_store::assignment::NewAssignment;
 use belfry_store::booking::{Cap, Change, Decided, NewBooking};
 use belfry_store::guest::GuestTerms;
 use belfry_store::idempotency::IdempotencyKey;
@@ -39,9 +41,22 @@ pub struct BookRequest {
     pub guest: Option<GuestTerms>,
     pub actor: Actor,
     pub key: Option<IdempotencyKey>,
+    /// Set when a branch was asked, and found this expert.
+    pub branch: Option<Box<AtBranch>>,
     /// The offer from a waiting list that is accepted: made only while it stands, and whatever the rules say of the
     /// time by now, because it was promised.
     pub offer: Option<HoldId>,
+}
+
+/// What a branch says to a booking that it gives to one of its experts.
+#[derive(Clone, Debug)]
+pub struct AtBranch {
+    /// What it asks for, beyond the expert's rules.
+    pub terms: Terms,
+    /// Where to come to, if the booking is not online.
+    pub place: Option<String>,
+    /// Why this expert.
+    pub assignment: NewAssignment,
 }
 
 /// A wish to move a booking to another time.
@@ -103,6 +118,8 @@ pub(super) struct Want {
     pub moved: Option<BookingId>,
     /// Not bound to the expert's hours and rules.
     pub any_time: bool,
+    /// What a branch asks for, beyond the expert's rules.
+    pub terms: Option<Terms>,
     /// Held for them by an offer: only the database knows whether it still is.
     pub promised: bool,
     counts: bool,
@@ -185,6 +202,7 @@ impl Command {
                 replaces: Replaces::All,
                 moved: None,
                 any_time: request.offer.is_some(),
+                terms: request.branch.as_ref().map(|at| at.terms),
                 promised: request.offer.is_some(),
                 counts: true,
             },
@@ -198,6 +216,7 @@ impl Command {
                 replaces: Replaces::All,
                 moved: Some(request.booking.id),
                 any_time: request.side == Side::Staff,
+                terms: None,
                 promised: false,
                 counts: true,
             },
@@ -208,6 +227,7 @@ impl Command {
                 replaces: Replaces::OwnChoice,
                 moved: None,
                 any_time: false,
+                terms: None,
                 promised: false,
                 counts: false,
             },
@@ -218,6 +238,7 @@ impl Command {
                 replaces: Replaces::Nothing,
                 moved: None,
                 any_time: false,
+                terms: None,
                 promised: false,
                 counts: true,
             },
@@ -251,7 +272,8 @@ pub(super) fn run(
                 offers,
                 session_version: None,
                 needs_offer: request.offer.is_some(),
-                caps: caps(memory, want.starts_at),
+                caps: caps(memory, want),
+                assignment: request.branch.as_ref().map(|at| at.assignment.clone()),
                 guest: request.guest.clone(),
                 reminder_offsets: world.settings.now().settings.reminder_offsets(),
                 told: Told::by(request.actor.clone()),
@@ -268,7 +290,7 @@ pub(super) fn run(
             let caps = if want.any_time {
                 Vec::new()
             } else {
-                caps(memory, want.starts_at)
+                caps(memory, want)
             };
             let holds = own_holds(memory, want);
             let offers = own_offers(memory, want);
@@ -349,7 +371,7 @@ pub(super) fn run(
                     expires_at: *expires_at,
                 },
                 stretch,
-                caps: caps(memory, want.starts_at),
+                caps: caps(memory, want),
             };
             Box::pin(async move {
                 let offered = store.offer_place(&new, now).await?;
@@ -379,6 +401,7 @@ pub(super) fn cancel_notice(memory: &Memory) -> TimeDelta {
 
 fn new_booking(request: &BookRequest, memory: &Memory, ends_at: Instant, now: Instant) -> Booking {
     let auto_confirm = memory.schedule.rules.auto_confirm;
+    let place = request.branch.as_ref().and_then(|at| at.place.clone());
     Booking {
         id: BookingId::at(now),
         code: String::new(),
@@ -398,7 +421,7 @@ fn new_booking(request: &BookRequest, memory: &Memory, ends_at: Instant, now: In
         time_zone: memory.schedule.time_zone,
         promised_start: None,
         mode: request.mode,
-        place: None,
+        place: place.filter(|_| request.mode == Mode::Offline),
         link: None,
         note: request.note.clone(),
         reason: None,
@@ -412,9 +435,14 @@ fn new_booking(request: &BookRequest, memory: &Memory, ends_at: Instant, now: In
     }
 }
 
-/// The caps that a booking at `starts_at` falls under, by the expert's calendar.
-fn caps(memory: &Memory, starts_at: Instant) -> Vec<Cap> {
-    let (zone, rules) = (memory.schedule.time_zone, &memory.schedule.rules);
+/// The caps that what is wanted falls under, by the expert's calendar.
+fn caps(memory: &Memory, want: &Want) -> Vec<Cap> {
+    let (zone, starts_at) = (memory.schedule.time_zone, want.starts_at);
+    let own = &memory.schedule.rules;
+    let rules = match &want.terms {
+        Some(terms) => &terms.narrow(own),
+        None => own,
+    };
     let date = wall::local_date(zone, starts_at);
     let cap = |most: Option<u16>, (from, until), reason| {
         most.map(|most| Cap {

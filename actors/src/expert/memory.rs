@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use belfry_domain::Instant;
+use belfry_domain::branch::Terms;
 use belfry_domain::expert::Expert;
 use belfry_domain::id::{BookingId, UserId};
 use belfry_domain::schedule::Schedule;
@@ -79,6 +80,14 @@ impl Memory {
             .chain(offered)
             .map(counted)
             .collect();
+    }
+
+    /// The schedule under the terms of a branch.
+    pub fn narrowed(&self, terms: &Terms) -> Schedule {
+        Schedule {
+            rules: terms.narrow(&self.schedule.rules),
+            ..self.schedule.clone()
+        }
     }
 
     /// The expert's time as it stands at `now`.

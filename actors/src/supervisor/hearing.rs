@@ -1,9 +1,12 @@
 //! What the bus brings, and to whom it goes.
 
-use belfry_domain::id::{ApiKeyId, UserId};
+use belfry_domain::id::{ApiKeyId, BranchId, UserId};
 use belfry_domain::topic::Topic;
 
-use super::{DISABLED_CHANNEL, Directory, EXPERT_CHANNEL, Gap, KEYS_CHANNEL, Reread, USER_CHANNEL};
+use super::{
+    BRANCH_CHANNEL, DISABLED_CHANNEL, Directory, EXPERT_CHANNEL, Gap, KEYS_CHANNEL, Reread,
+    USER_CHANNEL,
+};
 use crate::bus::BusSink;
 use crate::frame::Heard;
 use crate::session::Close;
@@ -20,6 +23,8 @@ impl BusSink for Directory {
             self.topic_message(topic, payload);
         } else if let Some(expert) = expert_of(channel) {
             self.expert_message(expert, payload);
+        } else if let Some(branch) = branch_of(channel) {
+            self.branch_message(branch, payload);
         } else if channel == DISABLED_CHANNEL {
             match std::str::from_utf8(payload).map(str::parse) {
                 Ok(Ok(user)) => self.close_user(user, Close::Disabled),
@@ -45,6 +50,8 @@ impl BusSink for Directory {
         } else if let Some(expert) = expert_of(channel) {
             // What other nodes said before this moment was missed.
             self.expert_message(expert, &[]);
+        } else if let Some(branch) = branch_of(channel) {
+            self.branch_message(branch, &[]);
         }
     }
 
@@ -54,6 +61,9 @@ impl BusSink for Directory {
         }
         if let Some(experts) = self.experts.get() {
             experts.gap();
+        }
+        if let Some(branches) = self.branches.get() {
+            branches.gap();
         }
     }
 }
@@ -84,6 +94,12 @@ impl Directory {
         }
     }
 
+    fn branch_message(&self, branch: BranchId, payload: &[u8]) {
+        if let Some(branches) = self.branches.get() {
+            branches.heard(branch, payload);
+        }
+    }
+
     fn topic_message(&self, topic: Topic, payload: &[u8]) {
         match Heard::parse(payload) {
             Heard::Momentary(frame) => self.topics.push(topic, &frame),
@@ -103,6 +119,10 @@ fn ended_keys(payload: &[u8]) -> Option<(UserId, Option<ApiKeyId>)> {
         Some((user, key)) => Some((user.parse().ok()?, Some(key.parse().ok()?))),
         None => Some((words.parse().ok()?, None)),
     }
+}
+
+fn branch_of(channel: &str) -> Option<BranchId> {
+    channel.strip_prefix(BRANCH_CHANNEL)?.parse().ok()
 }
 
 fn expert_of(channel: &str) -> Option<UserId> {

@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
 
+use crate::branch::Opening;
 use crate::interval::{self, Span};
 use crate::offsets::{Offsets, SECONDS_PER_DAY, date_of};
 use crate::schedule::{Hours, Schedule, Weekday};
 use crate::slot::Reason;
-use crate::wall::Edge;
+use crate::wall::{Edge, WallTime};
 
 /// The hours in which one expert works, around a range of starts.
 #[derive(Debug)]
@@ -38,9 +39,13 @@ impl Open {
                 });
             }
         }
+        let mut spans = interval::merge(spans);
+        if let Some(opening) = &schedule.opening {
+            spans = inside(opening, spans, first, last);
+        }
         Open {
             offsets,
-            spans: interval::merge(spans),
+            spans,
             step: i64::from(schedule.rules.interval_minutes.max(1)) * 60,
         }
     }
@@ -115,27 +120,46 @@ pub fn open_minutes(schedule: &Schedule, from: DateTime<Utc>, until: DateTime<Ut
     seconds.sum::<i64>() / 60
 }
 
-/// The hours there would be without public holidays, to tell these from what is never open.
+/// The hours there would be without public holidays and without those of the branch, to tell these from what is never
+/// open.
 #[derive(Debug)]
-pub(super) struct Usual(Option<Open>);
+pub(super) struct Usual {
+    workdays: Option<Open>,
+    own: Option<Open>,
+}
 
 impl Usual {
-    /// For an expert who takes none, nothing is worked out.
+    /// For an expert who has neither, nothing is worked out.
     pub fn of(schedule: &Schedule, starts: Span, length: i64) -> Usual {
-        Usual((!schedule.holidays.is_empty()).then(|| {
+        let workdays = || {
             let without = Schedule {
                 holidays: BTreeSet::new(),
                 ..schedule.clone()
             };
             Open::of(&without, starts, length)
-        }))
+        };
+        let own = || {
+            let without = Schedule {
+                opening: None,
+                ..schedule.clone()
+            };
+            Open::of(&without, starts, length)
+        };
+        Usual {
+            workdays: (!schedule.holidays.is_empty()).then(workdays),
+            own: schedule.opening.is_some().then(own),
+        }
     }
 
     /// Why a stretch is not inside the hours.
     pub fn reason(&self, wanted: Span) -> Reason {
-        match &self.0 {
-            Some(open) if open.covers(wanted) => Reason::Holiday,
-            _ => Reason::OutsideHours,
+        let covers = |open: &Option<Open>| open.as_ref().is_some_and(|open| open.covers(wanted));
+        if covers(&self.workdays) {
+            Reason::Holiday
+        } else if covers(&self.own) {
+            Reason::BranchClosed
+        } else {
+            Reason::OutsideHours
         }
     }
 }
@@ -154,6 +178,46 @@ fn hours_on(schedule: &Schedule, day: i64, mut take: impl FnMut(Hours)) {
     }
     let weekday = Weekday::from(chrono::Datelike::weekday(&date));
     for window in &schedule.weekly {
+        if window.weekday == weekday && window.is_valid_on(date) {
+            take(window.hours());
+        }
+    }
+}
+
+/// The parts of an expert's hours at which the branch is open, from `first` to `last`.
+fn inside(opening: &Opening, own: Vec<Span>, first: i64, last: i64) -> Vec<Span> {
+    if !opening.active {
+        return Vec::new();
+    }
+    let margin = 2 * SECONDS_PER_DAY;
+    let (first, last) = (first - SECONDS_PER_DAY, last + SECONDS_PER_DAY);
+    let offsets = Offsets::of(opening.time_zone, first - margin, last + margin);
+    let days = offsets.day_at(first)..=offsets.day_at(last);
+    let mut open = Vec::new();
+    for day in days.filter(|day| offsets.has_day(*day)) {
+        opening_on(opening, day, |hours| open.push(span(&offsets, day, hours)));
+    }
+    interval::common(&own, &interval::merge(open))
+}
+
+/// The hours of a branch that start on `day`: those of the date if it differs, else those of the week; all of the day
+/// where it has none of its own.
+fn opening_on(opening: &Opening, day: i64, mut take: impl FnMut(Hours)) {
+    let Some(date) = date_of(day) else {
+        return;
+    };
+    if let Some(hours) = opening.overrides.get(&date) {
+        hours.iter().copied().for_each(take);
+        return;
+    }
+    let Some(weekly) = &opening.weekly else {
+        return take(Hours {
+            from: WallTime::MIDNIGHT,
+            until: WallTime::END_OF_DAY,
+        });
+    };
+    let weekday = Weekday::from(chrono::Datelike::weekday(&date));
+    for window in weekly {
         if window.weekday == weekday && window.is_valid_on(date) {
             take(window.hours());
         }

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 
 use super::{Availability, Day, Slot};
 use crate::schedule::{Hours, Weekday};
-use crate::wall::Edge;
+use crate::wall::{Edge, WallTime};
 
 /// The instant of a wall-clock time, found by stepping back to the last minute that the clock did show.
 pub fn instant(zone: Tz, date: NaiveDate, minutes: u16, edge: Edge) -> DateTime<Utc> {
@@ -41,12 +41,13 @@ pub fn free_slots(
         .collect();
     let first = Utc.from_utc_datetime(&from.and_hms_opt(0, 0, 0).unwrap()) - TimeDelta::days(2);
     let windows = windows(asked, from - Days::new(6), u64::from(days) + 12);
+    let opening = opening(asked, from - Days::new(6), u64::from(days) + 12);
     for minute in 0..(i64::from(days) + 4) * 1440 {
         let start = first + TimeDelta::minutes(minute);
         let date = start.with_timezone(&viewer).date_naive();
         let day = listed.iter_mut().find(|day| day.date == date);
         if let Some(day) = day
-            && is_free(asked, &windows, start, minutes)
+            && is_free(asked, &windows, opening.as_deref(), start, minutes)
         {
             day.slots.push(Slot {
                 starts_at: start,
@@ -57,9 +58,12 @@ pub fn free_slots(
     listed
 }
 
+type Stretch = (DateTime<Utc>, DateTime<Utc>);
+
 fn is_free(
     asked: &Availability<'_>,
-    windows: &[(DateTime<Utc>, DateTime<Utc>)],
+    windows: &[Stretch],
+    opening: Option<&[Stretch]>,
     start: DateTime<Utc>,
     minutes: u16,
 ) -> bool {
@@ -99,18 +103,13 @@ fn is_free(
             counted(&|other| other.iso_week() == date.iso_week()),
         )
         && (0..i64::from(minutes)).map(of_minute).all(|minute| {
-            windows
-                .iter()
-                .any(|&(opens, closes)| opens <= minute && minute < closes)
+            let open = |&(opens, closes): &Stretch| opens <= minute && minute < closes;
+            windows.iter().any(open) && opening.is_none_or(|opening| opening.iter().any(open))
         })
 }
 
 /// The hours of each date, as instants; not merged.
-fn windows(
-    asked: &Availability<'_>,
-    first: NaiveDate,
-    days: u64,
-) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+fn windows(asked: &Availability<'_>, first: NaiveDate, days: u64) -> Vec<Stretch> {
     let zone = asked.schedule.time_zone;
     let mut windows = Vec::new();
     for date in (0..days)
@@ -134,6 +133,37 @@ fn windows(
         }
     }
     windows
+}
+
+/// When the expert's branch is open on each date; `None` without a branch.
+fn opening(asked: &Availability<'_>, first: NaiveDate, days: u64) -> Option<Vec<Stretch>> {
+    let opening = asked.schedule.opening.as_ref()?;
+    let zone = opening.time_zone;
+    let whole_day = Hours {
+        from: WallTime::MIDNIGHT,
+        until: WallTime::END_OF_DAY,
+    };
+    let dates = (0..days).map(|day| first + Days::new(day));
+    let open = dates.filter(|&date| opening.active && exists(zone, date));
+    let stretches = open.flat_map(|date| {
+        let weekday = Weekday::from(date.weekday());
+        let usual = match &opening.weekly {
+            None => vec![whole_day],
+            Some(weekly) => weekly
+                .iter()
+                .filter(|window| window.weekday == weekday && window.is_valid_on(date))
+                .map(|window| window.hours())
+                .collect(),
+        };
+        let hours = opening.overrides.get(&date).cloned().unwrap_or(usual);
+        hours.into_iter().map(move |hours| {
+            let (from, until) = (hours.from.minutes(), hours.until.minutes());
+            let until = if until <= from { until + 1440 } else { until };
+            let opens = instant(zone, date, from, Edge::Start);
+            (opens, instant(zone, date, until, Edge::End))
+        })
+    });
+    Some(stretches.collect())
 }
 
 /// Whether the clock of the zone shows any time of this date.

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::{Availability, Counted, Engaged, Missing, Reason, Refusal, Slot, Taken, oracle};
 use crate::booking_rules::BookingRules;
+use crate::branch::Opening;
 use crate::offsets::Offsets;
 use crate::schedule::{Hours, Schedule, TimeOff, Weekday, Window};
 use crate::wall::{self, WallTime};
@@ -113,6 +114,25 @@ fn window(anchor: NaiveDate) -> impl Strategy<Value = Window> {
     })
 }
 
+/// Hours of a branch, in any zone.
+fn opening(anchor: NaiveDate) -> impl Strategy<Value = Opening> {
+    let overrides = proptest::collection::btree_map(
+        (0..5u64).prop_map(move |days| anchor + Days::new(days) - Days::new(2)),
+        proptest::collection::vec(hours(), 0..3),
+        0..3,
+    );
+    let weekly = proptest::option::of(proptest::collection::vec(window(anchor), 3..16));
+    let zone = (0..AWKWARD.len()).prop_map(|place| AWKWARD[place].0);
+    (zone, proptest::bool::weighted(0.9), weekly, overrides).prop_map(
+        |(time_zone, active, weekly, overrides)| Opening {
+            time_zone,
+            active,
+            weekly,
+            overrides,
+        },
+    )
+}
+
 fn rules() -> impl Strategy<Value = BookingRules> {
     let length = prop_oneof![
         Just(5u16),
@@ -212,7 +232,7 @@ fn case() -> impl Strategy<Value = Case> {
             holidays,
             proptest::collection::vec(time_off(), 0..3),
             proptest::collection::vec(time_off(), 0..3),
-            rules(),
+            (proptest::option::of(opening(anchor)), rules()),
         );
         let question = (
             taken(noon),
@@ -221,7 +241,7 @@ fn case() -> impl Strategy<Value = Case> {
             (0..4u64, 1..4u16),
         );
         (schedule, question).prop_map(move |(schedule, question)| {
-            let (weekly, overrides, holidays, time_off, imported, rules) = schedule;
+            let (weekly, overrides, holidays, time_off, imported, (opening, rules)) = schedule;
             let (taken, counted, (minute, odd), (back, days)) = question;
             Case {
                 minutes: rules.minutes[0],
@@ -232,6 +252,7 @@ fn case() -> impl Strategy<Value = Case> {
                     holidays,
                     time_off,
                     imported,
+                    opening,
                     rules,
                 },
                 taken,

@@ -168,8 +168,13 @@ async fn known(
     let zone = match guest.time_zone {
         Some(zone) => zone,
         None => {
-            let expert = app.world.store.expert(input.expert_id.into()).await?;
-            expert.map_or(chrono_tz::UTC, |expert| expert.time_zone)
+            let store = &app.world.store;
+            let found = match (input.branch_id, input.expert_id) {
+                (Some(id), _) => store.branch(id.into()).await?.map(|b| b.opening.time_zone),
+                (None, Some(id)) => store.expert(id.into()).await?.map(|e| e.time_zone),
+                (None, None) => None,
+            };
+            found.unwrap_or(chrono_tz::UTC)
         }
     };
     let fresh = Account {

@@ -65,7 +65,7 @@ fn agrees(input: &BookingIn, at_its_start: bool, session: &GroupSession) -> Resu
             faults.extend(vec![FieldError::new(pointer, FieldError::INVALID, detail)]);
         }
     };
-    let expert = input.expert_id == session.expert.id.uuid();
+    let expert = input.expert_id == Some(session.expert.id.uuid());
     hold(expert, "/expert_id", "The session is another expert's.");
     hold(
         at_its_start,

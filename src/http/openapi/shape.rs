@@ -7,6 +7,11 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+/// Branches, and whom they choose.
+mod branch;
+
+pub use branch::*;
+
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Role)]
 #[serde(rename_all = "snake_case")]
@@ -117,6 +122,7 @@ pub enum MissingShape {
     Horizon,
     OutsideHours,
     Holiday,
+    BranchClosed,
     TimeOff,
     Imported,
     DayCap,

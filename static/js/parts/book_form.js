@@ -1,6 +1,7 @@
 // The form after a slot was chosen. The slot is held from the moment the form opens until it is sent or left.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Problem, api, newKey } from "../api.js";
+import { target } from "../branch.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { go } from "../router.js";
@@ -14,11 +15,12 @@ import { ModeChoice } from "./mode_choice.js";
 import { Failed, Skeleton } from "./states.js";
 import { When } from "./time.js";
 
-/** @import { Expert, Hold, Slot } from "../types.js" */
+/** @import { Host } from "../branch.js" */
+/** @import { Hold, Slot } from "../types.js" */
 
 const DRAFT = "belfry.draft.note";
 
-/** The hold of one slot, released when the page is left. @param {string} expertId @param {string} startsAt @param {number} minutes */
+/** The hold of one slot, released when the page is left; none at a branch, where nobody is chosen yet. @param {string | null} expertId @param {string} startsAt @param {number} minutes */
 function useHold(expertId, startsAt, minutes) {
   const [hold, setHold] = useState(/** @type {Hold | null} */ (null));
   const [problem, setProblem] = useState(/** @type {any} */ (null));
@@ -35,6 +37,7 @@ function useHold(expertId, startsAt, minutes) {
     setHold(null);
     setProblem(null);
     setEnded(false);
+    if (!expertId) return;
     api.post("/holds", { expert_id: expertId, starts_at: startsAt, minutes }, { key: newKey() }).then(
       (made) => {
         held.current = made.id;
@@ -61,17 +64,17 @@ function useHold(expertId, startsAt, minutes) {
   };
 }
 
-/** @param {{expert: Expert, startsAt: string, minutes: number, onBack: () => void, onPick: (slot: Slot) => void}} props */
+/** @param {{expert: Host, startsAt: string, minutes: number, onBack: () => void, onPick: (slot: Slot) => void}} props */
 export function BookForm({ expert, startsAt, minutes, onBack, onPick }) {
-  const keeping = useHold(expert.id, startsAt, minutes);
-  const form = useForm({ mode: "online", note: sessionStorage.getItem(DRAFT) ?? "" });
+  const keeping = useHold(expert.branch ? null : expert.id, startsAt, minutes);
+  const form = useForm({ mode: expert.branch ? "offline" : "online", note: sessionStorage.getItem(DRAFT) ?? "" });
   const keyOf = useWishKey();
   const title = useRef(/** @type {HTMLElement | null} */ (null));
   const endsAt = new Date(Date.parse(startsAt) + minutes * 60_000).toISOString();
 
   const book = async () => {
     const body = {
-      expert_id: expert.id,
+      ...target(expert),
       starts_at: startsAt,
       minutes,
       mode: form.values.mode,
@@ -105,9 +108,9 @@ export function BookForm({ expert, startsAt, minutes, onBack, onPick }) {
       <button class="link-button" type="button" onClick=${onBack}>${t("taken.all")}</button>
     <//>`}
     ${!taken && keeping.problem && !form.problem && html`<${Failed} error=${keeping.problem} retry=${keeping.again} />`}
-    ${!keeping.hold && !keeping.problem && html`<${Skeleton} rows=${2} />`}
+    ${!keeping.hold && !keeping.problem && !expert.branch && html`<${Skeleton} rows=${2} />`}
     ${keeping.ended && !taken && html`<div class="notice pending" role="alert"><p>${t("hold.ended")}</p><button class="button small" type="button" onClick=${keeping.again}>${t("hold.again")}</button></div>`}
-    ${keeping.hold && !taken && html`
+    ${(keeping.hold || expert.branch) && !taken && html`
       <form onSubmit=${form.submit(book)} novalidate>
         <${ModeChoice} value=${form.values.mode} onChange=${(/** @type {string} */ mode) => form.set({ mode })} />
         <${Field} as="textarea" label=${t("book.note")} hint=${t("book.note_hint")} optional=${t("form.optional")} rows="4" maxlength="2000" ...${note}

@@ -2,6 +2,7 @@
 // comes right back here.
 import { useEffect, useRef } from "preact/hooks";
 import { Problem, api } from "../api.js";
+import { target } from "../branch.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { go } from "../router.js";
@@ -13,14 +14,15 @@ import { Icon } from "./icon.js";
 import { ModeChoice } from "./mode_choice.js";
 import { When } from "./time.js";
 
-/** @import { Expert, Slot } from "../types.js" */
+/** @import { Host } from "../branch.js" */
+/** @import { Slot } from "../types.js" */
 
 /** What was typed, for when another time has to be chosen. @type {Record<string, string>} */
 let draft = { name: "", email: "", phone: "", note: "", mode: "online" };
 
 const POINTERS = ["/guest/name", "/guest/email", "/guest/phone", "/note", "/mode"];
 
-/** @param {{expert: Expert, startsAt: string, minutes: number, next: string, onBack: () => void, onPick: (slot: Slot) => void}} props */
+/** @param {{expert: Host, startsAt: string, minutes: number, next: string, onBack: () => void, onPick: (slot: Slot) => void}} props */
 export function GuestForm({ expert, startsAt, minutes, next, onBack, onPick }) {
   const form = useForm(draft);
   const keyOf = useWishKey();
@@ -31,7 +33,7 @@ export function GuestForm({ expert, startsAt, minutes, next, onBack, onPick }) {
   const book = async () => {
     const { name, email, phone, note, mode } = form.values;
     const body = {
-      expert_id: expert.id,
+      ...target(expert),
       starts_at: startsAt,
       minutes,
       mode,

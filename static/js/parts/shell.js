@@ -25,6 +25,7 @@ function entries() {
   return {
     main: [
       { href: "/", icon: "search", label: t("nav.find"), short: t("nav.find_short") },
+      { href: "/branches", icon: "pin", label: t("branches.title"), short: t("branches.title") },
       ...(role ? [{ href: "/bookings", icon: "ticket", label: t("nav.bookings"), short: t("nav.bookings_short") }] : []),
       ...(role ? [{ href: "/waiting", icon: "clock", label: t("wait.lists"), short: t("wait.lists_short") }] : []),
       ...(role ? [] : [{ href: "/lookup", icon: "ticket", label: t("nav.lookup"), short: t("nav.lookup_short") }]),

@@ -1,5 +1,6 @@
 // Choosing a time: length, zone, month with free counts, times of the chosen day.
 import { useState } from "preact/hooks";
+import { timesOf } from "../branch.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useSlots } from "../slots.js";
@@ -12,10 +13,11 @@ import { SlotGrid } from "./slot_grid.js";
 import { Empty, Failed, Skeleton } from "./states.js";
 import { ZonePicker } from "./zone.js";
 
-/** @import { Expert, Slot } from "../types.js" */
+/** @import { Host } from "../branch.js" */
+/** @import { Slot } from "../types.js" */
 
 /**
- * @param {{expert: Expert, minutes: number, date?: string | null, onMinutes: (minutes: number) => void,
+ * @param {{expert: Host, minutes: number, date?: string | null, onMinutes: (minutes: number) => void,
  *   onDate?: (date: string) => void, onPick: (slot: Slot) => void, onWait?: (date: string) => void}} props
  *   onWait: somebody wants to wait for a place on a day
  */
@@ -29,7 +31,7 @@ export function SlotPicker({ expert, minutes, date: wanted = null, onMinutes, on
 
   const from = month < first ? first : month;
   const days = Math.max(1, daysBetween(from, monthStart(month, 1)));
-  const slots = useSlots(expert.id, { from, days, time_zone: here, minutes });
+  const slots = useSlots(timesOf(expert), { from, days, time_zone: here, minutes });
   const counts = slots.data && new Map(slots.data.days.map((day) => [day.date, day.slots.length]));
   const firstFree = slots.data?.days.find((day) => day.slots.length)?.date ?? null;
   const inMonth = chosen && chosen >= from && chosen < monthStart(month, 1) ? chosen : null;

@@ -16,7 +16,7 @@ export function SlotPreview({ expertId, timeZone, lengths }) {
   const [from, setFrom] = useState(first);
   const [length, setLength] = useState(lengths[0]);
   const minutes = lengths.includes(length) ? length : lengths[0];
-  const slots = useSlots(expertId, { from, days: DAYS, time_zone: timeZone, minutes });
+  const slots = useSlots({ path: `/experts/${expertId}/slots`, topic: `expert:${expertId}:slots` }, { from, days: DAYS, time_zone: timeZone, minutes });
   return html`<section class="card preview" aria-labelledby="preview">
     <div class="row between">
       <h2 id="preview">${t("schedule.preview")}</h2>

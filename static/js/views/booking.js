@@ -9,6 +9,7 @@ import { otherSide } from "../parts/booking_row.js";
 import { BookingFacts, CancelLimit } from "../parts/booking_facts.js";
 import { CalendarFile } from "../parts/calendar_file.js";
 import { ClockNotice } from "../parts/clock_moved.js";
+import { AssignmentCard } from "../parts/assignment.js";
 import { Icon } from "../parts/icon.js";
 import { Stars } from "../parts/stars.js";
 import { Failed, Skeleton } from "../parts/states.js";
@@ -51,6 +52,7 @@ export default function BookingPage({ params: { id }, query }) {
     page.refresh();
   };
   const dialog = { booking, onClose: () => setDoing(null), onDone: done };
+  const staff = user.value && user.value.role !== "user" && user.value.id !== booking.client.id;
   const justBooked = query.get("booked") === "1";
   return html`
     ${justBooked
@@ -78,6 +80,7 @@ export default function BookingPage({ params: { id }, query }) {
           </div>
           <${CancelLimit} booking=${booking} />
         </section>
+        ${staff && html`<${AssignmentCard} id=${booking.id} />`}
         <section class="card"><h2>${t("booking.history")}</h2><${Timeline} entries=${history} /></section>
       </div>
     </div>

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::history::{self, Step};
 use super::seat;
 use super::write::{Cap, Decided, exceeded};
+use crate::assignment::{self, NewAssignment};
 use crate::guest::{self, GuestTerms};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::rows::Rows;
@@ -37,6 +38,8 @@ pub struct NewBooking {
     /// Made only while one of these offers stands.
     pub needs_offer: bool,
     pub caps: Vec<Cap>,
+    /// Why this expert, when a branch chose.
+    pub assignment: Option<NewAssignment>,
     /// Set when the client books without an account.
     pub guest: Option<GuestTerms>,
     /// Minutes before the start at which both are reminded.
@@ -218,6 +221,9 @@ async fn write(
     });
     reminder::plan(tx, promised).await?;
     for (new, booking) in made.iter().zip(&bookings) {
+        if let Some(assignment) = &new.assignment {
+            assignment::insert(tx, booking, assignment).await?;
+        }
         if let Some(key) = &new.key {
             idempotency::made(tx, key, booking.id.uuid()).await?;
         }

@@ -115,6 +115,7 @@ impl<'a> House<'a> {
             session_version: None,
             needs_offer: false,
             caps: Vec::new(),
+            assignment: None,
             guest: None,
             reminder_offsets: offsets.to_vec(),
             told: Told::by(Who::system()),

@@ -99,6 +99,7 @@ fn wish(client: &Person, starts_at: &str) -> BookRequest {
         guest: None,
         actor: Actor::system(),
         key: None,
+        branch: None,
         offer: None,
     }
 }

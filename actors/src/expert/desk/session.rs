@@ -213,6 +213,7 @@ impl Experts {
                 session_version: Some(session.version),
                 needs_offer: request.needs_offer.is_some(),
                 caps: Vec::new(),
+                assignment: None,
                 guest: request.guest.clone(),
                 reminder_offsets: self.world.settings.now().settings.reminder_offsets(),
                 told: Told::by(request.actor.clone()),

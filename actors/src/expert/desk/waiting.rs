@@ -139,6 +139,7 @@ impl Experts {
             guest: None,
             actor,
             key,
+            branch: None,
             offer: Some(offer.hold_id),
         };
         self.book(waiting.expert.id, request).await

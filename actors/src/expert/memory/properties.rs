@@ -156,6 +156,7 @@ impl Both {
                 guest: None,
                 actor: Actor::system(),
                 key: None,
+                branch: None,
                 offer: None,
             }),
             Deed::Move { which, start } => Command::Move(Box::new(MoveRequest {

@@ -1,0 +1,5 @@
+-- When there was a last sign of life, and what somebody was who went offline for want of one.
+
+ALTER TABLE experts ADD COLUMN presence_seen_at TEXT;
+ALTER TABLE experts ADD COLUMN presence_lapsed TEXT CHECK (presence_lapsed IN ('online', 'busy'));
+CREATE INDEX experts_there ON experts (user_id) WHERE presence <> 'offline';

@@ -1,0 +1,44 @@
+// When a branch is open: one day in words, and the week.
+import { html } from "../html.js";
+import { t } from "../i18n.js";
+import { WEEKDAYS, addDays, formatDate, today, weekday, weekdayName } from "../time.js";
+
+/** @import { Branch, Interval } from "../types.js" */
+
+/** @param {Interval[]} intervals */
+const inWords = (intervals) =>
+  intervals.length
+    ? [...intervals]
+        .sort((a, b) => (a.from < b.from ? -1 : 1))
+        .map(({ from, until }) => `${from}–${until}`)
+        .join(", ")
+    : t("schedule.closed");
+
+/** The hours of one day of the week, in words. @param {Branch} branch @param {number} number Monday is 0 */
+function hoursOfWeekday(branch, number) {
+  if (!branch.weekly) return t("branch.by_appointment");
+  return inWords(branch.weekly.filter((one) => one.weekday === WEEKDAYS[number]));
+}
+
+/** The hours of one date, in words. @param {Branch} branch @param {string} date */
+export function hoursOn(branch, date) {
+  if (!branch.active) return t("schedule.closed");
+  const differs = branch.overrides.find((one) => one.date === date);
+  return differs ? inWords(differs.intervals) : hoursOfWeekday(branch, weekday(date));
+}
+
+/** @param {{branch: Branch}} props */
+export function BranchHours({ branch }) {
+  const now = today(branch.time_zone);
+  const ahead = branch.overrides.filter((one) => one.date >= now && one.date < addDays(now, 60)).sort((a, b) => (a.date < b.date ? -1 : 1));
+  return html`<section aria-labelledby="branch-hours">
+    <h2 id="branch-hours">${t("branch.hours")}</h2>
+    <dl class="hours-list">
+      ${branch.weekly
+        ? WEEKDAYS.map((day, number) => html`<div key=${day} class=${number === weekday(now) ? "strong" : undefined}><dt>${weekdayName(number)}</dt><dd>${hoursOfWeekday(branch, number)}</dd></div>`)
+        : html`<div><dt>${t("branch.today")}</dt><dd>${t("branch.by_appointment")}</dd></div>`}
+    </dl>
+    ${ahead.length > 0 && html`<h3>${t("overrides.title")}</h3>
+      <dl class="hours-list">${ahead.map((one) => html`<div key=${one.date}><dt>${formatDate(one.date)}</dt><dd>${inWords(one.intervals)}</dd></div>`)}</dl>`}
+  </section>`;
+}

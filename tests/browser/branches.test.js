@@ -1,0 +1,114 @@
+// Branches: found, booked without choosing a person, edited by who runs them, and why somebody was chosen.
+import assert from "node:assert/strict";
+import test, { after } from "node:test";
+import { axe, call, close, live, nothingWrong, open, person, signIn } from "./support/browser.js";
+
+after(close);
+
+const branchOf = async (name) => (await call("GET", "/branches?limit=100")).body.items.find((one) => one.name === name);
+
+/** Free times of a branch from the day after tomorrow on. */
+async function times(id) {
+  const from = new Date(Date.now() + 2 * 86_400_000).toISOString().slice(0, 10);
+  const { body } = await call("GET", `/branches/${id}/slots?from=${from}&days=20`);
+  return body.days.flatMap((day) => day.slots);
+}
+
+/** Chooses a day on the calendar, in the month that is shown or the next. */
+async function chooseDay(page, instant) {
+  const zone = await page.locator(".picker select").inputValue();
+  const date = new Intl.DateTimeFormat("en-CA", { timeZone: zone }).format(new Date(instant));
+  if (!(await page.locator(`.month [data-date="${date}"]`).count())) await page.getByRole("button", { name: "Next month" }).click();
+  await page.locator(`.month [data-date="${date}"].free`).click();
+}
+
+test("a client finds a branch and books there without choosing a person; staff see why it was this one", async () => {
+  const client = await person("client5@belfry.test", { width: 360 });
+  const page = await client.tab("/branches");
+  const found = [];
+  const look = async (where, name) => {
+    for (const violation of await axe(where)) found.push(`${name}: ${violation}`);
+  };
+  await page.getByRole("searchbox").fill("wapping");
+  await page.getByRole("link", { name: "Harbour House" }).click();
+  await page.getByRole("heading", { name: "Harbour House", level: 1 }).waitFor();
+  const branch = await branchOf("Harbour House");
+  const slot = (await times(branch.id)).find((one) => one.experts > 1);
+  await chooseDay(page, slot.starts_at);
+  await look(page, "branch");
+  await page.locator(`.slots [data-at="${slot.starts_at}"]`).click();
+  await page.getByLabel("What it is about").or(page.locator("textarea")).first().fill("Anybody will do.");
+  await page.getByRole("button", { name: /this time$/ }).click();
+  await page.waitForURL(/booked=1/);
+  await page.getByText("4 Wapping Lane").first().waitFor();
+  const id = new URL(page.url()).pathname.split("/").pop();
+
+  const admin = await person("admin@belfry.test");
+  const desk = await admin.tab(`/bookings/${id}`);
+  await desk.getByRole("heading", { name: "Why this expert" }).waitFor();
+  await desk.locator(".candidates .chosen").waitFor();
+  assert.ok((await desk.locator(".candidates li").count()) >= 2);
+  await look(desk, "assignment");
+  // To the client it is nobody's business.
+  await open(page, `/bookings/${id}`);
+  await page.getByRole("heading", { name: "What happened" }).or(page.locator(".timeline")).first().waitFor();
+  assert.equal(await page.locator(".candidates").count(), 0);
+  nothingWrong(found, client.complaints, admin.complaints);
+  await Promise.all([client.end(), admin.end()]);
+});
+
+test("the last free expert of a start takes it off the open page of a visitor, and back", async () => {
+  const branch = await branchOf("Harbour House");
+  const slot = (await times(branch.id)).reverse().find((one) => one.experts === 1);
+  const watcher = await person("client6@belfry.test");
+  const page = await watcher.tab(`/branches/${branch.id}`);
+  await live(page);
+  await chooseDay(page, slot.starts_at);
+  const seen = page.locator(`.slots [data-at="${slot.starts_at}"]`);
+  await seen.waitFor();
+  const { access_token: token } = await signIn("client7@belfry.test");
+  const body = { branch_id: branch.id, starts_at: slot.starts_at, mode: "online" };
+  const booked = await call("POST", "/bookings", { token, body });
+  assert.equal(booked.status, 201, JSON.stringify(booked.body));
+  await seen.waitFor({ state: "detached" });
+  await call("POST", `/bookings/${booked.body.id}/cancel`, { token, body: {} });
+  await seen.waitFor();
+  nothingWrong(watcher.complaints);
+  await watcher.end();
+});
+
+// The manager's pages are in Vietnamese, so nothing is found by its words.
+test("a manager edits the hours and rules of their branch, and of no other", async () => {
+  const branch = await branchOf("Saigon House");
+  const other = await branchOf("Harbour House");
+  const manager = await person("manager@belfry.test", { expect: [422] });
+  const page = await manager.tab(`/branches/${branch.id}`);
+  const found = [];
+  await page.locator('a[href$="/edit"]').click();
+  await page.getByRole("heading", { name: "Saigon House", level: 1 }).waitFor();
+  for (const violation of await axe(page)) found.push(`edit: ${violation}`);
+  await page.locator('textarea[name="address"]').fill("14 Nguyễn Huệ");
+  await page.locator('input[name="horizon_days"]').fill("5000");
+  await page.locator(".save-bar .button.primary").click();
+  await page.locator('input[name="horizon_days"][aria-invalid="true"]').waitFor();
+  await page.locator('input[name="horizon_days"]').fill("21");
+  await page.locator('select[name="strategy"]').selectOption("round_robin");
+  await page.locator('input[name="override_date"]').fill("2030-01-01");
+  await page.locator('section:has(input[name="override_date"]) .actions .button').click();
+  await page.locator(".save-bar .button.primary").click();
+  await page.locator(".toast.good").waitFor();
+  const saved = (await call("GET", `/branches/${branch.id}`)).body;
+  assert.equal(saved.address, "14 Nguyễn Huệ");
+  assert.deepEqual([saved.settings.horizon_days, saved.settings.strategy], [21, "round_robin"]);
+  assert.deepEqual(saved.overrides, [{ date: "2030-01-01", intervals: [] }]);
+  await open(page, `/branches/${other.id}`);
+  assert.equal(await page.locator('a[href$="/edit"]').count(), 0);
+  await open(page, `/branches/${other.id}/edit`);
+  await page.locator('main a[href="/branches"]').waitFor();
+  assert.equal(await page.locator("form .save-bar").count(), 0);
+  const { access_token: token } = await signIn("manager@belfry.test");
+  const { address, settings, overrides } = branch;
+  await call("PATCH", `/branches/${branch.id}`, { token, body: { address, settings, overrides } });
+  nothingWrong(found, manager.complaints);
+  await manager.end();
+});
