@@ -9,16 +9,22 @@ use belfry_domain::channel::Channel;
 use belfry_domain::setting::HouseSettings;
 use belfry_domain::wall::WallTime;
 use chrono_tz::Tz;
-use config::{Config, File, FileFormat, Source, Value, ValueKind};
+use config::{Config, File, FileFormat, Source};
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
+use source::{list_of, note_names, value_of};
 
+/// Mail servers.
+mod email;
 /// The provider through which administrators sign in.
 mod oidc;
 /// The channels that reach phones.
 mod sms;
+/// What a file and the environment say.
+mod source;
 
+pub use email::Email;
 pub use oidc::Oidc;
 pub use sms::{Esms, HttpSms, Sms, SmsProvider, SpeedSms, Telegram, Zns};
 
@@ -129,7 +135,7 @@ pub struct Presence {
     pub offline_after_minutes: u32,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reminders {
     pub offsets_minutes: Vec<u32>,
@@ -140,20 +146,6 @@ pub struct Reminders {
 pub struct Scheduler {
     pub sweep: String,
     pub time_zone: Tz,
-    pub lease_seconds: u32,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Email {
-    pub smtp_url: Secret,
-    pub smtp_urls: Vec<Secret>,
-    pub from: String,
-    pub dkim_selector: String,
-    pub dkim_domain: String,
-    pub dkim_key: Secret,
-    pub bounce_secret: Secret,
-    pub workers: usize,
     pub lease_seconds: u32,
 }
 
@@ -230,15 +222,6 @@ pub struct Retention {
     pub bookings_days: u32,
     pub read_notifications_days: u32,
     pub logs_days: u32,
-}
-
-impl Email {
-    /// The mail servers in the order in which they are tried.
-    pub fn servers(&self) -> Vec<&str> {
-        let first = std::iter::once(&self.smtp_url).chain(&self.smtp_urls);
-        let named = first.map(Secret::expose).filter(|url| !url.is_empty());
-        named.collect()
-    }
 }
 
 impl Settings {
@@ -380,48 +363,6 @@ impl Settings {
         }
         Ok(())
     }
-}
-
-/// Every name that a file sets.
-fn note_names(name: String, value: Value, origins: &mut BTreeMap<String, Origin>) {
-    match value.kind {
-        ValueKind::Table(members) => {
-            for (member, inner) in members {
-                note_names(format!("{name}.{member}"), inner, origins);
-            }
-        }
-        _ => drop(origins.insert(name, Origin::File)),
-    }
-}
-
-/// A value as typed in the environment: a truth value, a whole number, a JSON list, else text.
-fn value_of(origin: &str, text: &str) -> Value {
-    let origin = origin.to_owned();
-    let kind = if let Ok(truth) = text.parse::<bool>() {
-        ValueKind::Boolean(truth)
-    } else if let Ok(number) = text.parse::<i64>() {
-        ValueKind::I64(number)
-    } else if let Ok(items) = serde_json::from_str::<Vec<serde_json::Value>>(text) {
-        let items = items.into_iter().map(|item| match item {
-            serde_json::Value::String(text) => Value::new(Some(&origin), ValueKind::String(text)),
-            other => value_of(&origin, &other.to_string()),
-        });
-        ValueKind::Array(items.collect())
-    } else {
-        ValueKind::String(text.to_owned())
-    };
-    Value::new(Some(&origin), kind)
-}
-
-/// A list as typed in the environment: JSON, or its items between commas.
-fn list_of(origin: &str, text: &str) -> Value {
-    if text.trim_start().starts_with('[') {
-        return value_of(origin, text);
-    }
-    let items = text.split(',').map(str::trim);
-    let items = items.filter(|item| !item.is_empty());
-    let items = items.map(|item| value_of(origin, item)).collect();
-    Value::new(Some(&origin.to_owned()), ValueKind::Array(items))
 }
 
 #[cfg(test)]

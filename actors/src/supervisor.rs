@@ -12,8 +12,7 @@ use actix::{
     Actor, ActorFutureExt, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, Handler, Message,
     Recipient, WrapFuture,
 };
-use belfry_domain::event::SOURCE;
-use belfry_domain::id::{ApiKeyId, BranchId, EventId, UserId, uuid_at};
+use belfry_domain::id::{ApiKeyId, UserId, uuid_at};
 use belfry_domain::inbox::{Notification, Offset, Read};
 use belfry_domain::topic::Topic;
 use belfry_store::{Store, StoreError};
@@ -21,7 +20,7 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use metrics::{Counter, Gauge, counter, gauge};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::warn;
 use uuid::Uuid;
@@ -60,6 +59,8 @@ const DRAIN_LOOK: Duration = Duration::from_millis(20);
 
 /// What the bus brings, and to whom it goes.
 mod hearing;
+/// Events that nobody keeps.
+mod momentary;
 
 /// The handle of the directory. Cloning shares it.
 #[derive(Clone)]
@@ -256,30 +257,6 @@ impl Supervisor {
     /// Tells every other node that the settings of the house were edited.
     pub fn settings_edited(&self) {
         self.0.world.bus.publish(setting::CHANNEL, Bytes::new());
-    }
-
-    /// Tells open pages that the free slots of a branch are different now.
-    pub(crate) fn branch_slots_changed(&self, branch: BranchId) {
-        let subject = format!("branch/{branch}");
-        let event = self.momentary("slots.changed", subject, Value::Null);
-        self.topic(Topic::BranchSlots(branch), &event);
-    }
-
-    /// A CloudEvents object of this moment, for [`Supervisor::topic`].
-    pub(crate) fn momentary(&self, kind: &str, subject: String, data: Value) -> Value {
-        let now = self.0.world.clock.now();
-        let mut event = json!({
-            "specversion": "1.0",
-            "id": EventId::at(now),
-            "source": SOURCE,
-            "type": kind,
-            "subject": subject,
-            "time": now,
-        });
-        if !data.is_null() {
-            event["data"] = data;
-        }
-        event
     }
 
     /// Ends every connection of a disabled account, on every node.

@@ -24,13 +24,14 @@ mod preload;
 struct Files;
 
 /// First segments of the app's paths. Anything else is answered with the app's not-found page.
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 21] = [
     "",
     "admin",
     "agenda",
     "auth",
     "b",
     "bookings",
+    "branches",
     "design",
     "experts",
     "forgot",

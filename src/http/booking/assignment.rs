@@ -94,9 +94,9 @@ impl From<Assignment> for AssignmentOut {
     }
 }
 
-/// Why a branch gave this booking to its expert; the expert, the expert's manager, admins. 404 where the client chose.
+/// Why a branch gave this booking to its expert; the expert, the expert's manager, admins. 204 where the client chose.
 #[utoipa::path(get, path = "/api/v1/bookings/{id}/assignment", tag = "Bookings", params(("id" = Uuid, Path)),
-    responses((status = 200, body = AssignmentOut)))]
+    responses((status = 200, body = AssignmentOut), (status = 204, description = "The client chose the expert.")))]
 pub async fn get(
     app: Data<App>,
     signed: Signed,
@@ -106,7 +106,8 @@ pub async fn get(
     if side != Side::Staff {
         return Err(Problem::new("forbidden"));
     }
-    let found = app.world.store.assignment(id.0).await?;
-    let found = found.ok_or_else(|| Problem::new("not-found"))?;
-    Ok(HttpResponse::Ok().json(AssignmentOut::from(found)))
+    Ok(match app.world.store.assignment(id.0).await? {
+        Some(found) => HttpResponse::Ok().json(AssignmentOut::from(found)),
+        None => HttpResponse::NoContent().finish(),
+    })
 }

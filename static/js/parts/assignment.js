@@ -1,5 +1,5 @@
 // Why a branch gave a booking to its expert: everybody who could have had it, with what spoke for and against each.
-import { Problem, api } from "../api.js";
+import { api } from "../api.js";
 import { html } from "../html.js";
 import { regional, t } from "../i18n.js";
 import { useLoad } from "../load.js";
@@ -12,19 +12,15 @@ const signed = (value) => value.toLocaleString(regional.value, { signDisplay: "e
 
 /** @param {{id: string}} props the booking */
 export function AssignmentCard({ id }) {
-  const page = useLoad(async () => {
-    try {
-      return /** @type {Assignment | null} */ (await api.get(`/bookings/${id}/assignment`));
-    } catch (error) {
-      // The client chose.
-      if (error instanceof Problem && error.slug === "not-found") return null;
-      throw error;
-    }
-  }, [id]);
+  // Nothing where the client chose.
+  const page = useLoad(async () => /** @type {Assignment | null} */ (await api.get(`/bookings/${id}/assignment`)), [id]);
   if (page.loading) return html`<section class="card"><${Skeleton} rows=${2} /></section>`;
   if (page.error) return html`<section class="card"><${Failed} error=${page.error} retry=${page.retry} /></section>`;
-  const found = page.data;
-  if (!found) return null;
+  return page.data ? html`<${AssignmentFacts} found=${page.data} />` : null;
+}
+
+/** @param {{found: Assignment}} props */
+export function AssignmentFacts({ found }) {
   return html`<section class="card" aria-labelledby="assignment">
     <h2 id="assignment">${t("assignment.title")}</h2>
     <p>${t("assignment.lead", { branch: found.branch.name, strategy: t(`branch_strategy.${found.strategy}`) })}${found.skill && ` ${t("assignment.skill", { skill: found.skill })}`}</p>

@@ -4,9 +4,13 @@ import { Problem } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { Alternatives } from "../parts/alternatives.js";
+import { AssignmentFacts } from "../parts/assignment.js";
 import { Avatar } from "../parts/avatar.js";
 import { BookingFacts, CancelLimit } from "../parts/booking_facts.js";
 import { BookingRow, Mode } from "../parts/booking_row.js";
+import { BranchDates } from "../parts/branch_dates.js";
+import { BranchHours } from "../parts/branch_hours.js";
+import { BranchSettingsForm, asSettingsText } from "../parts/branch_settings.js";
 import { CalendarFile } from "../parts/calendar_file.js";
 import { StackedBars } from "../parts/chart.js";
 import { ClientField } from "../parts/client_field.js";
@@ -44,7 +48,7 @@ import { ZoneField, ZonePicker } from "../parts/zone.js";
 import { draftOf } from "../rule.js";
 import { say, zone } from "../store.js";
 import { addDays, monthStart, today } from "../time.js";
-import { LONG, WORDS, crowded, groupSession, hence } from "./samples.js";
+import { LONG, WORDS, assignment, branch, crowded, groupSession, hence } from "./samples.js";
 
 /** @import { Samples } from "./samples.js" */
 /** @typedef {Record<string, (samples: Samples) => [string, any][]>} Specimens by the part's file: its states, each with what it shows */
@@ -87,9 +91,13 @@ const series = () => [{ key: "confirmed", label: t("status.confirmed"), tone: "c
 /** @type {Specimens} */
 export const plain = {
   alternatives: ({ expert }) => [["full", html`<${Alternatives} slots=${slots().slice(0, 3)} other=${expert.time_zone} onPick=${nothing} />`], ["empty", html`<${Alternatives} slots=${[]} other="UTC" onPick=${nothing} />`]],
+  assignment: ({ expert }) => [["full", html`<${AssignmentFacts} found=${assignment(expert)} />`]],
   avatar: () => [["full", html`<div class="row wrap">${["s", "m", "l"].map((size) => html`<${Avatar} key=${size} name="Ann Early" size=${size} />`)}<${Avatar} name="Ben" url="/static/icon.svg" /></div>`], ["long", html`<${Avatar} name=${WORDS} />`]],
   booking_facts: ({ bookings }) => [["full", html`<${BookingFacts} booking=${bookings[1]} /><${CancelLimit} booking=${{ ...bookings[1], cancel_until: hence(1), actions: ["cancel"] }} />`], ["long", html`<${BookingFacts} booking=${crowded(bookings[1])} />`]],
   booking_row: ({ bookings }) => [["full", html`<ul class="list">${bookings.map((one) => html`<${BookingRow} key=${one.status} booking=${one} />`)}</ul><p><${Mode} mode="offline" /></p>`], ["long", html`<ul class="list"><${BookingRow} booking=${crowded(bookings[0])} /></ul>`]],
+  branch_dates: () => [["full", kept(branch().overrides, (value, set) => html`<${BranchDates} zone=${branch().time_zone} dates=${value} onChange=${set} />`)], ["empty", html`<${BranchDates} zone="UTC" dates=${[]} onChange=${nothing} />`]],
+  branch_hours: () => [["full", html`<${BranchHours} branch=${branch()} />`], ["empty", html`<${BranchHours} branch=${{ ...branch(), weekly: null, overrides: [] }} />`]],
+  branch_settings: () => [["full", kept(asSettingsText(branch().settings), (value, set) => html`<${BranchSettingsForm} settings=${value} problem=${null} onChange=${set} />`)]],
   calendar_file: ({ bookings }) => [["full", html`<${CalendarFile} id=${bookings[1].id} code=${bookings[1].code} />`]],
   chart: () => [["full", html`<${StackedBars} title=${t("overview.bookings")} series=${series()} points=${points(3)} first=${t("overview.date")} />`], ["empty", html`<${StackedBars} title=${t("overview.bookings")} series=${series()} points=${points(0)} first=${t("overview.date")} />`]],
   clock_moved: ({ bookings }) => [["full", html`<p><${ClockMoved} booking=${crowded(bookings[1])} /></p><${ClockNotice} booking=${crowded(bookings[1])} onMove=${nothing} onDone=${nothing} />`]],

@@ -87,3 +87,21 @@ export const groupSession = (expert) => ({
   id: "0192d3a0-0000-7000-8000-00000000000b", expert, title: "Breathing, for beginners", description: "Bring a mat.", status: "open", starts_at: hence(30), ends_at: hence(31), minutes: 60, time_zone: expert.time_zone,
   mode: "offline", place: "The big room", link: null, seats: 12, taken: 9, left: 3, auto_confirm: true, reason: null, version: 1,
 });
+
+/** @returns {import("../types.js").Branch} */
+export const branch = () => ({
+  id: "0192d3a0-0000-7000-8000-00000000000c", name: "Riverside", address: "14 Quay Street", phone: "+84281234567", time_zone: "Asia/Ho_Chi_Minh", active: true,
+  weekly: [{ weekday: "monday", from: "08:00", until: "12:00" }, { weekday: "monday", from: "13:00", until: "17:00" }], overrides: [{ date: hence(48).slice(0, 10), intervals: [] }, { date: hence(96).slice(0, 10), intervals: [{ from: "09:00", until: "11:00" }] }],
+  settings: { default_minutes: 60, horizon_days: 7, min_notice_minutes: 30, queue_timeout_minutes: 120, max_load: 3, presence_minutes: 60, strategy: "smart", half_life_days: 14 },
+  rating: 4.6, review_count: 12, version: 1,
+});
+
+/** @param {Expert} expert @returns {import("../types.js").Assignment} */
+export const assignment = (expert) => ({
+  branch: { id: branch().id, name: branch().name }, strategy: "smart", skill: null, expert_id: expert.id, attempt: 1,
+  candidates: [
+    { expert_id: expert.id, name: expert.name, score: 1.25, parts: [{ part: "share", value: 1 }, { part: "previous", value: 0.25 }] },
+    { expert_id: branch().id, name: WORDS, score: -0.5, parts: [{ part: "load", value: -0.5 }] },
+    { expert_id: "gone", name: null, score: -1, parts: [] },
+  ],
+});
