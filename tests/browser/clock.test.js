@@ -18,7 +18,7 @@ test("a clock change shows in the expert's lists and on the booking, where the t
   const moved = (one) => (one.id === booking.id && !kept ? { ...one, clock_moved: { promised: "2027-03-29T09:00", shown: "2027-03-29T10:00" }, actions: [...one.actions, "keep"] } : one);
   await desk.context.route(/\/api\/v1\/(bookings|experts\/[^/]+\/agenda)([/?]|$)/, async (route) => {
     const request = route.request();
-    if (request.method() !== "GET" || /history|calendar/.test(request.url())) {
+    if (request.method() !== "GET" || /history|calendar|assignment/.test(request.url())) {
       kept ||= request.url().endsWith(`/bookings/${booking.id}/keep`);
       return route.continue();
     }
