@@ -1,5 +1,7 @@
 // A branch as something whose time is chosen: the pages that show an expert's times show those of a branch, too.
 
+import { user } from "./session.js";
+
 /** @import { Expert, Override, Ref, WeeklyInterval } from "./types.js" */
 
 /**
@@ -69,7 +71,10 @@ export const asHost = (branch, skill) => ({
 /** Who is asked, as a booking names it. @param {Host} host */
 export const target = (host) => (host.branch ? { branch_id: host.id, ...(host.skill ? { skill: host.skill } : {}) } : { expert_id: host.id });
 
-/** Where free times are read, and which topic tells of them. @param {Host} host */
+/** Whether the reader runs a branch, or could open one where there is none yet. @param {string} [id] */
+export const runs = (id) => user.value?.role === "admin" || (user.value?.role === "manager" && id !== undefined && user.value.branch_id === id);
+
+/** Where free times are read, and which topic tells of them. @param {Pick<Host, "id" | "branch" | "skill">} host */
 export const timesOf = (host) =>
   host.branch
     ? { path: `/branches/${host.id}/slots`, topic: `branch:${host.id}:slots`, ...(host.skill ? { skill: host.skill } : {}) }

@@ -17,6 +17,13 @@ function format(language, options) {
   return found;
 }
 
+/** Hours of a day as people read them. @param {import("./types.js").Interval[]} intervals */
+export const formatHours = (intervals) =>
+  [...intervals]
+    .sort((a, b) => (a.from < b.from ? -1 : 1))
+    .map(({ from, until }) => `${from}–${until}`)
+    .join(", ") || t("schedule.closed");
+
 export const deviceZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** @returns {string[]} */

@@ -7,6 +7,34 @@ after(close);
 
 const branchOf = async (name) => (await call("GET", "/branches?limit=100")).body.items.find((one) => one.name === name);
 
+const SECRET = "a-branch-of-its-own";
+const WEEK = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+/** Somebody new of a branch, there at these hours of every day. */
+async function newExpert(admin, branch, name, hours) {
+  const email = `${name.toLowerCase().replace(" ", ".")}.${Date.now()}@branch.test`;
+  const made = await call("POST", "/auth/register", { body: { email, password: SECRET, name, time_zone: branch.time_zone, locale: "en" } });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  const { id } = made.body.user;
+  const changed = await call("PATCH", `/admin/users/${id}`, { token: admin, body: { role: "expert", branch_id: branch.id } });
+  assert.equal(changed.status, 200, JSON.stringify(changed.body));
+  const { booking_rules } = (await call("GET", `/experts/${id}/schedule`, { token: admin })).body;
+  const weekly = WEEK.map((weekday) => ({ weekday, ...hours }));
+  const put = await call("PUT", `/experts/${id}/schedule`, { token: admin, body: { time_zone: branch.time_zone, weekly, booking_rules } });
+  assert.equal(put.status, 200, JSON.stringify(put.body));
+}
+
+/** A branch with two experts, whose bookings no other story counts. */
+async function newBranch(name) {
+  const { access_token: admin } = await signIn("admin@belfry.test");
+  const body = { name: `${name} ${Date.now()}`, address: "4 Ropewalk", time_zone: "Europe/London" };
+  const made = await call("POST", "/branches", { token: admin, body });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  await newExpert(admin, made.body, "Early Edda", { from: "08:00", until: "14:00" });
+  await newExpert(admin, made.body, "Later Lou", { from: "10:00", until: "18:00" });
+  return made.body;
+}
+
 /** Free times of a branch from the day after tomorrow on. */
 async function times(id) {
   const from = new Date(Date.now() + 2 * 86_400_000).toISOString().slice(0, 10);
@@ -23,16 +51,16 @@ async function chooseDay(page, instant) {
 }
 
 test("a client finds a branch and books there without choosing a person; staff see why it was this one", async () => {
+  const branch = await newBranch("Rope House");
   const client = await person("client5@belfry.test", { width: 360 });
   const page = await client.tab("/branches");
   const found = [];
   const look = async (where, name) => {
     for (const violation of await axe(where)) found.push(`${name}: ${violation}`);
   };
-  await page.getByRole("searchbox").fill("wapping");
-  await page.getByRole("link", { name: "Harbour House" }).click();
-  await page.getByRole("heading", { name: "Harbour House", level: 1 }).waitFor();
-  const branch = await branchOf("Harbour House");
+  await page.getByRole("searchbox").fill(branch.name.toLowerCase());
+  await page.getByRole("link", { name: branch.name }).click();
+  await page.getByRole("heading", { name: branch.name, level: 1 }).waitFor();
   const slot = (await times(branch.id)).find((one) => one.experts > 1);
   await chooseDay(page, slot.starts_at);
   await look(page, "branch");
@@ -40,7 +68,7 @@ test("a client finds a branch and books there without choosing a person; staff s
   await page.getByLabel("What it is about").or(page.locator("textarea")).first().fill("Anybody will do.");
   await page.getByRole("button", { name: /this time$/ }).click();
   await page.waitForURL(/booked=1/);
-  await page.getByText("4 Wapping Lane").first().waitFor();
+  await page.getByText("4 Ropewalk").first().waitFor();
   const id = new URL(page.url()).pathname.split("/").pop();
 
   const admin = await person("admin@belfry.test");
@@ -58,7 +86,7 @@ test("a client finds a branch and books there without choosing a person; staff s
 });
 
 test("the last free expert of a start takes it off the open page of a visitor, and back", async () => {
-  const branch = await branchOf("Harbour House");
+  const branch = await newBranch("Quay House");
   const slot = (await times(branch.id)).reverse().find((one) => one.experts === 1);
   const watcher = await person("client6@belfry.test");
   const page = await watcher.tab(`/branches/${branch.id}`);

@@ -1,22 +1,12 @@
 // Why somebody was told, or was not: found by booking, read gate by gate.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { call, close, expertOf, freeSlots, nothingWrong, open, person, settled, signIn } from "./support/browser.js";
+import { call, close, expertOf, freeSlots, nothingWrong, open, person, settled, signIn, until } from "./support/browser.js";
 
 after(close);
 
 const ADMIN = "admin@belfry.test";
 const asAdmin = async (path) => call("GET", path, { token: (await signIn(ADMIN)).access_token });
-
-/** Waits for what the house does by itself. */
-async function until(check) {
-  for (let i = 0; i < 200; i++) {
-    const found = await check();
-    if (found) return found;
-    await new Promise((next) => setTimeout(next, 100));
-  }
-  throw new Error("it did not come");
-}
 
 test("from a booking to every gate and attempt, for those who were told and those who were not", async () => {
   const expert = await expertOf("expert7@belfry.test");
@@ -25,7 +15,7 @@ test("from a booking to every gate and attempt, for those who were told and thos
   const wish = { expert_id: expert.id, starts_at: slots.at(-1).starts_at, minutes: expert.booking_rules.minutes[0], mode: "online" };
   const { status, body: booking } = await call("POST", "/bookings", { token, body: wish });
   assert.equal(status, 201, JSON.stringify(booking));
-  await until(async () => {
+  await until("planned", async () => {
     const { body } = await asAdmin(`/admin/events?type=booking.created&subject=booking/${booking.id}`);
     const [event] = body.items;
     if (!event?.planned_at) return false;

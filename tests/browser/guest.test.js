@@ -1,20 +1,18 @@
 // Booking without an account: from a free time to the code, the link that manages it, and what becomes of it.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { axe, call, close, expertOf, freeSlots, nothingWrong, open, person, signIn } from "./support/browser.js";
+import { axe, call, close, expertOf, freeSlots, nothingWrong, open, person, signIn, until } from "./support/browser.js";
 
 after(close);
 
 /** The newest mail to an address, as administrators see it, once it is there. */
 async function mailTo(address, kind) {
   const { access_token: token } = await signIn("admin@belfry.test");
-  for (let tries = 0; tries < 200; tries++) {
+  const { id } = await until(`${kind} to ${address}`, async () => {
     const { body } = await call("GET", `/admin/deliveries?query=${encodeURIComponent(address)}&limit=100`, { token });
-    const found = body.items?.find((one) => one.kind === kind);
-    if (found) return (await call("GET", `/admin/deliveries/${found.id}`, { token })).body;
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  assert.fail(`no ${kind} to ${address}`);
+    return body.items?.find((one) => one.kind === kind);
+  });
+  return (await call("GET", `/admin/deliveries/${id}`, { token })).body;
 }
 
 test("a visitor books without an account on a phone, and the mailed link moves and cancels", async () => {

@@ -2,7 +2,7 @@
 // only the push service between is ours, because a browser under test reaches no other.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { axe, call, close, expertOf, freeSlots, nothingWrong, person, settled, signIn } from "./support/browser.js";
+import { axe, call, close, expertOf, freeSlots, nothingWrong, person, settled, signIn, until } from "./support/browser.js";
 import { pushService } from "./support/push_service.js";
 
 after(close);
@@ -58,6 +58,11 @@ async function confirmed(token) {
 
 /** The service worker of a page, and a way to hand it what a push service brought. */
 async function worker(client, page) {
+  // "Ready" is one that is still activating, too.
+  await page.evaluate(async () => {
+    const { active } = await navigator.serviceWorker.ready;
+    if (active.state !== "activated") await new Promise((next) => active.addEventListener("statechange", next, { once: true }));
+  });
   const protocol = await client.context.newCDPSession(page);
   const registered = new Promise((resolve) => {
     protocol.on("ServiceWorker.workerRegistrationUpdated", ({ registrations }) => registrations[0] && resolve(registrations[0].registrationId));
@@ -79,14 +84,12 @@ const shown = (page) =>
     return (await registration.getNotifications()).map(({ title, body, lang, tag, data }) => ({ title, body, lang, tag, url: data.url }));
   });
 
-/** Waits until the browser shows something of which this is so. */
+/** Waits until the browser shows something of which this is so: it asks the server for the icon first. */
 async function showing(page, fits) {
-  for (let i = 0; i < 200; i++) {
-    const all = await shown(page);
-    if (all.some(fits)) return all;
-    await new Promise((next) => setTimeout(next, 50));
-  }
-  throw new Error(`it shows ${JSON.stringify(await shown(page))}`);
+  let all;
+  const there = async () => (all = await shown(page)).some(fits);
+  await until("shown", there).catch(() => assert.fail(`it shows ${JSON.stringify(all)}`));
+  return all;
 }
 
 const theSwitch = (page) => page.getByRole("switch", { name: "Push on this device" });
@@ -139,7 +142,6 @@ test("a push of the house is shown by the service worker, a repeat takes its pla
   const page = await client.tab("/me");
   await switchOn(client, page);
   const { here, deliver } = await worker(client, page);
-  await page.evaluate(() => navigator.serviceWorker.ready);
   const booking = await confirmed(client.session.access_token);
   const push = await client.service.next();
   await deliver(push);
@@ -175,11 +177,8 @@ test("a push of the house is shown by the service worker, a repeat takes its pla
   await showing(page, ({ url }) => url.endsWith(`/bookings/${booking.id}`));
   await page.close();
   await clicked();
-  const opened = await here.evaluate(async () => {
-    for (let i = 0; i < 200 && !self.opened; i++) await new Promise((next) => setTimeout(next, 25));
-    return self.opened;
-  });
-  assert.ok(opened?.endsWith(`/bookings/${booking.id}`), opened);
+  const opened = await until("opened", () => here.evaluate(() => self.opened));
+  assert.ok(opened.endsWith(`/bookings/${booking.id}`), opened);
   nothingWrong(client.complaints);
   await client.end();
 });
@@ -189,7 +188,6 @@ test("what is not ours is shown without harm, and leads to no other house", asyn
   const page = await client.tab("/me");
   await switchOn(client, page);
   const { here, deliver } = await worker(client, page);
-  await page.evaluate(() => navigator.serviceWorker.ready);
   await deliver("no JSON");
   await showing(page, ({ title, url }) => title === "Belfry" && url === "/notifications");
   await here.evaluate(async () => {
@@ -205,8 +203,7 @@ test("what is not ours is shown without harm, and leads to no other house", asyn
     const [notification] = await self.registration.getNotifications();
     self.dispatchEvent(new NotificationEvent("notificationclick", { notification }));
   });
-  for (let i = 0; i < 200 && (await shown(page)).length; i++) await new Promise((next) => setTimeout(next, 25));
-  assert.deepEqual(await shown(page), []);
+  await until("put away", async () => !(await shown(page)).length);
   assert.equal(await here.evaluate(() => self.raised ?? false), false);
   assert.ok(page.url().endsWith("/me"));
   nothingWrong(client.complaints);

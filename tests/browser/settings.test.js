@@ -41,7 +41,7 @@ test("name, contact and doors are set on one page and seen on others", async (t)
   const expert = await expertOf("expert5@belfry.test");
   const [slot] = await freeSlots(expert.id);
   await open(door, `/experts/${expert.id}?at=${encodeURIComponent(slot.starts_at)}`);
-  await door.getByText("Log in to book this time.").waitFor();
+  await door.getByText("Sign in to book this time.").waitFor();
   assert.equal(await door.getByRole("button", { name: /Ask for this time|Book this time/ }).count(), 0);
 
   // Somebody else has saved in the meantime: nothing is written over.

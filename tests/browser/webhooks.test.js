@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { createServer } from "node:http";
 import test, { after } from "node:test";
-import { axe, call, close, nothingWrong, person, settled, signIn } from "./support/browser.js";
+import { axe, call, close, nothingWrong, person, settled, signIn, until } from "./support/browser.js";
 
 after(close);
 
@@ -137,7 +137,7 @@ test("a server that is gone is switched off, says why, and is sent what it misse
   nothingWrong(await axe(page));
   await inDialog(page).getByRole("button", { name: "Send again" }).click();
   await page.getByText("1 message is back in the queue").waitFor();
-  for (let i = 0; i < 200 && server.told.length < 2; i++) await new Promise((next) => setTimeout(next, 50));
+  await until("told again", () => server.told.length >= 2);
   assert.equal(server.told[1].headers["webhook-id"], server.told[0].headers["webhook-id"], "the same message");
   await page.getByRole("button", { name: "Look again" }).click();
   await page.locator(".table-row .badge", { hasText: "Sent" }).waitFor();
@@ -151,7 +151,7 @@ test("a server that is gone is switched off, says why, and is sent what it misse
   await page.locator(".table-row", { hasText: "Given up" }).getByRole("button").click();
   await inDialog(page).getByRole("button", { name: "Try again" }).click();
   await page.getByText("It is back in the queue").waitFor();
-  for (let i = 0; i < 200 && server.told.length < 4; i++) await new Promise((next) => setTimeout(next, 50));
+  await until("told by itself", () => server.told.length >= 4);
   assert.equal(server.told.length, 4);
   nothingWrong(desk.complaints);
   await call("DELETE", `/admin/webhooks/${made.id}`, { token });

@@ -12,7 +12,7 @@ export const Alternatives = ({ slots, other, onPick, children }) => html`
   <div class="notice pending" role="alert">
     <p class="row"><${Icon} name="clock" /><strong>${t("taken.title")}</strong></p>
     <p>${slots.length ? t("taken.text") : t("taken.none")}</p>
-    <div class="choices">
+    <div class="slot-choices">
       ${slots.map((slot) => html`<button key=${slot.starts_at} class="slot wide" type="button" data-alternative=${slot.starts_at} onClick=${() => onPick(slot)}><${When} at=${slot.starts_at} until=${slot.ends_at} other=${other} /></button>`)}
     </div>
     ${children}

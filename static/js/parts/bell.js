@@ -4,12 +4,13 @@ import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { place } from "../router.js";
+import { attempt } from "../run.js";
 import { countUnread, onNews, onRead } from "../socket.js";
-import { say, unread } from "../store.js";
+import { unread } from "../store.js";
 import { Icon } from "./icon.js";
 import { NotificationRow, withRead } from "./notification.js";
 import { useDismiss } from "./shell.js";
-import { Empty, Skeleton, explain } from "./states.js";
+import { Empty, Skeleton } from "./states.js";
 
 /** @import { Notification } from "../types.js" */
 
@@ -37,24 +38,19 @@ export function Bell() {
   const show = async () => {
     setOpen(!open);
     if (open) return;
-    try {
+    const read = await attempt(async () => {
       setItems((await api.get("/notifications", { limit: 10 })).items);
       countUnread();
-    } catch (error) {
-      setOpen(false);
-      say(explain(error), { tone: "bad" });
-    }
+    });
+    if (!read) setOpen(false);
   };
 
-  const readAll = async () => {
-    try {
+  const readAll = () =>
+    attempt(async () => {
       await api.post("/notifications/read-all");
       setItems((old) => old && withRead(old, { up_to: Infinity }));
       countUnread();
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    }
-  };
+    });
 
   const count = unread.value;
   return html`<div class="pop-holder bell" ref=${ref}>

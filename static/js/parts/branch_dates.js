@@ -2,9 +2,9 @@
 import { useState } from "preact/hooks";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
-import { formatDate, today } from "../time.js";
+import { today } from "../time.js";
 import { Field } from "./form.js";
-import { Icon } from "./icon.js";
+import { OverrideList } from "./overrides.js";
 
 /** @import { Override } from "../types.js" */
 
@@ -22,11 +22,7 @@ export function BranchDates({ zone, dates, onChange }) {
   const ahead = dates.filter((one) => one.date >= first);
   return html`<section class="card" aria-labelledby="branch-dates">
     <h2 id="branch-dates">${t("overrides.title")}</h2>
-    ${ahead.length === 0 && html`<p class="soft">${t("overrides.none")}</p>`}
-    ${ahead.length > 0 && html`<ul class="plain-list">${ahead.map((one) => html`<li class="row between" key=${one.date}>
-      <span><strong>${formatDate(one.date, { weekday: "short", day: "numeric", month: "short", year: "numeric" })}</strong> ${one.intervals.length ? one.intervals.map((part) => `${part.from}–${part.until}`).join(", ") : t("schedule.closed")}</span>
-      <button class="icon-button" type="button" aria-label=${t("overrides.remove", { day: formatDate(one.date) })} onClick=${() => onChange(dates.filter((other) => other.date !== one.date))}><${Icon} name="trash" size=${18} /></button>
-    </li>`)}</ul>`}
+    <${OverrideList} dates=${ahead} onRemove=${(/** @type {string} */ gone) => onChange(dates.filter((one) => one.date !== gone))} />
     <${Field} label=${t("overrides.date")} type="date" name="override_date" min=${first} value=${date} onInput=${(/** @type {any} */ event) => setDate(event.target.value)} />
     <label class="check"><input type="checkbox" checked=${closed} onChange=${(/** @type {any} */ event) => setClosed(event.target.checked)} /><span>${t("overrides.closed")}</span></label>
     ${!closed && html`<div class="interval">

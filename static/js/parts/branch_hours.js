@@ -1,30 +1,21 @@
 // When a branch is open: one day in words, and the week.
 import { html } from "../html.js";
 import { t } from "../i18n.js";
-import { WEEKDAYS, addDays, formatDate, today, weekday, weekdayName } from "../time.js";
+import { WEEKDAYS, addDays, formatDate, formatHours, today, weekday, weekdayName } from "../time.js";
 
-/** @import { Branch, Interval } from "../types.js" */
-
-/** @param {Interval[]} intervals */
-const inWords = (intervals) =>
-  intervals.length
-    ? [...intervals]
-        .sort((a, b) => (a.from < b.from ? -1 : 1))
-        .map(({ from, until }) => `${from}–${until}`)
-        .join(", ")
-    : t("schedule.closed");
+/** @import { Branch } from "../types.js" */
 
 /** The hours of one day of the week, in words. @param {Branch} branch @param {number} number Monday is 0 */
 function hoursOfWeekday(branch, number) {
   if (!branch.weekly) return t("branch.by_appointment");
-  return inWords(branch.weekly.filter((one) => one.weekday === WEEKDAYS[number]));
+  return formatHours(branch.weekly.filter((one) => one.weekday === WEEKDAYS[number]));
 }
 
 /** The hours of one date, in words. @param {Branch} branch @param {string} date */
 export function hoursOn(branch, date) {
   if (!branch.active) return t("schedule.closed");
   const differs = branch.overrides.find((one) => one.date === date);
-  return differs ? inWords(differs.intervals) : hoursOfWeekday(branch, weekday(date));
+  return differs ? formatHours(differs.intervals) : hoursOfWeekday(branch, weekday(date));
 }
 
 /** @param {{branch: Branch}} props */
@@ -39,6 +30,6 @@ export function BranchHours({ branch }) {
         : html`<div><dt>${t("branch.today")}</dt><dd>${t("branch.by_appointment")}</dd></div>`}
     </dl>
     ${ahead.length > 0 && html`<h3>${t("overrides.title")}</h3>
-      <dl class="hours-list">${ahead.map((one) => html`<div key=${one.date}><dt>${formatDate(one.date)}</dt><dd>${inWords(one.intervals)}</dd></div>`)}</dl>`}
+      <dl class="hours-list">${ahead.map((one) => html`<div key=${one.date}><dt>${formatDate(one.date)}</dt><dd>${formatHours(one.intervals)}</dd></div>`)}</dl>`}
   </section>`;
 }

@@ -1,26 +1,15 @@
 // A file that only a signed-in person may have: fetched with the token, then handed to the browser.
-import { useState } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
-import { say } from "../store.js";
+import { useRun } from "../run.js";
 import { Icon } from "./icon.js";
-import { explain } from "./states.js";
 
 /** @import { Api } from "../api.js" */
 
 /** @param {{path: string, query?: Record<string, string>, name: string, label: string, icon?: string, via?: Api}} props via: whose calls these are */
 export function Download({ path, query = {}, name, label, icon = "download", via = api }) {
-  const [busy, setBusy] = useState(false);
-  const fetchIt = async () => {
-    setBusy(true);
-    try {
-      save(await via.blob(path, query), name);
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    } finally {
-      setBusy(false);
-    }
-  };
+  const [busy, run] = useRun();
+  const fetchIt = () => run(async () => save(await via.blob(path, query), name));
   return html`<button class="button" type="button" disabled=${busy} onClick=${fetchIt}><${Icon} name=${icon} size=${18} />${label}</button>`;
 }
 

@@ -4,11 +4,12 @@ import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
+import { useRun } from "../run.js";
 import { say } from "../store.js";
 import { CopyButton } from "./copy_button.js";
 import { Dialog } from "./dialog.js";
 import { Field } from "./form.js";
-import { Failed, Skeleton, explain } from "./states.js";
+import { Failed, Skeleton } from "./states.js";
 import { Ago } from "./time.js";
 
 /** @import { CalendarFeed } from "../types.js" */
@@ -16,17 +17,10 @@ import { Ago } from "./time.js";
 export function FeedCard() {
   const page = useLoad(() => /** @type {Promise<CalendarFeed>} */ (api.get("/me/calendar-feed")), []);
   const [asking, setAsking] = useState(/** @type {"rotate" | "end" | null} */ (null));
-  const [busy, setBusy] = useState(false);
+  const [busy, begin] = useRun();
   const run = async (/** @type {() => Promise<void>} */ work) => {
-    setBusy(true);
-    try {
-      await work();
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    } finally {
-      setBusy(false);
-      setAsking(null);
-    }
+    await begin(work);
+    setAsking(null);
   };
   const make = () => run(async () => page.set(await api.post("/me/calendar-feed")));
   const rotate = () =>

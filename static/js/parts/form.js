@@ -1,6 +1,6 @@
 // Form fields that carry their label, hint and error, and the hook that sends a form once and puts each of the
 // server's messages at its field.
-import { useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { Problem, newKey } from "../api.js";
 import { html } from "../html.js";
 import { explain } from "./states.js";
@@ -62,6 +62,19 @@ export function useWishKey() {
     return sent.current.key;
   };
 }
+
+/** What is typed is never lost by closing the tab unawares. @param {boolean} dirty whether something is not saved */
+export function useUnsaved(dirty) {
+  useEffect(() => {
+    if (!dirty) return;
+    const warn = (/** @type {BeforeUnloadEvent} */ event) => event.preventDefault();
+    addEventListener("beforeunload", warn);
+    return () => removeEventListener("beforeunload", warn);
+  }, [dirty]);
+}
+
+/** A number as people write it, as the server reads it. @param {string} text */
+export const phoneNumber = (text) => text.replace(/[\s().-]/g, "");
 
 /**
  * @param {{label: string, as?: "input" | "textarea" | "select", hint?: string, error?: string, optional?: string,

@@ -6,10 +6,11 @@ import { target } from "../branch.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { go } from "../router.js";
-import { house, zone } from "../store.js";
+import { house } from "../store.js";
 import { formatLength } from "../time.js";
 import { Alternatives } from "./alternatives.js";
 import { Field, FormError, useForm, useWishKey } from "./form.js";
+import { GUEST_POINTERS, GuestFields, SignInLinks, asGuest } from "./guest_fields.js";
 import { Icon } from "./icon.js";
 import { ModeChoice } from "./mode_choice.js";
 import { When } from "./time.js";
@@ -17,28 +18,28 @@ import { When } from "./time.js";
 /** @import { Host } from "../branch.js" */
 /** @import { Slot } from "../types.js" */
 
-/** What was typed, for when another time has to be chosen. @type {Record<string, string>} */
-let draft = { name: "", email: "", phone: "", note: "", mode: "online" };
+/** What was typed, for when another time has to be chosen; no mode before one was chosen. */
+let draft = { name: "", email: "", phone: "", note: "", mode: "" };
 
-const POINTERS = ["/guest/name", "/guest/email", "/guest/phone", "/note", "/mode"];
+const POINTERS = [...GUEST_POINTERS, "/note", "/mode"];
 
 /** @param {{expert: Host, startsAt: string, minutes: number, next: string, onBack: () => void, onPick: (slot: Slot) => void}} props */
 export function GuestForm({ expert, startsAt, minutes, next, onBack, onPick }) {
-  const form = useForm(draft);
+  const form = useForm({ ...draft, mode: draft.mode || (expert.branch ? "offline" : "online") });
   const keyOf = useWishKey();
   const title = useRef(/** @type {HTMLElement | null} */ (null));
   const endsAt = new Date(Date.parse(startsAt) + minutes * 60_000).toISOString();
   draft = form.values;
 
   const book = async () => {
-    const { name, email, phone, note, mode } = form.values;
+    const { note, mode } = form.values;
     const body = {
       ...target(expert),
       starts_at: startsAt,
       minutes,
       mode,
       ...(note.trim() ? { note: note.trim() } : {}),
-      guest: { name: name.trim(), email: email.trim(), time_zone: zone.value, ...(phone.trim() ? { phone: phone.replace(/[\s().-]/g, "") } : {}) },
+      guest: asGuest(form.values),
     };
     const booking = await api.post("/bookings", body, { key: keyOf(body), public: true });
     draft = { ...form.values, note: "" };
@@ -54,7 +55,6 @@ export function GuestForm({ expert, startsAt, minutes, next, onBack, onPick }) {
   const { problem } = form;
   const taken = problem instanceof Problem && problem.slug === "slot-taken";
   const auto = expert.booking_rules.auto_confirm;
-  const aside = encodeURIComponent(next);
   return html`<section class="book" aria-labelledby="book-title">
     <button class="link-button back" type="button" onClick=${onBack}><${Icon} name="left" size=${18} />${t("book.back")}</button>
     <h2 id="book-title" tabindex="-1" ref=${title}>${t("book.title")}</h2>
@@ -65,12 +65,10 @@ export function GuestForm({ expert, startsAt, minutes, next, onBack, onPick }) {
     ${taken && html`<${Alternatives} slots=${problem.body.alternatives ?? []} other=${expert.time_zone} onPick=${onPick}>
       <button class="link-button" type="button" onClick=${onBack}>${t("taken.all")}</button>
     <//>`}
-    ${!taken && !house.value.guest_bookings && html`<p class="notice">${t("guest.closed")} <a href=${`/login?next=${aside}`}>${t("nav.login")}</a>${house.value.registration && html` · <a href=${`/register?next=${aside}`}>${t("nav.register")}</a>`}</p>`}
-    ${!taken && house.value.guest_bookings && html`<p class="guest-or"><${Icon} name="user" size=${18} /><span>${t("guest.have_account")} <a href=${`/login?next=${aside}`}>${t("nav.login")}</a>${house.value.registration && html` · <a href=${`/register?next=${aside}`}>${t("nav.register")}</a>`}</span></p>
+    ${!taken && !house.value.guest_bookings && html`<p class="notice"><${SignInLinks} words=${t("guest.closed")} next=${next} /></p>`}
+    ${!taken && house.value.guest_bookings && html`<p class="guest-or"><${Icon} name="user" size=${18} /><${SignInLinks} words=${t("guest.have_account")} next=${next} /></p>
       <form onSubmit=${form.submit(book)} novalidate>
-        <${Field} label=${t("auth.name")} autocomplete="name" maxlength="100" required ...${form.bind("name", "/guest/name")} />
-        <${Field} label=${t("auth.email")} type="email" autocomplete="email" hint=${t("guest.email_hint")} required ...${form.bind("email", "/guest/email")} />
-        <${Field} label=${t("auth.phone")} type="tel" autocomplete="tel" hint=${t("auth.phone_hint")} optional=${t("form.optional")} ...${form.bind("phone", "/guest/phone")} />
+        <${GuestFields} bind=${form.bind} />
         <${ModeChoice} value=${form.values.mode} onChange=${(/** @type {string} */ mode) => form.set({ mode })} />
         <${Field} as="textarea" label=${t("book.note")} hint=${t("book.note_hint")} optional=${t("form.optional")} rows="3" maxlength="2000" ...${form.bind("note")} />
         <${FormError} problem=${problem} known=${POINTERS} />

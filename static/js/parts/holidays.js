@@ -4,10 +4,10 @@ import { api } from "../api.js";
 import { html } from "../html.js";
 import { locale, t } from "../i18n.js";
 import { useLoad } from "../load.js";
-import { say } from "../store.js";
+import { useRun } from "../run.js";
 import { formatDate } from "../time.js";
 import { Field } from "./form.js";
-import { Failed, Skeleton, explain } from "./states.js";
+import { Failed, Skeleton } from "./states.js";
 
 /** @import { Expert, Holiday, Holidays, Region, Schedule } from "../types.js" */
 
@@ -34,17 +34,9 @@ export function HolidaysCard({ expert, schedule, onChange }) {
   const path = `/experts/${expert.id}/holidays`;
   const page = useLoad(() => /** @type {Promise<Holidays>} */ (api.get(path)), [expert.id]);
   const [all, setAll] = useState(false);
-  const [busy, setBusy] = useState(false);
+  const [busy, begin] = useRun();
   const run = async (/** @type {() => Promise<void>} */ work) => {
-    setBusy(true);
-    try {
-      await work();
-      onChange();
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    } finally {
-      setBusy(false);
-    }
+    if (await begin(work)) onChange();
   };
   const choose = (/** @type {string} */ region) => run(async () => page.set(await api.put(path, { region: region || null })));
   const toggle = (/** @type {Holiday} */ day) =>

@@ -4,12 +4,12 @@ import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
-import { say } from "../store.js";
+import { attempt } from "../run.js";
 import { formatWhen } from "../time.js";
 import { Dialog } from "./dialog.js";
 import { Choice, Field, FormError, useForm } from "./form.js";
 import { Icon } from "./icon.js";
-import { Failed, Skeleton, explain } from "./states.js";
+import { Failed, Skeleton } from "./states.js";
 import { Ago } from "./time.js";
 
 /** @import { CalendarImport, Expert } from "../types.js" */
@@ -43,20 +43,13 @@ export function Imports({ expert, onChange }) {
     const timer = setInterval(page.refresh, LOOK);
     return () => clearInterval(timer);
   }, [waiting.length, waited]);
-  const run = async (/** @type {() => Promise<void>} */ work) => {
-    try {
-      await work();
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    }
-  };
   const refresh = (/** @type {CalendarImport} */ one) =>
-    run(async () => {
+    attempt(async () => {
       await api.post(`${path}/${one.id}/refresh`);
       setWaited({ ...waited, [one.id]: heard(one) });
     });
   const remove = (/** @type {CalendarImport} */ one) =>
-    run(async () => {
+    attempt(async () => {
       await api.delete(`${path}/${one.id}`);
       setWaited({});
       page.refresh();

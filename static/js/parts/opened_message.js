@@ -1,9 +1,9 @@
 // One message that went out or should have: what it said, each attempt, and another try where it is stuck.
-import { useState } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
+import { useRun } from "../run.js";
 import { say } from "../store.js";
 import { Dialog } from "./dialog.js";
 import { Icon } from "./icon.js";
@@ -18,22 +18,16 @@ import { Attempts, spoken } from "./trace.js";
 /** @param {{id: string, onClose: () => void, onChange: () => void}} props onChange: it was sent again */
 export function OpenedMessage({ id, onClose, onChange }) {
   const page = useLoad(() => api.get(`/admin/deliveries/${id}`), [id]);
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useRun();
   /** @type {Delivery | undefined} */
   const one = page.data;
-  const retry = async () => {
-    setBusy(true);
-    try {
+  const retry = () =>
+    run(async () => {
       await api.post(`/admin/deliveries/${id}/retry`);
       say(t("outbox.retried"), { tone: "good" });
       page.refresh();
       onChange();
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   return html`<${Dialog} title=${one?.subject ?? t("outbox.message")} onClose=${onClose} wide>
     ${page.loading && html`<${Skeleton} rows=${3} />`}
     ${page.error && html`<${Failed} error=${page.error} retry=${page.retry} />`}

@@ -3,11 +3,11 @@ import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
-import { say } from "../store.js";
-import { formatDate, today } from "../time.js";
+import { attempt } from "../run.js";
+import { formatDate, formatHours, today } from "../time.js";
 import { Field, FormError, useForm } from "./form.js";
 import { Icon } from "./icon.js";
-import { Failed, Skeleton, explain } from "./states.js";
+import { Failed, Skeleton } from "./states.js";
 import { shown } from "./week_hours.js";
 
 /** @import { Expert, Interval, Override } from "../types.js" */
@@ -29,24 +29,17 @@ export function Overrides({ expert, onChange }) {
     form.set({ date: "", closed: false, intervals: [{ from: "09:00", until: "12:00" }] });
     changed();
   };
-  const remove = async (/** @type {string} */ date) => {
-    try {
+  const remove = (/** @type {string} */ date) =>
+    attempt(async () => {
       await api.delete(`/experts/${expert.id}/overrides/${date}`);
       changed();
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    }
-  };
+    });
   const setInterval = (/** @type {number} */ index, /** @type {Partial<Interval>} */ part) => form.set({ intervals: form.values.intervals.map((one, i) => (i === index ? { ...one, ...part } : one)) });
   return html`<section class="card" aria-labelledby="overrides">
     <h2 id="overrides">${t("overrides.title")}</h2>
     ${page.loading && html`<${Skeleton} rows=${1} />`}
     ${page.error && html`<${Failed} error=${page.error} retry=${page.retry} />`}
-    ${page.data?.length === 0 && html`<p class="soft">${t("overrides.none")}</p>`}
-    ${page.data && page.data.length > 0 && html`<ul class="plain-list">${page.data.map((/** @type {Override} */ one) => html`<li class="row between" key=${one.date}>
-      <span><strong>${formatDate(one.date, { weekday: "short", day: "numeric", month: "short", year: "numeric" })}</strong> ${one.intervals.length ? one.intervals.map((part) => `${part.from}–${part.until}`).join(", ") : t("schedule.closed")}</span>
-      <button class="icon-button" type="button" aria-label=${t("overrides.remove", { day: formatDate(one.date) })} onClick=${() => remove(one.date)}><${Icon} name="trash" size=${18} /></button>
-    </li>`)}</ul>`}
+    ${page.data && html`<${OverrideList} dates=${page.data} onRemove=${remove} />`}
     <form onSubmit=${form.submit(add)}>
       <${Field} label=${t("overrides.date")} type="date" required min=${first} ...${form.bind("date", "/date")} />
       <label class="check"><input type="checkbox" checked=${form.values.closed} onChange=${(/** @type {any} */ event) => form.set({ closed: event.target.checked })} /><span>${t("overrides.closed")}</span></label>
@@ -64,3 +57,12 @@ export function Overrides({ expert, onChange }) {
     </form>
   </section>`;
 }
+
+/** @param {{dates: Override[], onRemove: (date: string) => void}} props */
+export const OverrideList = ({ dates, onRemove }) =>
+  dates.length
+    ? html`<ul class="plain-list">${dates.map((one) => html`<li class="row between" key=${one.date}>
+        <span><strong>${formatDate(one.date, { weekday: "short", day: "numeric", month: "short", year: "numeric" })}</strong> ${formatHours(one.intervals)}</span>
+        <button class="icon-button" type="button" aria-label=${t("overrides.remove", { day: formatDate(one.date) })} onClick=${() => onRemove(one.date)}><${Icon} name="trash" size=${18} /></button>
+      </li>`)}</ul>`
+    : html`<p class="soft">${t("overrides.none")}</p>`;

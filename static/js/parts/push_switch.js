@@ -4,6 +4,7 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { pushState, turnOff, turnOn } from "../push.js";
+import { attempt } from "../run.js";
 import { say } from "../store.js";
 import { Failed, Skeleton, explain } from "./states.js";
 
@@ -34,11 +35,7 @@ export function PushSwitch({ onChange }) {
     onChange();
   };
   const forget = async (/** @type {Device} */ device) => {
-    try {
-      await api.delete(`/me/devices/${device.id}`);
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    }
+    await attempt(() => api.delete(`/me/devices/${device.id}`));
     await page.refresh();
     onChange();
   };

@@ -4,9 +4,10 @@ import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
+import { useRun } from "../run.js";
 import { say } from "../store.js";
 import { Dialog } from "./dialog.js";
-import { Failed, Skeleton, explain } from "./states.js";
+import { Failed, Skeleton } from "./states.js";
 import { Ago } from "./time.js";
 
 /** @import { SignIn, SignIns } from "../types.js" */
@@ -17,23 +18,18 @@ const nameOf = (one) => one.name ?? one.issuer.replace(/^https?:\/\//, "");
 export function SignInsCard() {
   const page = useLoad(() => /** @type {Promise<SignIns>} */ (api.get("/me/sign-ins")), []);
   const [leaving, setLeaving] = useState(/** @type {SignIn | null} */ (null));
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useRun();
   if (page.loading) return html`<${Skeleton} rows=${1} />`;
   if (page.error) return html`<${Failed} error=${page.error} retry=${page.retry} />`;
   const ways = /** @type {SignIns} */ (page.data);
   if (!ways.items.length) return null;
   const remove = async (/** @type {SignIn} */ one) => {
-    setBusy(true);
-    try {
+    await run(async () => {
       await api.delete(`/me/sign-ins/${one.id}`);
       page.set({ ...ways, items: ways.items.filter((other) => other !== one) });
       say(t("sign_ins.removed"), { tone: "good" });
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    } finally {
-      setBusy(false);
-      setLeaving(null);
-    }
+    });
+    setLeaving(null);
   };
   return html`<section class="card" aria-labelledby="sign-ins">
     <h2 id="sign-ins">${t("sign_ins.title")}</h2>

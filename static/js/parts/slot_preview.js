@@ -1,5 +1,6 @@
 // What clients see of the next days, live: after each save this shows what the rules really give.
 import { useState } from "preact/hooks";
+import { timesOf } from "../branch.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useSlots } from "../slots.js";
@@ -16,7 +17,7 @@ export function SlotPreview({ expertId, timeZone, lengths }) {
   const [from, setFrom] = useState(first);
   const [length, setLength] = useState(lengths[0]);
   const minutes = lengths.includes(length) ? length : lengths[0];
-  const slots = useSlots({ path: `/experts/${expertId}/slots`, topic: `expert:${expertId}:slots` }, { from, days: DAYS, time_zone: timeZone, minutes });
+  const slots = useSlots(timesOf({ id: expertId }), { from, days: DAYS, time_zone: timeZone, minutes });
   return html`<section class="card preview" aria-labelledby="preview">
     <div class="row between">
       <h2 id="preview">${t("schedule.preview")}</h2>

@@ -4,9 +4,10 @@ import { api, now } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
+import { useRun } from "../run.js";
 import { say } from "../store.js";
 import { Icon } from "./icon.js";
-import { Failed, Skeleton, explain } from "./states.js";
+import { Failed, Skeleton } from "./states.js";
 import { Ago } from "./time.js";
 
 /** @import { TelegramChat, TelegramCode } from "../types.js" */
@@ -18,7 +19,7 @@ const LOOK = 2000;
 export function TelegramCard({ onChange }) {
   const page = useLoad(() => /** @type {Promise<TelegramChat>} */ (api.get("/me/telegram")), []);
   const [code, setCode] = useState(/** @type {TelegramCode | null} */ (null));
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useRun();
   const linked = page.data?.linked ?? false;
 
   useEffect(() => {
@@ -41,16 +42,6 @@ export function TelegramCard({ onChange }) {
   const chat = /** @type {TelegramChat} */ (page.data);
   if (!chat.available && !chat.linked) return null;
 
-  const run = async (/** @type {() => Promise<void>} */ work) => {
-    setBusy(true);
-    try {
-      await work();
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    } finally {
-      setBusy(false);
-    }
-  };
   const connect = () => run(async () => setCode(await api.post("/me/telegram")));
   const unlink = () =>
     run(async () => {

@@ -3,11 +3,11 @@ import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
-import { say } from "../store.js";
+import { attempt } from "../run.js";
 import { formatWhen, instantOf, today } from "../time.js";
 import { Field, FormError, useForm } from "./form.js";
 import { Icon } from "./icon.js";
-import { Failed, Skeleton, explain } from "./states.js";
+import { Failed, Skeleton } from "./states.js";
 
 /** @import { Expert, TimeOff } from "../types.js" */
 
@@ -30,14 +30,11 @@ export function TimeOffList({ expert, onChange }) {
     form.set({ from: "", until: "", reason: "" });
     changed();
   };
-  const remove = async (/** @type {TimeOff} */ one) => {
-    try {
+  const remove = (/** @type {TimeOff} */ one) =>
+    attempt(async () => {
       await api.delete(`/experts/${expert.id}/time-off/${one.id}`);
       changed();
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    }
-  };
+    });
   return html`<section class="card" aria-labelledby="time-off">
     <h2 id="time-off">${t("time_off.title")}</h2>
     ${page.loading && html`<${Skeleton} rows=${1} />`}

@@ -21,6 +21,7 @@ import { Dialog } from "../parts/dialog.js";
 import { Difference } from "../parts/difference.js";
 import { Download } from "../parts/download.js";
 import { Choice, Field, FormError } from "../parts/form.js";
+import { GuestFields, SignInLinks } from "../parts/guest_fields.js";
 import { HoldClock } from "../parts/hold_clock.js";
 import { Icon, names } from "../parts/icon.js";
 import { LongTable } from "../parts/long_table.js";
@@ -115,6 +116,10 @@ export const plain = {
     ["disabled", html`<${Field} label=${t("auth.name")} value="Ann" disabled /><label class="check"><input type="checkbox" disabled /><span>${t("rule.auto_confirm")}</span></label><div class="actions"><button class="button primary" type="button" disabled>${t("state.sending")}</button><button class="button" type="button" disabled>${t("action.back")}</button></div>`],
     ["fault", html`<${Field} label=${t("auth.email")} type="email" value="ann@" error="This is not an address." /><${FormError} problem=${lost()} />`],
     ["long", html`<${Field} label=${`${WORDS} ${LONG}`} hint=${LONG} value=${LONG} error=${LONG} />`],
+  ],
+  guest_fields: () => [
+    ["full", html`<${GuestFields} bind=${(/** @type {string} */ name) => ({ name, value: "" })} /><p><${SignInLinks} words=${t("guest.have_account")} next="/" /></p>`],
+    ["fault", html`<${GuestFields} bind=${(/** @type {string} */ name) => ({ name, value: LONG, error: LONG })} />`],
   ],
   hold_clock: () => [["full", html`<${HoldClock} until=${hence(1)} onEnd=${nothing} />`]],
   icon: () => [["full", html`<ul class="icons">${names.map((name) => html`<li key=${name}><${Icon} name=${name} /><code>${name}</code></li>`)}</ul>`]],

@@ -8,8 +8,9 @@ import { Dialog } from "../parts/dialog.js";
 import { Field, FormError, useForm, useWishKey } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
 import { SecretOnce } from "../parts/secret_once.js";
-import { Empty, Failed, More, Skeleton, explain } from "../parts/states.js";
+import { Empty, Failed, More, Skeleton } from "../parts/states.js";
 import { Ago, When } from "../parts/time.js";
+import { attempt } from "../run.js";
 import { user } from "../session.js";
 import { say } from "../store.js";
 
@@ -47,13 +48,11 @@ export default function ApiKeys() {
   const end = async () => {
     if (!ending) return;
     setEnding(null);
-    try {
+    await attempt(async () => {
       await api.delete(`/admin/api-keys/${ending.id}`);
       say(t("api_keys.ended", { name: ending.name }), { tone: "good" });
       pages.refresh();
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    }
+    });
   };
   return html`
     <header class="page-head row wrap between"><div class="grow"><h1>${t("api_keys.title")}</h1><p class="soft">${t("api_keys.lead")}</p></div>

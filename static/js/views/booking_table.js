@@ -46,9 +46,7 @@ export default function BookingTable({ query }) {
   const chosen = status.split(",").filter(Boolean);
   const toggle = (/** @type {string} */ name) => setQuery({ status: STATUSES.filter((known) => (known === name ? !chosen.includes(known) : chosen.includes(known))).join(",") });
   const filter = (/** @type {string} */ name) => (/** @type {any} */ event) => setQuery({ [name]: event.target.value });
-  const clear = () => {
-    setQuery({ query: null, status: null, expert_id: null, client_id: null, branch_id: null, from: null, until: null });
-  };
+  const clear = () => setQuery({ query: null, status: null, expert_id: null, client_id: null, branch_id: null, from: null, until: null });
   const columns = columnsOf({ earliest }).filter(({ key }) => shown.includes(key));
   const filtered = [text, status, expert, client, branch, from, until].some(Boolean);
   return html`

@@ -8,6 +8,7 @@ import { BookingRow } from "../parts/booking_row.js";
 import { Field } from "../parts/form.js";
 import { SearchField } from "../parts/search_field.js";
 import { Empty, Failed, More, Skeleton } from "../parts/states.js";
+import { STATUSES } from "../parts/status.js";
 import { setQuery } from "../router.js";
 import { onNews, onResync } from "../socket.js";
 import { zone } from "../store.js";
@@ -17,7 +18,6 @@ import { addDays, instantOf } from "../time.js";
 
 /** A booking under way still counts as coming, so the list looks this far back and drops what is over. */
 const UNDER_WAY_MS = 24 * 3_600_000;
-const statuses = ["pending", "confirmed", "rejected", "cancelled", "completed", "missed"];
 
 /** @param {{query: URLSearchParams}} props */
 export default function Bookings({ query }) {
@@ -51,9 +51,7 @@ export default function Bookings({ query }) {
   }, [pages.refresh]);
 
   const filter = (/** @type {string} */ name) => (/** @type {any} */ event) => setQuery({ [name]: event.target.value });
-  const clear = () => {
-    setQuery({ status: null, from: null, until: null, query: null });
-  };
+  const clear = () => setQuery({ status: null, from: null, until: null, query: null });
   return html`
     <header class="page-head"><h1>${t("bookings.title")}</h1></header>
     <div class="segments tabs" role="group" aria-label=${t("bookings.when")}>
@@ -64,7 +62,7 @@ export default function Bookings({ query }) {
       <${SearchField} label=${t("bookings.text")} value=${filters.query} />
       <${Field} as="select" label=${t("bookings.status")} value=${filters.status} onChange=${filter("status")}>
         <option value="">${t("bookings.any_status")}</option>
-        ${statuses.map((status) => html`<option key=${status} value=${status}>${t(`status.${status}`)}</option>`)}
+        ${STATUSES.map((status) => html`<option key=${status} value=${status}>${t(`status.${status}`)}</option>`)}
       <//>
       <${Field} label=${t("bookings.from")} type="date" value=${filters.from} max=${filters.until || undefined} onChange=${filter("from")} />
       <${Field} label=${t("bookings.until")} type="date" value=${filters.until} min=${filters.from || undefined} onChange=${filter("until")} />

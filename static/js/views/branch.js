@@ -1,7 +1,8 @@
 // One branch: where it is, when it is open, and the times at which somebody there is free. Who that is, the house
 // decides. The chosen slot is in the address, so that signing in on the way comes back to the same form.
+import { useEffect } from "preact/hooks";
 import { api } from "../api.js";
-import { asHost } from "../branch.js";
+import { asHost, runs } from "../branch.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
@@ -18,7 +19,6 @@ import { setQuery } from "../router.js";
 import { user } from "../session.js";
 import { onTopic } from "../socket.js";
 import { zoneCity, zoneOffset } from "../time.js";
-import { useEffect } from "preact/hooks";
 
 /** @import { Branch, Expert, Slot } from "../types.js" */
 
@@ -41,7 +41,6 @@ export default function BranchPage({ params: { id }, query, path }) {
   const startsAt = at && !Number.isNaN(Date.parse(at)) ? at : null;
   const pick = (/** @type {Slot} */ slot) => setQuery({ at: slot.starts_at }, { push: !startsAt });
   const me = user.value;
-  const runs = me?.role === "admin" || (me?.role === "manager" && me.branch_id === id);
   const form = { expert: host, startsAt: startsAt ?? "", minutes, onBack: () => setQuery({ at: null }), onPick: pick };
   return html`
     <header class="page-head row wrap between">
@@ -53,7 +52,7 @@ export default function BranchPage({ params: { id }, query, path }) {
           ${!branch.active && html`<span class="badge cancelled">${t("branch.inactive")}</span>`}
         </p>
       </div>
-      ${runs && html`<a class="button" href=${`/branches/${id}/edit`}><${Icon} name="edit" size=${18} />${t("branch.edit")}</a>`}
+      ${runs(id) && html`<a class="button" href=${`/branches/${id}/edit`}><${Icon} name="edit" size=${18} />${t("branch.edit")}</a>`}
     </header>
     <section class="card book-card" aria-label=${t("expert.times")}>
       ${!startsAt && html`<h2>${t("expert.times")}</h2>

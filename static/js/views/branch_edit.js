@@ -1,12 +1,13 @@
 // A branch as its manager and administrators edit it: what it says of itself, its hours, and how it is booked.
-import { useEffect, useState } from "preact/hooks";
-import { api, newKey } from "../api.js";
+import { useState } from "preact/hooks";
+import { api } from "../api.js";
+import { runs } from "../branch.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { BranchSettingsForm, asSettings, asSettingsText } from "../parts/branch_settings.js";
 import { BranchDates } from "../parts/branch_dates.js";
-import { Field, FormError, useForm } from "../parts/form.js";
+import { Field, FormError, phoneNumber, useForm, useUnsaved, useWishKey } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
 import { Empty, Failed, Skeleton } from "../parts/states.js";
 import { WeekHours } from "../parts/week_hours.js";
@@ -37,11 +38,9 @@ const fresh = {
 /** @param {{params: {id?: string}}} props */
 export default function BranchEdit({ params: { id } }) {
   const page = useLoad(async () => (id ? await api.read(`/branches/${id}`) : { data: fresh, etag: null }), [id]);
-  const me = user.value;
   if (page.loading) return html`<${Skeleton} kind="page" rows=${5} />`;
   if (page.error || !page.data) return html`<${Failed} page error=${page.error} retry=${page.retry} />`;
-  const runs = me?.role === "admin" || (id && me?.role === "manager" && me.branch_id === id);
-  if (!runs) return html`<${Empty} page icon="ban" title=${t("denied.title")} text=${t("denied.text")}><a class="button" href="/branches">${t("branches.title")}</a><//>`;
+  if (!runs(id)) return html`<${Empty} page icon="ban" title=${t("denied.title")} text=${t("denied.text")}><a class="button" href="/branches">${t("branches.title")}</a><//>`;
   return html`<${BranchForm} key=${page.data.etag} branch=${/** @type {Branch} */ (page.data.data)} etag=${page.data.etag} onSaved=${page.refresh} />`;
 }
 
@@ -61,6 +60,7 @@ const asText = (branch) => ({
 /** @param {{branch: Branch, etag: string | null, onSaved: () => void}} props */
 function BranchForm({ branch, etag, onSaved }) {
   const form = useForm(asText(branch));
+  const keyOf = useWishKey();
   const { values } = form;
   const [kept] = useState(JSON.stringify(values));
   const dirty = JSON.stringify(values) !== kept;
@@ -69,14 +69,14 @@ function BranchForm({ branch, etag, onSaved }) {
     const body = {
       name: values.name.trim(),
       address: values.address.trim(),
-      phone: values.phone.trim() ? values.phone.replace(/[\s().-]/g, "") : null,
+      phone: phoneNumber(values.phone) || null,
       time_zone: values.time_zone,
       weekly: values.own ? values.weekly : null,
       overrides: values.overrides,
       settings: asSettings(values.settings),
     };
     if (!branch.id) {
-      const made = await api.post("/branches", body, { key: newKey() });
+      const made = await api.post("/branches", body, { key: keyOf(body) });
       go(`/branches/${made.id}`, { replace: true });
       return;
     }
@@ -85,13 +85,7 @@ function BranchForm({ branch, etag, onSaved }) {
     say(t("branch.saved"), { tone: "good" });
     onSaved();
   };
-  // What is typed is never lost by closing the tab unawares.
-  useEffect(() => {
-    if (!dirty) return;
-    const warn = (/** @type {BeforeUnloadEvent} */ event) => event.preventDefault();
-    addEventListener("beforeunload", warn);
-    return () => removeEventListener("beforeunload", warn);
-  }, [dirty]);
+  useUnsaved(dirty);
   const known = (form.problem?.body?.errors ?? []).map((/** @type {{pointer: string}} */ error) => error.pointer).filter((/** @type {string} */ pointer) => /^\/(name|address|phone|time_zone|weekly\/\d+|settings\/\w+)/.test(pointer));
   return html`
     <header class="page-head">

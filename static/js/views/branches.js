@@ -1,12 +1,11 @@
 // Find a branch.
-import { useEffect, useState } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { usePages } from "../load.js";
 import { hoursOn } from "../parts/branch_hours.js";
-import { Field } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
+import { SearchField } from "../parts/search_field.js";
 import { Rating } from "../parts/stars.js";
 import { Empty, Failed, More, Skeleton } from "../parts/states.js";
 import { setQuery } from "../router.js";
@@ -15,42 +14,27 @@ import { today } from "../time.js";
 
 /** @import { Branch, Page } from "../types.js" */
 
-const TYPING_MS = 250;
-
 /** @param {{query: URLSearchParams}} props */
 export default function Branches({ query }) {
   const text = query.get("query") ?? "";
   const admin = user.value?.role === "admin";
-  const [typed, setTyped] = useState(text);
   const pages = usePages(
     (after, limit) => /** @type {Promise<Page<Branch>>} */ (api.get("/branches", { query: text, closed: admin ? "true" : undefined, after, limit })),
     [text, admin],
     12,
   );
-  useEffect(() => {
-    if (typed === text) return;
-    const timer = setTimeout(() => setQuery({ query: typed.trim() }), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [typed]);
-  const submit = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    setQuery({ query: typed.trim() });
-  };
   return html`
     <header class="page-head row wrap between">
       <div class="grow"><h1>${t("branches.title")}</h1><p class="soft">${t("branches.lead")}</p></div>
       ${admin && html`<a class="button" href="/admin/new-branch"><${Icon} name="plus" size=${18} />${t("branches.add")}</a>`}
     </header>
-    <form class="search" role="search" onSubmit=${submit}>
-      <${Field} label=${t("experts.search")} type="search" name="query" value=${typed} placeholder=${t("branches.placeholder")} onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} />
+    <form class="search" role="search" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
+      <${SearchField} label=${t("experts.search")} value=${text} name="query" placeholder=${t("branches.placeholder")} />
     </form>
     ${pages.loading && html`<${Skeleton} kind="cards" rows=${3} />`}
     ${pages.error && !pages.items.length && html`<${Failed} error=${pages.error} retry=${pages.retry} />`}
     ${!pages.loading && !pages.error && !pages.items.length && html`<${Empty} icon="pin" title=${t(text ? "branches.none" : "branches.empty")} text=${t(text ? "experts.none_text" : "branches.empty_text")}>
-      ${text && html`<button class="button" type="button" onClick=${() => {
-        setTyped("");
-        setQuery({ query: null });
-      }}>${t("experts.clear")}</button>`}
+      ${text && html`<button class="button" type="button" onClick=${() => setQuery({ query: null })}>${t("experts.clear")}</button>`}
     <//>`}
     ${pages.items.length > 0 && html`<ul class="cards">${pages.items.map((branch) => html`<${BranchCard} key=${branch.id} branch=${branch} />`)}</ul><${More} pages=${pages} />`}`;
 }

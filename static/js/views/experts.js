@@ -15,7 +15,6 @@ import { setQuery } from "../router.js";
 
 /** @import { Expert, Page } from "../types.js" */
 
-
 /** @param {{query: URLSearchParams}} props */
 export default function Experts({ query }) {
   const text = query.get("query") ?? "";

@@ -10,11 +10,12 @@ import { BookingFacts, CancelLimit } from "../parts/booking_facts.js";
 import { CalendarFile } from "../parts/calendar_file.js";
 import { ClockNotice } from "../parts/clock_moved.js";
 import { Icon } from "../parts/icon.js";
-import { Empty, Failed, Skeleton, explain } from "../parts/states.js";
+import { Empty, Failed, Skeleton } from "../parts/states.js";
 import { Status } from "../parts/status.js";
 import { When } from "../parts/time.js";
 import { Timeline } from "../parts/timeline.js";
 import { go } from "../router.js";
+import { useRun } from "../run.js";
 import { user } from "../session.js";
 import { house, say } from "../store.js";
 
@@ -95,19 +96,13 @@ const Booked = ({ booking }) => html`
 
 /** How the booking comes into an account. */
 function Claim() {
-  const [busy, setBusy] = useState(false);
-  const claim = async () => {
-    setBusy(true);
-    try {
+  const [busy, run] = useRun();
+  const claim = () =>
+    run(async () => {
       const { claimed } = await api.post("/bookings/claim");
       say(t(claimed ? "guest.claimed" : "guest.claimed_none"), { tone: claimed ? "good" : "bad" });
       if (claimed) go("/bookings");
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   return html`<section class="card">
     <h2>${t("guest.claim_title")}</h2>
     ${user.value

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
-import { Field, FormError, useForm } from "../parts/form.js";
+import { Field, FormError, phoneNumber, useForm } from "../parts/form.js";
 import { Mode } from "../parts/booking_row.js";
 import { Status } from "../parts/status.js";
 import { When } from "../parts/time.js";
@@ -15,7 +15,7 @@ import { formatLength, formatWhen } from "../time.js";
 /** @param {{code: string, contact: string}} values */
 function proof({ code, contact }) {
   const text = contact.trim();
-  return { code: code.trim(), ...(text.includes("@") ? { email: text } : { phone: text.replace(/[\s().-]/g, "") }) };
+  return { code: code.trim(), ...(text.includes("@") ? { email: text } : { phone: phoneNumber(text) }) };
 }
 
 /** @param {{query: URLSearchParams}} props */

@@ -8,7 +8,7 @@ import { Avatar } from "../parts/avatar.js";
 import { Download } from "../parts/download.js";
 import { EraseMe } from "../parts/erase.js";
 import { FeedCard } from "../parts/feed_card.js";
-import { Field, FormError, useForm } from "../parts/form.js";
+import { Field, FormError, phoneNumber, useForm } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
 import { NotificationChoices } from "../parts/notification_choices.js";
 import { signOut } from "../parts/person_menu.js";
@@ -17,6 +17,7 @@ import { SignInsCard } from "../parts/sign_ins.js";
 import { Failed, Skeleton, explain } from "../parts/states.js";
 import { TelegramCard } from "../parts/telegram_card.js";
 import { ZoneField } from "../parts/zone.js";
+import { attempt } from "../run.js";
 import { user } from "../session.js";
 import { chooseZone, say } from "../store.js";
 
@@ -64,7 +65,7 @@ function Profile({ person }) {
     const { name, phone, gender, description, locale, time_zone } = form.values;
     user.value = await api.patch("/me", {
       name: name.trim(),
-      phone: phone.replace(/[\s().-]/g, "") || null,
+      phone: phoneNumber(phone) || null,
       gender: gender || null,
       description: description.trim(),
       locale,
@@ -144,13 +145,7 @@ function Picture({ person }) {
 
 /** @param {{person: User}} props */
 function Account({ person }) {
-  const leave = async (/** @type {boolean} */ everywhere) => {
-    try {
-      await signOut({ everywhere });
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    }
-  };
+  const leave = (/** @type {boolean} */ everywhere) => attempt(() => signOut({ everywhere }));
   return html`<section class="card">
     <h2>${t("me.account")}</h2>
     <p>${person.email}</p>

@@ -5,10 +5,11 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { usePages } from "../load.js";
 import { NotificationRow, markRead, withRead } from "../parts/notification.js";
-import { Empty, Failed, More, Skeleton, explain } from "../parts/states.js";
+import { Empty, Failed, More, Skeleton } from "../parts/states.js";
 import { setQuery } from "../router.js";
+import { attempt } from "../run.js";
 import { countUnread, onNews, onRead, onResync } from "../socket.js";
-import { say, unread } from "../store.js";
+import { unread } from "../store.js";
 
 /** @import { Notification, Page } from "../types.js" */
 
@@ -29,13 +30,6 @@ export default function Notifications({ query }) {
     return () => stops.forEach((stop) => stop());
   }, [onlyUnread]);
 
-  const attempt = async (/** @type {() => Promise<any>} */ work) => {
-    try {
-      await work();
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    }
-  };
   const read = (/** @type {Notification} */ one) =>
     attempt(async () => {
       await markRead(one);

@@ -17,6 +17,7 @@ import { DeliveryStatus } from "../parts/status.js";
 import { Ago } from "../parts/time.js";
 import { spoken } from "../parts/trace.js";
 import { go, setQuery } from "../router.js";
+import { useRun } from "../run.js";
 import { say } from "../store.js";
 
 /** @import { Delivery, Page } from "../types.js" */
@@ -91,10 +92,9 @@ function columnsOf(oldest) {
  */
 function RetryAll({ wanted, onDone }) {
   const [asking, setAsking] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const retry = async () => {
-    setBusy(true);
-    try {
+  const [busy, run] = useRun();
+  const retry = () =>
+    run(async () => {
       const filled = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value));
       const { count, suppressed } = await api.post("/admin/deliveries/retry", filled);
       say(t("outbox.all_retried", { n: count }), { tone: "good" });
@@ -102,12 +102,7 @@ function RetryAll({ wanted, onDone }) {
       if (suppressed) say(t("outbox.all_left", { n: suppressed }), { tone: "bad", ms: 20_000, action: { label: t("suppressions.title"), run: () => go("/admin/suppressions") } });
       setAsking(false);
       onDone();
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   return html`<div class="actions retry-all"><button class="button" type="button" onClick=${() => setAsking(true)}><${Icon} name="retry" size=${18} />${t("outbox.retry_all")}</button></div>
     ${asking && html`<${Dialog} title=${t("outbox.retry_all")} onClose=${() => setAsking(false)}>
       <p>${t(wanted.status === "ambiguous" ? "outbox.retry_all_twice" : "outbox.retry_all_ask")}</p>

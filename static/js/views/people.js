@@ -10,8 +10,9 @@ import { Download } from "../parts/download.js";
 import { EraseSomebody } from "../parts/erase.js";
 import { Field } from "../parts/form.js";
 import { SearchField } from "../parts/search_field.js";
-import { Empty, Failed, More, Skeleton, explain } from "../parts/states.js";
+import { Empty, Failed, More, Skeleton } from "../parts/states.js";
 import { setQuery } from "../router.js";
+import { attempt } from "../run.js";
 import { user } from "../session.js";
 import { say } from "../store.js";
 
@@ -31,14 +32,13 @@ export default function People({ query }) {
     if (!asking) return;
     const { person, change: wanted } = asking;
     setAsking(null);
-    try {
+    const done = await attempt(async () => {
       const changed = await api.patch(`/admin/users/${person.id}`, wanted);
       pages.change((items) => items.map((one) => (one.id === person.id ? { ...one, ...changed } : one)));
       say(t("people.changed", { name: person.name }), { tone: "good" });
-    } catch (error) {
-      pages.change((items) => [...items]);
-      say(explain(error), { tone: "bad" });
-    }
+    });
+    // What was chosen in its row goes back to how it is.
+    if (!done) pages.change((items) => [...items]);
   };
   return html`
     <header class="page-head row wrap between"><h1>${t("people.title")}</h1><${Download} path="/admin/users.csv" query=${{ query: text, role }} name="people.csv" label=${t("weekly.file")} /></header>

@@ -1,7 +1,7 @@
-import { api, newKey } from "../api.js";
+import { api } from "../api.js";
 import { html } from "../html.js";
 import { locale, t } from "../i18n.js";
-import { Field, FormError, useForm } from "../parts/form.js";
+import { Field, FormError, phoneNumber, useForm, useWishKey } from "../parts/form.js";
 import { Empty } from "../parts/states.js";
 import { ZoneField } from "../parts/zone.js";
 import { go, safeNext } from "../router.js";
@@ -13,20 +13,18 @@ import { deviceZone } from "../time.js";
 export default function Register({ query }) {
   const next = safeNext(query.get("next"));
   const form = useForm({ name: "", email: "", password: "", phone: "", time_zone: deviceZone });
+  const keyOf = useWishKey();
   const register = async () => {
     const { name, email, password, phone, time_zone } = form.values;
-    const session = await api.post(
-      "/auth/register",
-      {
-        name: name.trim(),
-        email: email.trim(),
-        password,
-        time_zone,
-        locale: locale.value,
-        ...(phone.trim() ? { phone: phone.replace(/[\s().-]/g, "") } : {}),
-      },
-      { public: true, key: newKey() },
-    );
+    const wanted = {
+      name: name.trim(),
+      email: email.trim(),
+      password,
+      time_zone,
+      locale: locale.value,
+      ...(phone.trim() ? { phone: phoneNumber(phone) } : {}),
+    };
+    const session = await api.post("/auth/register", wanted, { public: true, key: keyOf(wanted) });
     begin(session);
     go(next ?? "/", { replace: true });
     say(t("register.welcome", { email: session.user.email }), { tone: "good" });

@@ -1,12 +1,12 @@
 // The schedule editor: weekly hours and rules in one form, exceptions beside it, and what it all gives.
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { Desk } from "../parts/desk.js";
 import { ExplainedDayCard } from "../parts/explained_day.js";
-import { FormError, useForm } from "../parts/form.js";
+import { FormError, useForm, useUnsaved } from "../parts/form.js";
 import { HolidaysCard } from "../parts/holidays.js";
 import { Imports } from "../parts/imports.js";
 import { Overrides } from "../parts/overrides.js";
@@ -64,13 +64,7 @@ function HoursForm({ expert, schedule, onSaved }) {
     onSaved(saved);
     say(t("schedule.saved"), { tone: "good" });
   };
-  // What is typed is never lost by closing the tab unawares.
-  useEffect(() => {
-    if (!dirty) return;
-    const warn = (/** @type {BeforeUnloadEvent} */ event) => event.preventDefault();
-    addEventListener("beforeunload", warn);
-    return () => removeEventListener("beforeunload", warn);
-  }, [dirty]);
+  useUnsaved(dirty);
   const shownElsewhere = (/** @type {{pointer: string}} */ error) => /^\/(weekly\/\d+|booking_rules\/\w+|time_zone)/.test(error.pointer);
   const known = (form.problem?.body?.errors ?? []).filter(shownElsewhere).map((/** @type {{pointer: string}} */ error) => error.pointer);
   return html`<form onSubmit=${form.submit(save)} novalidate>

@@ -1,14 +1,15 @@
 // The group sessions of an expert: offering one, changing it, who comes, and calling it off.
-import { useEffect, useRef, useState } from "preact/hooks";
-import { Problem, api, newKey } from "../api.js";
+import { useEffect, useState } from "preact/hooks";
+import { Problem, api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad, usePages } from "../load.js";
 import { BookingRow } from "../parts/booking_row.js";
 import { Desk } from "../parts/desk.js";
 import { Dialog } from "../parts/dialog.js";
-import { Choice, Field, FormError, useForm } from "../parts/form.js";
+import { Field, FormError, useForm, useWishKey } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
+import { ModeChoice } from "../parts/mode_choice.js";
 import { SessionRow } from "../parts/session_row.js";
 import { Empty, Failed, More, Skeleton } from "../parts/states.js";
 import { setQuery } from "../router.js";
@@ -92,7 +93,7 @@ function Fields({ expert, session, etag, onClose, onDone }) {
     link: session?.link ?? "",
     auto_confirm: session?.auto_confirm ?? true,
   });
-  const sent = useRef({ body: "", key: "" });
+  const keyOf = useWishKey();
   const { values, problem } = form;
   const send = async () => {
     const text = (/** @type {string} */ value) => value.trim() || null;
@@ -107,13 +108,8 @@ function Fields({ expert, session, etag, onClose, onDone }) {
       link: text(values.link),
       auto_confirm: values.auto_confirm,
     };
-    if (session) {
-      await api.write("PATCH", `/sessions/${session.id}`, body, etag);
-    } else {
-      const words = JSON.stringify(body);
-      if (sent.current.body !== words) sent.current = { body: words, key: newKey() };
-      await api.post(`/experts/${expert.id}/sessions`, body, { key: sent.current.key });
-    }
+    if (session) await api.write("PATCH", `/sessions/${session.id}`, body, etag);
+    else await api.post(`/experts/${expert.id}/sessions`, body, { key: keyOf(body) });
     say(t(session ? "session.saved" : "session.offered"), { tone: "good" });
     onDone();
   };
@@ -126,11 +122,7 @@ function Fields({ expert, session, etag, onClose, onDone }) {
       <${Field} label=${t("session.minutes")} type="number" inputmode="numeric" required min="1" max="1440" ...${form.bind("minutes")} />
       <${Field} label=${t("session.seats")} hint=${session ? t("session.seats_hint", { n: session.taken }) : undefined} type="number" inputmode="numeric" required min=${Math.max(1, session?.taken ?? 1)} max="500" ...${form.bind("seats")} />
     </div>
-    <${Choice} label=${t("book.mode")} value=${values.mode} onChange=${(/** @type {"online" | "offline"} */ mode) => form.set({ mode })}
-      options=${[
-        { value: "online", label: html`<${Icon} name="video" size=${18} />${t("mode.online")}` },
-        { value: "offline", label: html`<${Icon} name="pin" size=${18} />${t("mode.offline")}` },
-      ]} />
+    <${ModeChoice} value=${values.mode} onChange=${(/** @type {any} */ mode) => form.set({ mode })} />
     ${values.mode === "offline"
       ? html`<${Field} label=${t("booking.place")} optional=${t("form.optional")} maxlength="300" ...${form.bind("place")} />`
       : html`<${Field} label=${t("booking.link")} hint=${t("session.link_hint")} optional=${t("form.optional")} type="url" maxlength="500" ...${form.bind("link")} />`}

@@ -1,11 +1,11 @@
 // What administrators set for the house while it runs, and what its operator configured, to look at.
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { Problem, api } from "../api.js";
 import { html } from "../html.js";
 import { LOCALES, t } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { Configured } from "../parts/configured.js";
-import { Field, FormError, useForm } from "../parts/form.js";
+import { Field, FormError, useForm, useUnsaved } from "../parts/form.js";
 import { RulesForm, asRules, asText } from "../parts/rules_form.js";
 import { Failed, Skeleton } from "../parts/states.js";
 import { ZoneField } from "../parts/zone.js";
@@ -49,12 +49,7 @@ function SettingsForm({ settings, etag, onSaved, onNewest }) {
     say(t("settings.saved"), { tone: "good" });
     onSaved({ settings: saved.data, etag: saved.etag });
   };
-  useEffect(() => {
-    if (!dirty) return;
-    const warn = (/** @type {BeforeUnloadEvent} */ event) => event.preventDefault();
-    addEventListener("beforeunload", warn);
-    return () => removeEventListener("beforeunload", warn);
-  }, [dirty]);
+  useUnsaved(dirty);
   const stale = form.problem instanceof Problem && form.problem.status === 412;
   const pointers = (form.problem?.body?.errors ?? []).map((/** @type {{pointer: string}} */ one) => one.pointer);
   const reminder = pointers.find((/** @type {string} */ one) => one.startsWith("/reminder_offsets_minutes"));

@@ -7,10 +7,11 @@ import { usePages } from "../load.js";
 import { Dialog } from "../parts/dialog.js";
 import { Field } from "../parts/form.js";
 import { SearchField } from "../parts/search_field.js";
-import { Empty, Failed, More, Skeleton, explain } from "../parts/states.js";
+import { Empty, Failed, More, Skeleton } from "../parts/states.js";
 import { Ago } from "../parts/time.js";
 import { spoken } from "../parts/trace.js";
 import { setQuery } from "../router.js";
+import { useRun } from "../run.js";
 import { say } from "../store.js";
 
 /** @import { Page, Suppression } from "../types.js" */
@@ -28,21 +29,16 @@ export default function Suppressions({ query }) {
   const cause = query.get("cause") ?? "";
   const text = query.get("query") ?? "";
   const [asking, setAsking] = useState(/** @type {Row | null} */ (null));
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useRun();
   const pages = usePages(async (after, limit) => named(await api.get("/admin/suppressions", { channel, cause, query: text, after, limit })), [channel, cause, text]);
   const lift = async (/** @type {Row} */ one) => {
-    setBusy(true);
-    try {
+    const lifted = await run(async () => {
       await api.delete(`/admin/suppressions/${one.channel}/${encodeURIComponent(one.address)}`);
       say(t("suppressions.lifted"), { tone: "good" });
       pages.change((items) => items.filter((other) => other.id !== one.id));
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-      pages.refresh();
-    } finally {
-      setBusy(false);
-      setAsking(null);
-    }
+    });
+    if (!lifted) pages.refresh();
+    setAsking(null);
   };
   const filtered = channel || cause || text;
   return html`

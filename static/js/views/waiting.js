@@ -1,6 +1,6 @@
 // Waiting lists: what is offered, with its clock, what is waited for, and how it ended. An expert also sees who waits
 // for a place with them.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { api, newKey } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
@@ -8,9 +8,10 @@ import { usePages } from "../load.js";
 import { Mode } from "../parts/booking_row.js";
 import { HoldClock } from "../parts/hold_clock.js";
 import { Icon } from "../parts/icon.js";
-import { Empty, Failed, More, Skeleton, explain } from "../parts/states.js";
+import { Empty, Failed, More, Skeleton } from "../parts/states.js";
 import { When } from "../parts/time.js";
 import { go, setQuery } from "../router.js";
+import { useRun } from "../run.js";
 import { user } from "../session.js";
 import { onNews, onResync } from "../socket.js";
 import { say } from "../store.js";
@@ -73,19 +74,11 @@ function Place({ waiting, onChange }) {
 
 /** @param {{waiting: Waiting, mine: boolean, onChange: () => void}} props */
 function Answers({ waiting, mine, onChange }) {
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useRun();
   const key = useRef(newKey());
   const path = `/waiting-list/${waiting.id}`;
   const act = (/** @type {() => Promise<void>} */ what) => async () => {
-    setBusy(true);
-    try {
-      await what();
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-      onChange();
-    } finally {
-      setBusy(false);
-    }
+    if (!(await run(what))) onChange();
   };
   const accept = act(async () => {
     const booking = await api.post(`${path}/accept`, {}, { key: key.current });

@@ -116,6 +116,16 @@ export async function settled(page) {
   await page.waitForFunction(() => !document.querySelector(".skeleton") && document.querySelector("main")?.textContent?.trim());
 }
 
+/** Waits until something is there, or so, and answers it. Only a failure waits to the end. */
+export async function until(what, look) {
+  for (const end = Date.now() + 30_000; Date.now() < end; ) {
+    const found = await look();
+    if (found) return found;
+    await new Promise((next) => setTimeout(next, 50));
+  }
+  throw new Error(`never: ${what}`);
+}
+
 /** Waits until the page's live connection stands, so that what happens next is pushed and not found by a read. */
 export const live = (page) => page.locator(".connection.live").waitFor({ state: "attached" });
 
