@@ -46,8 +46,8 @@ story() {
   BELFRY_LIMITS__ENABLED=false BELFRY_OUTBOUND__ALLOW_LOOPBACK=true \
     BELFRY_PUSH__WEB__SUBJECT=mailto:ops@belfry.test \
     BELFRY_AUTH__OIDC__ISSUER="http://localhost:$provider_port" BELFRY_AUTH__OIDC__CLIENT_ID=belfry \
-    BELFRY_AUTH__OIDC__CLIENT_SECRET="$secret" BELFRY_AUTH__OIDC__NAME="The Office" "$server" serve --demo --listen "127.0.0.1:$port" \
-    --data-dir "$home/$name" "$@" >"$home/$name.log" 2>&1 &
+    BELFRY_AUTH__OIDC__CLIENT_SECRET="$secret" BELFRY_AUTH__OIDC__NAME="The Office" \
+    "$server" serve --demo --listen "127.0.0.1:$port" --data-dir "$home/$name" "$@" >"$home/$name.log" 2>&1 &
   server_pid=$!
   for _ in $(seq 300); do
     is_ready "$url" && break

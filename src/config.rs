@@ -111,6 +111,7 @@ pub struct Limits {
     pub account_login: u32,
     pub api_key: u32,
     pub calendar_feed: u32,
+    pub calendar_import: u32,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

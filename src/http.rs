@@ -74,6 +74,8 @@ pub mod leftover;
 pub mod limit;
 /// Live connections: WebSocket and its fallback.
 pub mod live;
+/// Somebody or something by its id and name.
+pub mod named;
 /// Signing in through an OpenID Connect provider.
 pub mod oidc;
 /// The contract as a document.
@@ -211,9 +213,9 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/auth/login").post(account::login))
         .service(web::resource("/auth/refresh").post(account::refresh))
         .service(web::resource("/auth/logout").post(account::logout))
-        .service(web::resource("/auth/password/forgot").post(account::forgot_password))
-        .service(web::resource("/auth/password/reset").post(account::reset_password))
-        .service(web::resource("/auth/email/verify").post(account::verify_email))
+        .service(web::resource("/auth/password/forgot").post(account::mailed_link::forgot_password))
+        .service(web::resource("/auth/password/reset").post(account::mailed_link::reset_password))
+        .service(web::resource("/auth/email/verify").post(account::mailed_link::verify_email))
         .service(web::resource("/auth/oidc").get(oidc::get))
         .service(web::resource("/auth/oidc/start").post(oidc::start))
         .service(web::resource("/auth/oidc/callback").post(oidc::callback))

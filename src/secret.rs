@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use hmac::{Hmac, Mac};
 use rand::RngCore;
 use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -20,6 +21,17 @@ impl Secret {
     /// The text itself, to be used and not kept.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// What only who has it can make of these parts (HMAC-SHA-256). The first one names what it is for, so that it is
+    /// of no use for anything else.
+    pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        // A key of any length will do.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()) else {
+            return [0; 32];
+        };
+        parts.iter().for_each(|part| mac.update(part));
+        mac.finalize().into_bytes().into()
     }
 
     /// Whether it is what somebody showed. Digests are compared, so that how long it takes says nothing about how
@@ -47,8 +59,16 @@ pub const MASK: &str = "••••••••";
 /// Only whether there is one is ever written.
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(if self.0.is_empty() { "" } else { MASK })
+        masked(&self.0, serializer)
     }
+}
+
+/// Writes a text that may have a secret in it as one.
+///
+/// # Errors
+/// The serializer's own.
+pub fn masked<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(if text.is_empty() { "" } else { MASK })
 }
 
 impl fmt::Debug for Secret {

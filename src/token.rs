@@ -5,11 +5,9 @@ use belfry_domain::account::Account;
 use belfry_domain::id::{BookingId, UserId};
 use belfry_domain::notification::Category;
 use chrono::TimeDelta;
-use hmac::{Hmac, Mac};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 
 use crate::secret::Secret;
 
@@ -185,26 +183,19 @@ impl Tokens {
 
     /// The code that shows a guest's bookings: eight digits that follow from the guest, the number and the secret.
     pub fn code(&self, guest: UserId, number: i64) -> String {
-        let digest = self.mac(&[b"code:", guest.uuid().as_bytes(), &number.to_be_bytes()]);
+        let (guest, number) = (guest.uuid(), number.to_be_bytes());
+        let digest = self.secret.mac(&[b"code:", guest.as_bytes(), &number]);
         let mut start = [0; 8];
         start.copy_from_slice(&digest[..8]);
         format!("{:08}", u64::from_be_bytes(start) % 100_000_000)
-    }
-
-    fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
-        // A key of any length will do.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.expose().as_bytes()) else {
-            return [0; 32];
-        };
-        parts.iter().for_each(|part| mac.update(part));
-        mac.finalize().into_bytes().into()
     }
 
     /// The id of the guest with this address. It follows from the address, so that it does not tell since when the
     /// guest is known.
     pub fn guest(&self, email: &str) -> UserId {
         let mut bytes = [0; 10];
-        bytes.copy_from_slice(&self.mac(&[b"guest:", email.as_bytes()])[..10]);
+        let digest = self.secret.mac(&[b"guest:", email.as_bytes()]);
+        bytes.copy_from_slice(&digest[..10]);
         uuid::Builder::from_unix_timestamp_millis(0, &bytes)
             .into_uuid()
             .into()

@@ -15,7 +15,6 @@ use actix::prelude::*;
 use belfry_domain::Instant;
 use belfry_domain::branch::Branch;
 use belfry_domain::id::{BranchId, UserId};
-use belfry_store::StoreError;
 use belfry_store::branch::Member;
 use futures::future::join_all;
 use uuid::Uuid;
@@ -44,7 +43,7 @@ use slots::BranchAnswer;
 const IDLE: Duration = Duration::from_secs(600);
 /// How long it is believed who works at a branch, should the word of a change have been lost.
 const BELIEVED: Duration = Duration::from_secs(60);
-/// Boards and answers kept ready, each.
+/// Boards, answers and lengths kept ready, each.
 const MOST_KEPT: usize = 64;
 
 /// Lengths and skills that were asked for.
@@ -75,17 +74,19 @@ struct Memory {
 }
 
 impl Memory {
-    async fn read(world: &World, id: BranchId) -> Result<Option<Self>, StoreError> {
+    async fn read(world: &World, id: BranchId) -> Result<Self, Refused> {
         let read_at = std::time::Instant::now();
-        let Some(branch) = world.store.branch(id).await? else {
-            return Ok(None);
-        };
+        let branch = world.store.branch(id).await?.ok_or(Refused::NoBranch)?;
         let members = world.store.branch_members(id).await?;
-        Ok(Some(Self {
+        Ok(Self {
             read_at,
             branch: Arc::new(branch),
             members: Arc::new(members),
-        }))
+        })
+    }
+
+    fn is_believed(&self) -> bool {
+        self.read_at.elapsed() < BELIEVED
     }
 }
 
@@ -130,14 +131,13 @@ impl BranchActor {
     ) -> ResponseActFuture<Self, Result<T, Refused>> {
         self.last_asked = std::time::Instant::now();
         let (world, experts, id) = (self.world.clone(), self.experts.clone(), self.id);
-        let known = self.memory.clone();
-        let known = known.filter(|memory| memory.read_at.elapsed() < BELIEVED);
+        let known = self.memory.clone().filter(Memory::is_believed);
         let now = world.clock.now();
         let current = self.current(now);
         let found = async move {
             let memory = match known {
                 Some(memory) => memory,
-                None => Memory::read(&world, id).await?.ok_or(Refused::NoBranch)?,
+                None => Memory::read(&world, id).await?,
             };
             let settings = &memory.branch.settings;
             let minutes = minutes.unwrap_or(settings.default_minutes);
@@ -177,21 +177,31 @@ impl BranchActor {
             .collect()
     }
 
-    fn take_in(&mut self, found: Found) {
-        let before = self.memory.as_ref();
+    /// What was counted by another memory is counted anew.
+    fn remember(&mut self, read: Memory) {
         let same = |memory: &Memory| {
-            let members = &found.memory.members;
-            let same = Arc::ptr_eq(&memory.members, members) || memory.members == *members;
-            same && memory.branch == found.memory.branch
+            let same =
+                Arc::ptr_eq(&memory.members, &read.members) || memory.members == read.members;
+            same && memory.branch == read.branch
         };
-        if !before.is_some_and(same) {
-            let members = &found.memory.members;
+        if !self.memory.as_ref().is_some_and(same) {
+            let members = &read.members;
             self.times
                 .retain(|(expert, _), _| members.iter().any(|member| member.id == *expert));
             self.boards.clear();
             self.answers.clear();
         }
-        self.memory = Some(found.memory);
+        self.memory = Some(read);
+    }
+
+    fn take_in(&mut self, found: Found) {
+        let most = MOST_KEPT * found.memory.members.len();
+        if self.times.len() > most {
+            // Anybody may ask for any length.
+            self.times
+                .retain(|(_, minutes), _| *minutes == found.minutes);
+        }
+        self.remember(found.memory);
         if !found.times.is_empty() {
             self.answers.clear();
         }
@@ -250,7 +260,20 @@ impl Actor for BranchActor {
     }
 }
 
-/// Somebody came, went or changed, or the branch did: what is remembered is read again.
+/// Somebody is there now or not, which changes nobody's share.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct PresenceChanged;
+
+impl Handler<PresenceChanged> for BranchActor {
+    type Result = ();
+
+    fn handle(&mut self, _: PresenceChanged, _: &mut Context<Self>) {
+        self.memory = None;
+    }
+}
+
+/// Somebody joined, left or changed, or the branch did: what is remembered is read again.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Changed;

@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use crate::cache::SlotCache;
 use crate::group_commit::GroupCommit;
+use crate::wake::PATIENCE;
 use crate::{Busy, Supervisor, World};
 
 /// Free time under the terms of a branch.
@@ -60,8 +61,6 @@ const IDLE: Duration = Duration::from_secs(600);
 const STORE_TIMEOUT: Duration = Duration::from_secs(8);
 /// Callers that may stand in line.
 const LINE: usize = 2048;
-/// Longest a caller waits in it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// How often the database may find time taken that memory thought free, until it is believed.
 const MOST_LOST: u8 = 2;
 /// Alternatives offered with a refusal.

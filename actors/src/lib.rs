@@ -45,6 +45,8 @@ pub mod sweep;
 pub mod topic;
 /// One person's live connections on this node.
 mod user;
+/// Actors that sleep when nobody asks them.
+mod wake;
 /// What every actor is given: store, clock, bus and the node's name.
 pub mod world;
 

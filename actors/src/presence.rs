@@ -121,6 +121,6 @@ impl Attendance {
         let subject = format!("expert/{}", change.expert);
         let event = self.supervisor.momentary("presence.changed", subject, data);
         self.supervisor.topic(Topic::BranchPresence(branch), &event);
-        self.branches.changed(branch);
+        self.branches.presence_changed(branch);
     }
 }

@@ -47,6 +47,14 @@ for (const view of views) {
     slower.push(await once(view, SLOWER));
   }
   const ms = (list, key) => Math.round(middle(list.map((one) => one[key])));
-  console.log(JSON.stringify({ view: view.name, ms: ms(asItIs, "seen"), slower: SLOWER, ms_slower: ms(slower, "seen"), first_paint_slower: ms(slower, "painted"), rounds: ROUNDS }));
+  const line = {
+    view: view.name,
+    ms: ms(asItIs, "seen"),
+    slower: SLOWER,
+    ms_slower: ms(slower, "seen"),
+    first_paint_slower: ms(slower, "painted"),
+    rounds: ROUNDS,
+  };
+  console.log(JSON.stringify(line));
 }
 await close();

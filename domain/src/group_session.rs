@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::Instant;
 use crate::account::{Caller, UnknownName};
-use crate::booking::{Mode, Party};
+use crate::booking::{self, Booking, Mode, Party};
 use crate::id::{BranchId, GroupSessionId};
 
 /// Seats that a session may have.
@@ -175,6 +175,30 @@ impl GroupSession {
         })
     }
 
+    /// An open seat of it as it is from now on, since the session is as it is now: called off with it, or at its time
+    /// and met as it is.
+    pub fn followed_by(&self, seat: &Booking, now: Instant) -> Booking {
+        let mut after = seat.clone();
+        after.version += 1;
+        after.sequence += 1;
+        after.updated_at = now;
+        if self.status == Status::Cancelled {
+            after.status = booking::Status::Cancelled;
+            after.reason.clone_from(&self.reason);
+            return after;
+        }
+        // A new time is promised anew.
+        if (seat.starts_at, seat.ends_at) != (self.starts_at, self.ends_at) {
+            after.promised_start = None;
+        }
+        after.starts_at = self.starts_at;
+        after.ends_at = self.ends_at;
+        after.mode = self.mode;
+        after.place.clone_from(&self.place);
+        after.link.clone_from(&self.link);
+        after
+    }
+
     /// Whether it lies at another time than `other`.
     pub fn moved_from(&self, other: &Self) -> bool {
         (self.starts_at, self.ends_at) != (other.starts_at, other.ends_at)
@@ -225,7 +249,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::id::UserId;
+    use crate::id::{BookingId, UserId};
 
     fn at(hours: i64) -> Instant {
         chrono::DateTime::from_timestamp(1_800_000_000 + hours * 3600, 0).unwrap()
@@ -255,6 +279,33 @@ mod tests {
             version: 1,
             created_at: at(0),
             updated_at: at(0),
+        }
+    }
+
+    fn seat(session: &GroupSession) -> Booking {
+        Booking {
+            id: BookingId::at(at(0)),
+            code: String::new(),
+            status: booking::Status::Confirmed,
+            expert: session.expert.clone(),
+            expert_branch: None,
+            client: session.expert.clone(),
+            session: Some(session.reference()),
+            starts_at: session.starts_at,
+            ends_at: session.ends_at,
+            time_zone: session.time_zone,
+            promised_start: Some(at(9).naive_utc()),
+            mode: session.mode,
+            place: session.place.clone(),
+            link: None,
+            note: None,
+            reason: None,
+            sequence: 0,
+            version: 1,
+            created_at: at(0),
+            updated_at: at(0),
+            confirmed_at: None,
+            review: None,
         }
     }
 
@@ -288,6 +339,32 @@ mod tests {
         };
         let longer = session.edited(&longer, at(0)).unwrap();
         assert_eq!(longer.ends_at, at(11) + TimeDelta::minutes(30));
+    }
+
+    #[test]
+    fn a_seat_follows_its_session() {
+        let session = session();
+        let seat = seat(&session);
+        let same = session.followed_by(&seat, at(1));
+        assert_eq!(
+            (same.version, same.sequence, same.updated_at),
+            (2, 1, at(1))
+        );
+        assert_eq!(same.promised_start, seat.promised_start, "nothing moved");
+        let later = GroupSession {
+            starts_at: at(20),
+            ends_at: at(21),
+            place: None,
+            ..session.clone()
+        };
+        let moved = later.followed_by(&seat, at(1));
+        assert_eq!((moved.starts_at, moved.ends_at), (at(20), at(21)));
+        assert_eq!((moved.promised_start, moved.place), (None, None));
+        assert_eq!(moved.status, booking::Status::Confirmed);
+        let off = session.cancelled("ill".to_owned(), at(1)).unwrap();
+        let off = off.followed_by(&seat, at(1));
+        assert_eq!(off.status, booking::Status::Cancelled);
+        assert_eq!(off.reason.as_deref(), Some("ill"));
     }
 
     #[test]

@@ -30,6 +30,8 @@ mod series;
 /// The zones that a file speaks of.
 mod zone;
 
+/// Calendars that one expert may name.
+pub const MOST_IMPORTS: i64 = 10;
 /// Events in one calendar, and dates that its rules may give, one and all.
 const MOST_EVENTS: usize = 20_000;
 const MOST_OF_A_RULE: usize = 40_000;

@@ -119,6 +119,7 @@ impl Window {
 
 /// What holds on one date instead of the weekly windows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Override {
     /// The date on the expert's calendar.
     pub date: NaiveDate,

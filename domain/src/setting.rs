@@ -77,15 +77,8 @@ impl HouseSettings {
             Ok(locale) => self.locale = locale,
             Err(fault) => faults.push(fault),
         }
-        faults.extend(
-            self.booking_rules
-                .validate()
-                .into_iter()
-                .map(|fault| FieldError {
-                    pointer: format!("/booking_rules{}", fault.pointer),
-                    ..fault
-                }),
-        );
+        let wrong = self.booking_rules.validate().into_iter();
+        faults.extend(wrong.map(|fault| fault.under("/booking_rules")));
         let offsets = &self.reminder_offsets_minutes;
         let pointer = "/reminder_offsets_minutes";
         if offsets.len() > MOST_REMINDERS {

@@ -6,16 +6,18 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use chrono::{NaiveDate, TimeDelta, Timelike};
+use chrono::{Days, NaiveDate, TimeDelta, Timelike};
 use chrono_tz::Tz;
 use thiserror::Error;
 
 use crate::Instant;
 use crate::account::UnknownName;
 use crate::booking::{Mode, Party};
+use crate::field::FieldError;
 use crate::gate::Quiet;
 use crate::group_session::SessionRef;
 use crate::id::{BookingId, BranchId, HoldId, UserId, WaitingId};
+use crate::schedule::Schedule;
 use crate::slot::{Availability, Slot, Taken};
 use crate::wall::{self, WallTime};
 
@@ -114,10 +116,40 @@ impl Wish {
         )
     }
 
-    /// How many dates it spans.
-    pub fn days(&self) -> u16 {
-        let days = (self.until - self.from).num_days() + 1;
-        u16::try_from(days).unwrap_or(0).min(MOST_DAYS)
+    /// Everything that keeps an expert with this schedule from ever being found for it; empty when it is sound.
+    pub fn check(&self, schedule: &Schedule, now: Instant) -> Vec<FieldError> {
+        let mut faults = Vec::new();
+        let mut fault = |pointer: &str, code, detail: &str| {
+            faults.push(FieldError::new(pointer, code, detail));
+        };
+        let today = wall::local_date(self.time_zone, now);
+        let horizon = wall::local_date(schedule.time_zone, now)
+            + Days::new(u64::from(schedule.rules.horizon_days) + 1);
+        if self.until < self.from {
+            let detail = "The last date is not before the first.";
+            fault("/until", FieldError::INVALID, detail);
+        } else if (self.until - self.from).num_days() >= i64::from(MOST_DAYS) {
+            let detail = format!("At most {MOST_DAYS} dates in a row.");
+            fault("/until", FieldError::INVALID, &detail);
+        } else if self.until < today {
+            fault("/until", FieldError::IN_THE_PAST, "This date is over.");
+        } else if self.from > horizon {
+            let detail = "The expert cannot be booked that far ahead.";
+            fault("/from", "horizon", detail);
+        }
+        let offered = schedule.rules.offers(self.minutes);
+        if !offered {
+            let detail = "The expert does not offer this length.";
+            fault("/minutes", "length_not_offered", detail);
+        }
+        let length = if offered { self.minutes } else { 0 };
+        let first = self.earliest.unwrap_or(WallTime::MIDNIGHT).minutes();
+        let last = self.latest.unwrap_or(WallTime::END_OF_DAY).minutes();
+        if first + length > last {
+            let detail = "There is no room between these times.";
+            fault("/latest", FieldError::INVALID, detail);
+        }
+        faults
     }
 
     /// Whether a slot on its dates lies in its hours. Hours of the day are what the clock shows, so a slot over
@@ -259,7 +291,7 @@ mod tests {
 
     use super::*;
     use crate::preference::QuietHours;
-    use crate::schedule::{Schedule, Weekday, Window};
+    use crate::schedule::{Weekday, Window};
 
     fn at(text: &str) -> Instant {
         text.parse().unwrap()
@@ -309,6 +341,35 @@ mod tests {
         };
         change(&mut waiter);
         waiter
+    }
+
+    #[test]
+    fn a_wish_for_which_nothing_can_be_found_is_told_where_it_is_wrong() {
+        let wrong = |change: &dyn Fn(&mut Wish)| {
+            let mut wish = waiter(1, |_| ()).wish;
+            change(&mut wish);
+            let faults = wish.check(&schedule(), at("2027-03-02T08:00:00Z"));
+            let pointers = faults.into_iter().map(|fault| fault.pointer);
+            pointers.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(wrong(&|_| ()), "");
+        assert_eq!(wrong(&|w| w.until = w.from - Days::new(1)), "/until");
+        assert_eq!(wrong(&|w| w.until = w.from + Days::new(61)), "");
+        assert_eq!(wrong(&|w| w.until = w.from + Days::new(62)), "/until");
+        let days_on = |days: i64| {
+            wrong(&|w| {
+                w.from += TimeDelta::days(days);
+                w.until = w.from;
+            })
+        };
+        assert_eq!((&*days_on(-1), &*days_on(61)), ("/until", ""));
+        assert_eq!(days_on(62), "/from", "beyond the horizon and a day");
+        let hours = |w: &mut Wish, earliest: &str, latest: &str| {
+            (w.earliest, w.latest) = (Some(clock(earliest)), Some(clock(latest)));
+        };
+        assert_eq!(wrong(&|w| hours(w, "11:00", "12:00")), "");
+        assert_eq!(wrong(&|w| hours(w, "11:01", "12:00")), "/latest");
+        assert_eq!(wrong(&|w| w.minutes = 45), "/minutes");
     }
 
     fn turn_at(now: &str, waiters: &[Waiter], taken: &[(&str, &str)]) -> Option<(u128, String)> {

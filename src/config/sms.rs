@@ -7,7 +7,7 @@ use belfry_domain::zns::Approved;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::secret::Secret;
+use crate::secret::{Secret, masked};
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -50,9 +50,12 @@ pub struct SpeedSms {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpSms {
+    /// Gateways take their keys in the address, or in what they are sent.
+    #[serde(serialize_with = "masked")]
     pub url: String,
     pub method: String,
     pub content_type: String,
+    #[serde(serialize_with = "masked")]
     pub body: String,
     pub headers: BTreeMap<String, Secret>,
     pub success_pointer: String,

@@ -6,9 +6,8 @@ use belfry_domain::account::{Account, Role};
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{BranchId, UserId};
 use belfry_domain::text;
-use belfry_store::StoreError;
+use belfry_store::person::another_admin_stays;
 use chrono::SecondsFormat;
-use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -100,9 +99,6 @@ pub struct PeopleFileQuery {
     role: Option<String>,
 }
 
-/// Accounts read at once for a file, and the most that one holds.
-const ROWS: i64 = 500;
-const MOST_ROWS: i64 = 50_000;
 const COLUMNS: [&str; 10] = [
     "name",
     "email",
@@ -127,33 +123,15 @@ pub async fn people_file(
     signed.admin()?;
     let (text, role) = people_filter(query.0.query.as_deref(), query.0.role.as_deref())?;
     let store = app.world.store.clone();
-    // What cannot be read at all is a problem; what breaks off later breaks the connection off.
-    let first = store
-        .list_accounts(text.as_deref(), role, None, ROWS)
-        .await?;
-    let mut head = csv::File::new(&COLUMNS);
-    first.iter().for_each(|account| head.row(&line(account)));
-    let state = (first.last().map(|account| account.id), first.len() as i64);
-    let rest = stream::try_unfold(state, move |(after, told)| {
+    let read = move |after, rows| {
         let (store, text) = (store.clone(), text.clone());
         async move {
-            if after.is_none() || told % ROWS != 0 || told >= MOST_ROWS {
-                return Ok::<_, StoreError>(None);
-            }
-            let found = store
-                .list_accounts(text.as_deref(), role, after, ROWS)
-                .await?;
-            let mut lines = csv::File::more();
-            found.iter().for_each(|account| lines.row(&line(account)));
-            let state = (
-                found.last().map(|account| account.id),
-                told + found.len() as i64,
-            );
-            Ok(Some((lines.bytes(), state)))
+            store
+                .list_accounts(text.as_deref(), role, after, rows)
+                .await
         }
-    });
-    let all = stream::once(async move { Ok(head.bytes()) }).chain(rest);
-    Ok(csv::answer("people.csv").streaming(all))
+    };
+    csv::streamed("people.csv", COLUMNS, line, |account| account.id, read).await
 }
 
 fn line(account: &Account) -> [String; 10] {
@@ -223,9 +201,8 @@ pub async fn govern_person(
     let before = person(&app, id.0).await?;
     let input: GovernIn = body.read()?;
     if_match.check(before.version)?;
-    if before.id == signed.0.id
-        && (input.disabled == Some(true) || input.role.is_some_and(|r| r != Role::Admin))
-    {
+    let ends = input.disabled == Some(true) || input.role.is_some_and(|role| role != Role::Admin);
+    if before.id == signed.0.id && ends {
         let detail = "Nobody can take the own administration away; ask another administrator.";
         return Err(Problem::field("/role", FieldError::INVALID, detail));
     }
@@ -243,6 +220,10 @@ pub async fn govern_person(
     let now = app.world.clock.now();
     let store = &app.world.store;
     let mut tx = store.begin().await?;
+    // Two of them may end each other's administration at the same moment.
+    if before.role == Role::Admin && ends && !another_admin_stays(&mut tx, id.0).await? {
+        return Err(Problem::new("last-administrator"));
+    }
     let decided =
         belfry_store::account::govern(&mut tx, id.0, input.role, input.disabled, branch, now);
     if !decided.await? {

@@ -15,6 +15,7 @@ use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::booking::list::instant_or_date;
 use crate::http::input::{Faults, Query};
+use crate::http::named::NamedOut;
 use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
 
@@ -41,13 +42,6 @@ pub struct AuditQuery {
     query: Option<String>,
     limit: Option<i64>,
     after: Option<String>,
-}
-
-/// A person or a key.
-#[derive(Serialize, ToSchema)]
-pub struct NamedOut {
-    id: Uuid,
-    name: String,
 }
 
 /// One change.

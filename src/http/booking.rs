@@ -9,8 +9,7 @@ use belfry_domain::account::{Caller, Role};
 use belfry_domain::booking::{Actor, Booking, BookingError, Hold, Mode, Party, Side};
 
 use belfry_domain::field::FieldError;
-use belfry_domain::id::{BookingId, HoldId, UserId};
-use belfry_domain::text;
+use belfry_domain::id::{BookingId, BranchId, HoldId, UserId};
 use belfry_store::booking::HistoryEntry;
 use belfry_store::guest::GuestTerms;
 use belfry_store::idempotency::IdempotencyKey;
@@ -48,6 +47,8 @@ mod seat;
 pub mod steps;
 /// Those who may look at a booking.
 mod visitor;
+/// What people write on a booking.
+pub mod words;
 
 use guest::GuestIn;
 pub use out::{ActorOut, BookingOut, HistoryOut, HoldOut, PartyOut, SessionRefOut, notice_of};
@@ -93,27 +94,40 @@ pub struct BookingIn {
 
 impl BookingIn {
     fn check(&self, faults: &mut Faults) {
-        let note = |v: &str| text::checked("/note", v, 0, 2000, true);
-        faults.take_some(self.note.as_deref(), note);
+        faults.take(words::note(self.note.as_deref()));
         faults.take_some(self.minutes, |v| number("/minutes", v, 1, 1440));
-        faults.take_some(self.skill.as_deref(), |v| skill("/skill", v));
-        let fault = |pointer, code, detail| vec![FieldError::new(pointer, code, detail)];
+        faults.take(self.wanted());
+    }
+
+    fn wanted(&self) -> Result<Wanted, FieldError> {
+        let fault = |pointer, code, detail: &str| Err(FieldError::new(pointer, code, detail));
         match (self.expert_id, self.branch_id) {
-            (None, None) => {
-                let detail = "Name an expert, or a branch that finds one.";
-                faults.extend(fault("/expert_id", FieldError::REQUIRED, detail));
+            (Some(expert), None) if self.skill.is_none() => Ok(Wanted::Expert(expert.into())),
+            (None, Some(branch)) => {
+                let skill = self.skill.as_deref().map(|v| skill("/skill", v));
+                Ok(Wanted::Branch(branch.into(), skill.transpose()?.flatten()))
+            }
+            (Some(_), None) => {
+                let detail = "A skill is asked for at a branch.";
+                fault("/skill", FieldError::INVALID, detail)
             }
             (Some(_), Some(_)) => {
                 let detail = "Name an expert or a branch, not both.";
-                faults.extend(fault("/branch_id", FieldError::INVALID, detail));
+                fault("/branch_id", FieldError::INVALID, detail)
             }
-            (Some(_), None) if self.skill.is_some() => {
-                let detail = "A skill is asked for at a branch.";
-                faults.extend(fault("/skill", FieldError::INVALID, detail));
+            (None, None) => {
+                let detail = "Name an expert, or a branch that finds one.";
+                fault("/expert_id", FieldError::REQUIRED, detail)
             }
-            _ => {}
         }
     }
+}
+
+/// Whose time is asked for.
+enum Wanted {
+    Expert(UserId),
+    /// Whoever of the branch is found, with this skill if one is named.
+    Branch(BranchId, Option<String>),
 }
 
 /// Who books, and for whom.
@@ -217,7 +231,7 @@ pub async fn create(
         input.check(&mut faults);
         if input.guest.is_some() {
             let detail = "You are signed in: book for yourself, or name client_id if you may.";
-            faults.extend(vec![FieldError::new("/guest", FieldError::INVALID, detail)]);
+            faults.refuse("/guest", detail);
         }
         faults.check()?;
         let client = client_of(&app, &signed, input.client_id).await?;
@@ -256,33 +270,25 @@ async fn book(
     if let Some(session) = input.session_id {
         return seat::book(app, session.into(), input, wish, key).await;
     }
-    let note = input.note.as_deref();
-    let note = note.map(|v| text::checked("/note", v, 0, 2000, true));
     let request = BookRequest {
         client: wish.client,
         holder: wish.holder,
         starts_at: instant("/starts_at", input.starts_at)?,
         minutes: checked_minutes(input.minutes)?,
         mode: input.mode,
-        note: note.transpose()?.filter(|note| !note.is_empty()),
+        note: words::note(input.note.as_deref())?,
         guest: wish.guest,
         actor: wish.actor,
         key,
         branch: None,
         offer: None,
     };
-    let booking = match (input.branch_id, input.expert_id) {
-        (Some(branch), _) => {
-            let wanted = input.skill.as_deref();
-            let wanted = wanted.map(|v| skill("/skill", v)).transpose()?;
-            let wish = BranchBooking {
-                request,
-                skill: wanted.flatten(),
-            };
-            app.branches.book(branch.into(), wish).await?
+    let booking = match input.wanted()? {
+        Wanted::Expert(expert) => app.experts.book(expert, request).await?,
+        Wanted::Branch(branch, skill) => {
+            let wish = BranchBooking { request, skill };
+            app.branches.book(branch, wish).await?
         }
-        (None, Some(expert)) => app.experts.book(expert.into(), request).await?,
-        (None, None) => return Err(Problem::new("not-found")),
     };
     app.scheduler.nudge();
     Ok(booking)

@@ -1,6 +1,5 @@
 //! Branches: what they say of themselves, when somebody there is free (B1, B6, B7).
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use belfry_actors::branch::{BranchQuery, View};
@@ -16,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::http::App;
 use crate::http::auth::Signed;
-use crate::http::etag::{IfMatch, is_known, versioned};
+use crate::http::etag::{IfMatch, unless_known, versioned};
 use crate::http::expert::{date, number};
 use crate::http::idempotency::{Created, once};
 use crate::http::input::{Body, Faults, Id, Query, given, nullable};
@@ -356,10 +355,9 @@ fn apply(edit: BranchEdit, branch: &mut Branch) -> Result<(), Problem> {
     let phone = edit
         .phone
         .map(|phone| faults.take_some(phone.as_deref(), |v| account::phone("/phone", v)));
-    match edit.overrides.map(branch::overrides) {
-        Some(Ok(dates)) => branch.opening.overrides = dates,
-        Some(Err(wrong)) => faults.extend(wrong),
-        None => {}
+    let dates = edit.overrides.map(branch::overrides);
+    if let Some(dates) = dates.and_then(|dates| faults.take_all(dates)) {
+        branch.opening.overrides = dates;
     }
     if let Some(weekly) = edit.weekly {
         branch.opening.weekly = weekly;
@@ -423,17 +421,7 @@ async fn answer(
 ) -> Result<HttpResponse, Problem> {
     let query = asked(query, view)?;
     let answer = app.branches.slots(id, query).await?;
-    if is_known(request, &answer.etag) {
-        return Ok(HttpResponse::NotModified()
-            .insert_header((ETAG, answer.etag.clone()))
-            .insert_header((CACHE_CONTROL, "no-cache"))
-            .finish());
-    }
-    Ok(HttpResponse::Ok()
-        .content_type("application/json")
-        .insert_header((ETAG, answer.etag.clone()))
-        .insert_header((CACHE_CONTROL, "no-cache"))
-        .body(answer.body.clone()))
+    Ok(unless_known(request, &answer.etag, &answer.body))
 }
 
 fn asked(query: SlotsQuery, view: View) -> Result<BranchQuery, Problem> {

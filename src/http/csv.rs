@@ -1,9 +1,19 @@
 //! Files for spreadsheets (RFC 4180), in which no cell is a formula.
 
+use std::future::Future;
+
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use belfry_store::StoreError;
 use bytes::Bytes;
 use csv::{Terminator, Writer, WriterBuilder};
+use futures::{StreamExt, stream};
+
+use crate::http::problem::Problem;
+
+/// Rows read at once for a long file, and the most that one holds.
+const ROWS: i64 = 500;
+const MOST_ROWS: i64 = 50_000;
 
 /// Lines in the making.
 pub struct File(Writer<Vec<u8>>);
@@ -17,7 +27,7 @@ impl File {
     }
 
     /// More lines of a file that has begun.
-    pub fn more() -> Self {
+    fn more() -> Self {
         let mut builder = WriterBuilder::new();
         Self(builder.terminator(Terminator::CRLF).from_writer(Vec::new()))
     }
@@ -47,6 +57,42 @@ fn harmless(cell: &str) -> String {
     } else {
         cell.to_owned()
     }
+}
+
+/// A file of at most fifty thousand rows, sent as they are read: `read` answers so many after the one with this key.
+///
+/// # Errors
+/// When nothing can be read. What breaks off later breaks the connection off.
+pub async fn streamed<R: 'static, K: 'static, const N: usize, F>(
+    name: &str,
+    columns: [&str; N],
+    line: fn(&R) -> [String; N],
+    key: fn(&R) -> K,
+    read: impl Fn(Option<K>, i64) -> F + 'static,
+) -> Result<HttpResponse, Problem>
+where
+    F: Future<Output = Result<Vec<R>, StoreError>> + 'static,
+{
+    let first = read(None, ROWS).await?;
+    let mut head = File::new(&columns);
+    first.iter().for_each(|row| head.row(&line(row)));
+    let state = (first.last().map(key), first.len() as i64);
+    let rest = stream::try_unfold(state, move |(after, told)| {
+        let is_whole = told % ROWS == 0 && told < MOST_ROWS;
+        let found = (after.is_some() && is_whole).then(|| read(after, ROWS));
+        async move {
+            let Some(found) = found else {
+                return Ok::<_, StoreError>(None);
+            };
+            let found = found.await?;
+            let mut lines = File::more();
+            found.iter().for_each(|row| lines.row(&line(row)));
+            let state = (found.last().map(key), told + found.len() as i64);
+            Ok(Some((lines.bytes(), state)))
+        }
+    });
+    let all = stream::once(async move { Ok(head.bytes()) }).chain(rest);
+    Ok(answer(name).streaming(all))
 }
 
 /// An answer that is kept as a file of this name.

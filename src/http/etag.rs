@@ -1,7 +1,8 @@
 //! Versions on the wire: `ETag` of single resources and `If-Match` of edits (RFC 9110 §13.1).
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use serde::Serialize;
 
@@ -81,6 +82,22 @@ pub fn is_known(request: &HttpRequest, tag: &str) -> bool {
         .get_all(IF_NONE_MATCH)
         .filter_map(|value| value.to_str().ok())
         .any(|list| list.trim() == "*" || tags(list).any(|known| known == tag.trim_matches('"')))
+}
+
+/// 200 with JSON that was made before, or 304 when the caller has it; a cache on the way asks each time.
+pub fn unless_known(request: &HttpRequest, tag: &str, body: &Bytes) -> HttpResponse {
+    let known = is_known(request, tag);
+    let mut answer = match known {
+        true => HttpResponse::NotModified(),
+        false => HttpResponse::Ok(),
+    };
+    answer
+        .insert_header((ETAG, tag))
+        .insert_header((CACHE_CONTROL, "no-cache"));
+    match known {
+        true => answer.finish(),
+        false => answer.content_type("application/json").body(body.clone()),
+    }
 }
 
 /// 200 with a single resource and its version.

@@ -1,6 +1,5 @@
 //! Experts: the public list and profile, free slots, presence, reviews.
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use belfry_actors::expert::SlotQuery;
@@ -21,7 +20,7 @@ use uuid::Uuid;
 use crate::http::App;
 use crate::http::account::avatar_url;
 use crate::http::auth::Signed;
-use crate::http::etag::{IfMatch, is_known, versioned};
+use crate::http::etag::{IfMatch, unless_known, versioned};
 use crate::http::input::{Body, Faults, Id, Query, YEARS};
 use crate::http::openapi::shape::{BookingRulesShape, PresenceShape, SlotsShape};
 use crate::http::page::{Page, cursor, limit, page};
@@ -301,17 +300,7 @@ pub async fn slots(
 ) -> Result<HttpResponse, Problem> {
     let query = slot_query(query.0)?;
     let answer = app.experts.slots(id.0, query).await?;
-    if is_known(&request, &answer.etag) {
-        return Ok(HttpResponse::NotModified()
-            .insert_header((ETAG, answer.etag.clone()))
-            .insert_header((CACHE_CONTROL, "no-cache"))
-            .finish());
-    }
-    Ok(HttpResponse::Ok()
-        .content_type("application/json")
-        .insert_header((ETAG, answer.etag.clone()))
-        .insert_header((CACHE_CONTROL, "no-cache"))
-        .body(answer.body.clone()))
+    Ok(unless_known(&request, &answer.etag, &answer.body))
 }
 
 fn slot_query(query: SlotsQuery) -> Result<SlotQuery, Problem> {

@@ -9,7 +9,6 @@ use belfry_domain::account::Account;
 use belfry_domain::calendar::{FEED_AHEAD, FEED_BACK, FEED_MOST, Feed};
 use belfry_store::booking::{BookingFilter, Scope};
 use chrono::{DateTime, Utc};
-use hmac::{Hmac, Mac};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -135,14 +134,7 @@ fn private(mut answer: actix_web::HttpResponseBuilder) -> actix_web::HttpRespons
 
 /// The secret that belongs to a salt.
 fn shown(app: &App, salt: &[u8]) -> String {
-    // A key of any length will do.
-    let key = app.tokens.secret().expose().as_bytes();
-    let secret = Hmac::<Sha256>::new_from_slice(key).map(|mut mac| {
-        mac.update(PURPOSE);
-        mac.update(salt);
-        mac.finalize().into_bytes()
-    });
-    secret.map_or_else(|_| String::new(), |secret| URL_SAFE_NO_PAD.encode(secret))
+    URL_SAFE_NO_PAD.encode(app.tokens.secret().mac(&[PURPOSE, salt]))
 }
 
 fn address(app: &App, salt: &[u8]) -> String {

@@ -16,20 +16,20 @@ use uuid::Uuid;
 
 use crate::http::App;
 use crate::http::auth::Signed;
-use crate::http::booking::PartyOut;
+use crate::http::booking::{PartyOut, words};
 use crate::http::etag::{IfMatch, versioned};
 use crate::http::expert::{number, run_expert};
 use crate::http::idempotency::{Created, once};
 use crate::http::input::{Body, Faults, Id, Query, instant, nullable};
-use crate::http::openapi::shape::{ModeShape, SessionStatusShape};
+use crate::http::openapi::shape::{GroupSessionStatusShape, ModeShape};
 use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
 use crate::http::schedule::DatesQuery;
-use crate::http::waiting::{WaitingPlaceOut, made as waiting_made};
+use crate::http::waiting::{self, WaitingPlaceOut};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SessionIn {
+pub struct GroupSessionIn {
     #[schema(min_length = 1, max_length = 120, example = "Yoga for beginners")]
     title: String,
     #[schema(max_length = 2000)]
@@ -52,7 +52,7 @@ pub struct SessionIn {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SessionEditIn {
+pub struct GroupSessionEditIn {
     #[schema(min_length = 1, max_length = 120)]
     title: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
@@ -94,13 +94,13 @@ pub struct SeatWishIn {
 
 /// A group session.
 #[derive(Serialize, ToSchema)]
-pub struct SessionOut {
+pub struct GroupSessionOut {
     #[schema(value_type = Uuid)]
     id: GroupSessionId,
     expert: PartyOut,
     title: String,
     description: Option<String>,
-    #[schema(value_type = SessionStatusShape, example = "open")]
+    #[schema(value_type = GroupSessionStatusShape, example = "open")]
     status: &'static str,
     starts_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,
@@ -124,7 +124,7 @@ pub struct SessionOut {
     updated_at: DateTime<Utc>,
 }
 
-impl SessionOut {
+impl GroupSessionOut {
     fn new(session: GroupSession, runs: bool) -> Self {
         Self {
             minutes: session.minutes(),
@@ -155,53 +155,41 @@ fn title(faults: &mut Faults, value: Option<&str>) -> Option<String> {
     faults.take_some(value, |v| text::checked("/title", v, 1, 120, false))
 }
 
-/// A text that may be left out, and a link that is one.
-fn line(faults: &mut Faults, pointer: &str, value: Option<&str>, most: usize) -> Option<String> {
-    let checked = faults.take_some(value, |v| text::checked(pointer, v, 0, most, true));
-    let checked = checked.filter(|text| !text.is_empty());
-    let is_link = |text: &String| text.starts_with("https://") || text.starts_with("http://");
-    if pointer == "/link" && !checked.as_ref().is_none_or(is_link) {
-        let detail = "A link begins with https://.";
-        faults.extend(vec![FieldError::new(pointer, FieldError::INVALID, detail)]);
-    }
-    checked
+fn description(typed: Option<&str>) -> Result<Option<String>, FieldError> {
+    words::lines("/description", typed, 2000)
 }
 
-impl SessionIn {
+impl GroupSessionIn {
     fn read(self) -> Result<SessionDraft, Problem> {
         let mut faults = Faults::default();
         let title = title(&mut faults, Some(&self.title));
-        let description = self.description.as_deref();
-        let description = line(&mut faults, "/description", description, 2000);
-        let place = line(&mut faults, "/place", self.place.as_deref(), 300);
-        let link = line(&mut faults, "/link", self.link.as_deref(), 500);
+        let description = faults.take(description(self.description.as_deref()));
+        let place = faults.take(words::place(self.place.as_deref()));
+        let link = faults.take(words::link(self.link.as_deref()));
         let minutes = faults.take(number("/minutes", self.minutes, 1, 1440));
         let seats = faults.take(number("/seats", self.seats, 1, MOST_SEATS));
         faults.check()?;
         Ok(SessionDraft {
             title: title.unwrap_or_default(),
-            description,
+            description: description.flatten(),
             starts_at: instant("/starts_at", self.starts_at)?,
             minutes: minutes.unwrap_or_default(),
             mode: self.mode,
-            place,
-            link,
+            place: place.flatten(),
+            link: link.flatten(),
             seats: i64::from(seats.unwrap_or_default()),
             auto_confirm: self.auto_confirm,
         })
     }
 }
 
-impl SessionEditIn {
+impl GroupSessionEditIn {
     fn read(self) -> Result<SessionEdit, Problem> {
         let mut faults = Faults::default();
         let title = title(&mut faults, self.title.as_deref());
-        let mut text = |pointer: &str, value: Option<Option<String>>, most: usize| {
-            value.map(|value| line(&mut faults, pointer, value.as_deref(), most))
-        };
-        let description = text("/description", self.description, 2000);
-        let place = text("/place", self.place, 300);
-        let link = text("/link", self.link, 500);
+        let description = faults.take_some(self.description, |v| description(v.as_deref()));
+        let place = faults.take_some(self.place, |v| words::place(v.as_deref()));
+        let link = faults.take_some(self.link, |v| words::link(v.as_deref()));
         let minutes = faults.take_some(self.minutes, |v| number("/minutes", v, 1, 1440));
         let seats = faults.take_some(self.seats, |v| number("/seats", v, 1, MOST_SEATS));
         faults.check()?;
@@ -222,8 +210,8 @@ impl SessionEditIn {
 
 /// Offers a group session; the expert, the expert's manager, admins. It takes the expert's time, inside the hours or not.
 #[utoipa::path(post, path = "/api/v1/experts/{id}/sessions", tag = "Group sessions",
-    params(crate::http::idempotency::KeyHeader, ("id" = Uuid, Path)), request_body = SessionIn,
-    responses((status = 201, body = SessionOut)))]
+    params(crate::http::idempotency::KeyHeader, ("id" = Uuid, Path)), request_body = GroupSessionIn,
+    responses((status = 201, body = GroupSessionOut)))]
 pub async fn create(
     app: Data<App>,
     signed: Signed,
@@ -233,21 +221,21 @@ pub async fn create(
 ) -> Result<HttpResponse, Problem> {
     let expert = run_expert(&app, &signed, id.0).await?;
     let make = async |key| {
-        let draft = body.read::<SessionIn>()?.read()?;
+        let draft = body.read::<GroupSessionIn>()?.read()?;
         let offered = app.experts.offer_session(&expert, draft, key).await??;
-        Ok(Created::new(&SessionOut::new(offered, true)))
+        Ok(Created::new(&GroupSessionOut::new(offered, true)))
     };
     let recover = async |id: Uuid| {
         let session = app.world.store.group_session(id.into()).await?;
         let session = session.ok_or_else(|| Problem::new("not-found"))?;
-        Ok(Created::new(&SessionOut::new(session, true)))
+        Ok(Created::new(&GroupSessionOut::new(session, true)))
     };
     once(&app, &request, signed.claimant(), &body, make, recover).await
 }
 
 /// An expert's group sessions that take place, soonest first.
 #[utoipa::path(get, path = "/api/v1/experts/{id}/sessions", tag = "Group sessions", params(("id" = Uuid, Path), DatesQuery),
-    responses((status = 200, body = Page<SessionOut>)), security(()))]
+    responses((status = 200, body = Page<GroupSessionOut>)), security(()))]
 pub async fn list(
     app: Data<App>,
     id: Id<UserId>,
@@ -262,7 +250,7 @@ pub async fn list(
     let start = |date| wall::day_bounds(expert.time_zone, date).0;
     let dates = (start(from), start(until));
     let found = store.group_sessions(id.0, dates, after, limit + 1).await?;
-    let show = |session| SessionOut::new(session, false);
+    let show = |session| GroupSessionOut::new(session, false);
     Ok(HttpResponse::Ok().json(page(found, limit, |s| (s.starts_at, s.id), show)))
 }
 
@@ -283,7 +271,7 @@ async fn run(app: &App, signed: &Signed, id: GroupSessionId) -> Result<GroupSess
 
 /// One group session. Those who run it see its link, too. Its seats change without its version.
 #[utoipa::path(get, path = "/api/v1/sessions/{id}", tag = "Group sessions", params(("id" = Uuid, Path)),
-    responses((status = 200, body = SessionOut)), security((), ("bearer" = [])))]
+    responses((status = 200, body = GroupSessionOut)), security((), ("bearer" = [])))]
 pub async fn get(
     app: Data<App>,
     id: Id<GroupSessionId>,
@@ -293,13 +281,16 @@ pub async fn get(
     // Whoever is not let in sees what everybody sees.
     let signed = Signed::extract(&request).await.ok();
     let runs = signed.is_some_and(|signed| session.is_run_by(&signed.caller()));
-    Ok(versioned(session.version, &SessionOut::new(session, runs)))
+    Ok(versioned(
+        session.version,
+        &GroupSessionOut::new(session, runs),
+    ))
 }
 
 /// Changes a session that is ahead; those who run it. A new time, place or link is every seat's, and everybody is told.
 #[utoipa::path(patch, path = "/api/v1/sessions/{id}", tag = "Group sessions",
-    params(crate::http::etag::IfMatchHeader, ("id" = Uuid, Path)), request_body = SessionEditIn,
-    responses((status = 200, body = SessionOut)))]
+    params(crate::http::etag::IfMatchHeader, ("id" = Uuid, Path)), request_body = GroupSessionEditIn,
+    responses((status = 200, body = GroupSessionOut)))]
 pub async fn edit(
     app: Data<App>,
     signed: Signed,
@@ -308,18 +299,21 @@ pub async fn edit(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     run(&app, &signed, id.0).await?;
-    let edit = body.read::<SessionEditIn>()?.read()?;
+    let edit = body.read::<GroupSessionEditIn>()?.read()?;
     let (actor, expected) = (signed.actor(), if_match.version());
     let changed = app.experts.edit_session(id.0, &edit, actor, expected);
     let session = changed.await??;
     app.scheduler.nudge();
-    Ok(versioned(session.version, &SessionOut::new(session, true)))
+    Ok(versioned(
+        session.version,
+        &GroupSessionOut::new(session, true),
+    ))
 }
 
 /// Calls a session off with all its seats, and says why; those who run it.
 #[utoipa::path(post, path = "/api/v1/sessions/{id}/cancel", tag = "Group sessions",
     params(crate::http::etag::IfMatchHeader, ("id" = Uuid, Path)), request_body = CancelIn,
-    responses((status = 200, body = SessionOut)))]
+    responses((status = 200, body = GroupSessionOut)))]
 pub async fn cancel(
     app: Data<App>,
     signed: Signed,
@@ -329,16 +323,17 @@ pub async fn cancel(
 ) -> Result<HttpResponse, Problem> {
     run(&app, &signed, id.0).await?;
     let input: CancelIn = body.read_or_empty()?;
-    let reason = input.reason.as_deref();
-    let reason = reason.map(|v| text::checked("/reason", v, 0, 500, true));
-    let reason = reason.transpose()?.filter(|reason| !reason.is_empty());
+    let reason = words::reason(input.reason.as_deref())?;
     let detail = "Say why; those who have a seat will read it.";
     let missing = || Problem::field("/reason", FieldError::REQUIRED, detail);
     let reason = reason.ok_or_else(missing)?;
     let (actor, expected) = (signed.actor(), if_match.version());
     let called_off = app.experts.cancel_session(id.0, reason, actor, expected);
     let session = called_off.await??;
-    Ok(versioned(session.version, &SessionOut::new(session, true)))
+    Ok(versioned(
+        session.version,
+        &GroupSessionOut::new(session, true),
+    ))
 }
 
 /// Waits for a seat of a session: one that comes free is offered to whoever has waited longest.
@@ -360,17 +355,9 @@ pub async fn wait(
     let make = async |key| {
         let input: SeatWishIn = body.read_or_empty()?;
         let waiting = wished(&app, &signed, &session, input)?;
-        let most = i64::from(app.settings.waiting_list.places_per_person);
-        let store = &app.world.store;
-        let key: Option<belfry_store::idempotency::IdempotencyKey> = key;
-        store
-            .join_waiting_list(&waiting, most, signed.actor(), key.as_ref())
-            .await??;
-        (app.committed)();
-        app.experts.look_at_waiting_list(session.expert.id);
-        waiting_made(&app, waiting.id).await
+        waiting::joined(&app, &signed, waiting, key).await
     };
-    let recover = async |id: Uuid| waiting_made(&app, id.into()).await;
+    let recover = async |id: Uuid| waiting::made(&app, id.into()).await;
     once(&app, &request, signed.claimant(), &body, make, recover).await
 }
 
@@ -381,8 +368,6 @@ fn wished(
     input: SeatWishIn,
 ) -> Result<Waiting, Problem> {
     let now = app.world.clock.now();
-    let note = input.note.as_deref();
-    let note = note.map(|v| text::checked("/note", v, 0, 2000, true));
     let date = wall::local_date(session.time_zone, session.starts_at);
     let minutes = u16::try_from(session.minutes()).unwrap_or(u16::MAX);
     Ok(Waiting {
@@ -403,7 +388,7 @@ fn wished(
             latest: None,
             time_zone: session.time_zone,
             mode: session.mode,
-            note: note.transpose()?.filter(|note| !note.is_empty()),
+            note: words::note(input.note.as_deref())?,
         },
         offer: None,
         booking_id: None,

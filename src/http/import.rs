@@ -254,8 +254,8 @@ pub async fn refresh(
     run_expert(&app, &signed, id.0).await?;
     let import = named(&path)?;
     // Somebody else's server is called each time.
-    let key = format!("import/{import}");
-    app.limiter.take(Policy::Feed, &key).await?;
+    let key = import.to_string();
+    app.limiter.take(Policy::Import, &key).await?;
     let now = app.world.clock.now();
     let store = &app.world.store;
     if !store.hasten_import(id.0, import, now).await? {

@@ -303,6 +303,17 @@ impl Faults {
         value.and_then(|value| self.take(check(value)))
     }
 
+    /// As [`Faults::take`] for what may have several faults.
+    pub fn take_all<T>(&mut self, checked: Result<T, Vec<FieldError>>) -> Option<T> {
+        checked.map_err(|faults| self.extend(faults)).ok()
+    }
+
+    /// Adds the fault that a value does not fit.
+    pub fn refuse(&mut self, pointer: &str, detail: &str) {
+        self.0
+            .push(FieldError::new(pointer, FieldError::INVALID, detail));
+    }
+
     /// Adds faults found elsewhere.
     pub fn extend(&mut self, faults: Vec<FieldError>) {
         self.0.extend(faults);

@@ -28,8 +28,10 @@ pub enum Policy {
     Lookup,
     /// Every request with an API key.
     ApiKey,
-    /// Looks at one calendar, a feed or one kept elsewhere.
+    /// Looks at one calendar feed.
     Feed,
+    /// Readings at once of one calendar that is kept elsewhere.
+    Import,
     /// Bookings without an account from an address.
     Guest,
     /// Bookings without an account for one mail address.
@@ -46,6 +48,7 @@ impl Policy {
             Self::Lookup => "lookup",
             Self::ApiKey => "api-key",
             Self::Feed => "calendar-feed",
+            Self::Import => "calendar-import",
             Self::Guest => "guest",
             Self::GuestEmail => "guest-email",
         }
@@ -60,6 +63,7 @@ impl Policy {
             Self::Lookup => limits.lookup,
             Self::ApiKey => limits.api_key,
             Self::Feed => limits.calendar_feed,
+            Self::Import => limits.calendar_import,
             Self::Guest => limits.guest,
             Self::GuestEmail => limits.guest_email,
         }

@@ -13,6 +13,7 @@ use belfry_domain::id::UserId;
 use belfry_domain::oidc::{self, Acquaintance, Admission, Identity, OidcError};
 use belfry_domain::text;
 use belfry_store::audit::{self, AuditEntry, Author};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -253,7 +254,8 @@ async fn try_to_admit(
             (account.clone(), linked)
         }
         Admission::Open => {
-            let account = opened(who, locale, now);
+            let zone = app.world.settings.now().settings.time_zone;
+            let account = opened(who, locale, zone, now);
             let opened = belfry_store::oidc::open(&mut tx, &account, who, now).await?;
             if opened {
                 audit::append(&mut tx, &opened_entry(&account, who, now)).await?;
@@ -271,7 +273,7 @@ async fn try_to_admit(
 }
 
 /// The account of somebody who has none.
-fn opened(who: &Identity, locale: &str, now: Instant) -> Account {
+fn opened(who: &Identity, locale: &str, time_zone: Tz, now: Instant) -> Account {
     let email = who.email.clone().unwrap_or_default();
     let local = email.split('@').next().unwrap_or_default().to_owned();
     Account {
@@ -284,7 +286,7 @@ fn opened(who: &Identity, locale: &str, now: Instant) -> Account {
         gender: None,
         description: String::new(),
         locale: locale.to_owned(),
-        time_zone: chrono_tz::UTC,
+        time_zone,
         avatar_tag: None,
         email_verified: true,
         guest: false,

@@ -21,8 +21,8 @@ use super::{
 #[openapi(
     info(title = "Belfry", description = "Books people's time and tells everybody concerned at once.", license(name = "MIT OR Apache-2.0")),
     paths(
-        account::register, account::login, account::refresh, account::logout, account::forgot_password,
-        account::reset_password, account::verify_email, oidc::get, oidc::start, oidc::callback, oidc::link::list, oidc::link::unlink,
+        account::register, account::login, account::refresh, account::logout, account::mailed_link::forgot_password,
+        account::mailed_link::reset_password, account::mailed_link::verify_email, oidc::get, oidc::start, oidc::callback, oidc::link::list, oidc::link::unlink,
         account::profile::get_me, account::profile::update_me,
         account::person::export, account::person::erase_me, account::person::erase,
         account::profile::set_avatar, account::profile::delete_avatar, account::profile::get_avatar,
@@ -87,7 +87,12 @@ impl Modify for Shared {
                     "pointer": { "type": "string" }, "code": { "type": "string" }, "detail": { "type": "string" } } } },
                 "alternatives": { "type": "array", "items": { "type": "object", "properties": {
                     "starts_at": { "type": "string", "format": "date-time" },
-                    "ends_at": { "type": "string", "format": "date-time" } } } }
+                    "ends_at": { "type": "string", "format": "date-time" } } } },
+                "clients": { "type": "array", "items": { "type": "object", "properties": {
+                    "id": { "type": "string", "format": "uuid" }, "name": { "type": "string" } } } },
+                "taken": { "type": "integer" },
+                "waiting_list": { "type": "string", "example": "/api/v1/sessions/0192d3a0-0000-7000-8000-000000000000/waiting-list" },
+                "booking_status": { "type": "string" }
             }
         }))
         .unwrap_or_default();
@@ -189,3 +194,66 @@ pub fn viewer() -> SwaggerUi {
 /// The viewer draws with style attributes; its page may do that, and no other.
 pub const VIEWER_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                found.push(path);
+            }
+        }
+    }
+
+    /// The names of the schemas in a source, from the attributes before each type.
+    fn schemas(text: &str) -> Vec<String> {
+        let mut named = Vec::new();
+        let (mut is_one, mut other_name) = (false, None);
+        for line in text.lines().map(str::trim_start) {
+            let declared = line.trim_start_matches("pub ");
+            let declared = declared
+                .strip_prefix("struct ")
+                .or_else(|| declared.strip_prefix("enum "));
+            if line.starts_with("#[derive(") {
+                (is_one, other_name) = (line.contains("ToSchema"), None);
+            } else if let Some((_, name)) = line.split_once("schema(as = ") {
+                other_name = name.split([')', ',']).next().map(str::to_owned);
+            } else if let Some(name) = declared {
+                let own = name.split(|c: char| !c.is_alphanumeric()).next();
+                named.extend(is_one.then(|| {
+                    other_name
+                        .take()
+                        .unwrap_or(own.unwrap_or_default().to_owned())
+                }));
+                is_one = false;
+            }
+        }
+        named
+    }
+
+    #[test]
+    fn no_two_schemas_have_one_name_for_the_document_would_keep_but_one_of_them() {
+        let mut files = Vec::new();
+        sources(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+            &mut files,
+        );
+        let mut known: BTreeMap<String, PathBuf> = BTreeMap::new();
+        for file in files {
+            for name in schemas(&fs::read_to_string(&file).unwrap()) {
+                if let Some(other) = known.insert(name.clone(), file.clone()) {
+                    panic!("{name} is in {} and {}", other.display(), file.display());
+                }
+            }
+        }
+        assert!(known.len() > 150, "{}", known.len());
+        assert!(known.contains_key("SessionOut") && known.contains_key("Strategy"));
+    }
+}

@@ -17,6 +17,7 @@ use crate::http::auth::Signed;
 use crate::http::csv;
 use crate::http::expert::date;
 use crate::http::input::{Faults, Query};
+use crate::http::named::NamedOut;
 use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
 
@@ -60,13 +61,6 @@ pub struct WeeksFileQuery {
     expert_id: Option<Uuid>,
 }
 
-/// Somebody, or a branch.
-#[derive(Serialize, ToSchema)]
-pub struct PlaceOut {
-    pub(super) id: Uuid,
-    pub(super) name: String,
-}
-
 /// How many bookings have which status.
 #[derive(Clone, Copy, Default, Serialize, ToSchema)]
 pub struct CountsOut {
@@ -87,9 +81,9 @@ pub struct WeekOut {
     week: String,
     /// Its Monday.
     starts_on: NaiveDate,
-    expert: PlaceOut,
+    expert: NamedOut,
     /// The branch that the expert belonged to when the week was reckoned.
-    branch: Option<PlaceOut>,
+    branch: Option<NamedOut>,
     counts: CountsOut,
     total: i64,
     /// Of those that took the expert's time, or will: all but those called off.
@@ -111,11 +105,11 @@ impl From<WeekRow> for WeekOut {
         Self {
             week: iso_week(row.week),
             starts_on: row.week,
-            expert: PlaceOut {
+            expert: NamedOut {
                 id: row.expert_id,
                 name: row.expert_name,
             },
-            branch: branch.map(|(id, name)| PlaceOut { id, name }),
+            branch: branch.map(|(id, name)| NamedOut { id, name }),
             counts,
             total: counts.total(),
             booked_minutes: row.booked_minutes,

@@ -3,7 +3,6 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use belfry_domain::field::FieldError;
 use belfry_domain::setting::HouseSettings;
 use belfry_store::{audit, setting};
 use serde::{Deserialize, Serialize};
@@ -73,17 +72,11 @@ struct SettingsIn {
 /// What the house is called and what anybody may do in it.
 #[utoipa::path(get, path = "/api/v1/house", tag = "Accounts", responses((status = 200, body = HouseOut)), security(()))]
 pub async fn house(app: Data<App>) -> Result<HttpResponse, Problem> {
-    let kept = app.world.settings.now();
-    let HouseSettings {
-        name,
-        contact,
-        registration,
-        ..
-    } = kept.settings.clone();
+    let settings = &app.world.settings.now().settings;
     Ok(HttpResponse::Ok().json(HouseOut {
-        name,
-        contact,
-        registration,
+        name: settings.name.clone(),
+        contact: settings.contact.clone(),
+        registration: settings.registration,
         guest_bookings: guests_may_book(&app),
     }))
 }
@@ -144,8 +137,7 @@ fn checked(app: &App, input: SettingsIn) -> Result<HouseSettings, Problem> {
     ));
     if input.guest_bookings && app.settings.booking.guest_bookings == 0 {
         let detail = "The operator of the house lets nobody book without an account.";
-        let fault = FieldError::new("/guest_bookings", FieldError::INVALID, detail);
-        faults.extend(vec![fault]);
+        faults.refuse("/guest_bookings", detail);
     }
     let wanted = HouseSettings {
         name: input.name,
@@ -157,16 +149,9 @@ fn checked(app: &App, input: SettingsIn) -> Result<HouseSettings, Problem> {
         registration: input.registration,
         guest_bookings: input.guest_bookings,
     };
-    match wanted.checked() {
-        Ok(wanted) => faults.check().map(|()| wanted),
-        Err(found) => {
-            faults.extend(found);
-            Err(faults
-                .check()
-                .err()
-                .unwrap_or_else(|| Problem::new("validation")))
-        }
-    }
+    let wanted = faults.take_all(wanted.checked());
+    faults.check()?;
+    wanted.ok_or_else(|| Problem::new("validation"))
 }
 
 /// What the operator of this node configured, and where; admins. Secrets are not shown.

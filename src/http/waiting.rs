@@ -3,16 +3,16 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use belfry_actors::expert::Refused;
+use belfry_domain::Instant;
 use belfry_domain::account;
 use belfry_domain::booking::{BookingError, Mode, Party};
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{UserId, WaitingId};
-use belfry_domain::waiting::{MOST_DAYS, Status, Waiting, Wish};
+use belfry_domain::waiting::{Status, Waiting, Wish};
 use belfry_domain::wall::{self, WallTime};
-use belfry_domain::{Instant, text};
 use belfry_store::idempotency::IdempotencyKey;
 use belfry_store::waiting::{WaitingFilter, WaitingStep};
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::booking::list::scope_of;
-use crate::http::booking::{ActorOut, PartyOut, SessionRefOut, client_of, shown};
+use crate::http::booking::{ActorOut, PartyOut, SessionRefOut, client_of, shown, words};
 use crate::http::etag::{IfMatch, versioned};
 use crate::http::expert::{date, number};
 use crate::http::idempotency::{Created, once};
@@ -182,12 +182,11 @@ pub async fn join(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let me = signed.0.id;
-    if me == id.0 {
+    if signed.0.id == id.0 {
         // Experts cannot wait for themselves.
         return Err(Problem::new("forbidden"));
     }
-    let make = async |key: Option<IdempotencyKey>| {
+    let make = async |key| {
         let input: WishIn = body.read()?;
         let client = client_of(&app, &signed, input.client_id).await?;
         if client.id == id.0 {
@@ -195,17 +194,27 @@ pub async fn join(
             return Err(Problem::field("/client_id", FieldError::INVALID, detail));
         }
         let waiting = wished(&app, client, id.0, input).await?;
-        let most = i64::from(app.settings.waiting_list.places_per_person);
-        let store = &app.world.store;
-        store
-            .join_waiting_list(&waiting, most, signed.actor(), key.as_ref())
-            .await??;
-        (app.committed)();
-        app.experts.look_at_waiting_list(id.0);
-        made(&app, waiting.id).await
+        joined(&app, &signed, waiting, key).await
     };
     let recover = async |id: Uuid| made(&app, id.into()).await;
     once(&app, &request, signed.claimant(), &body, make, recover).await
+}
+
+/// Puts somebody on a list. What is free already is offered at once.
+pub(super) async fn joined(
+    app: &App,
+    signed: &Signed,
+    waiting: Waiting,
+    key: Option<IdempotencyKey>,
+) -> Result<Created, Problem> {
+    let most = i64::from(app.settings.waiting_list.places_per_person);
+    let store = &app.world.store;
+    store
+        .join_waiting_list(&waiting, most, signed.actor(), key.as_ref())
+        .await??;
+    (app.committed)();
+    app.experts.look_at_waiting_list(waiting.expert.id);
+    made(app, waiting.id).await
 }
 
 pub(super) async fn made(app: &App, id: WaitingId) -> Result<Created, Problem> {
@@ -237,43 +246,22 @@ async fn wished(
     let zone = zone.unwrap_or(schedule.time_zone);
     let minutes = faults.take_some(input.minutes, |v| number("/minutes", v, 1, 1440));
     let minutes = minutes.or_else(|| schedule.rules.default_minutes());
-    let note = faults.take_some(input.note.as_deref(), |v| {
-        text::checked("/note", v, 0, 2000, true)
-    });
-    let mut fault = |pointer: &str, code, detail: &str| {
-        faults.extend(vec![FieldError::new(pointer, code, detail)]);
-    };
+    let note = faults.take(words::note(input.note.as_deref()));
     let today = wall::local_date(zone, now);
-    let horizon = wall::local_date(schedule.time_zone, now)
-        + Days::new(u64::from(schedule.rules.horizon_days) + 1);
-    let until = until.or(from);
-    if let Some((from, until)) = from.zip(until) {
-        if until < from {
-            let detail = "The last date is not before the first.";
-            fault("/until", FieldError::INVALID, detail);
-        } else if (until - from).num_days() >= i64::from(MOST_DAYS) {
-            fault("/until", FieldError::INVALID, "At most 62 dates in a row.");
-        } else if until < today {
-            fault("/until", FieldError::IN_THE_PAST, "This date is over.");
-        } else if from > horizon {
-            let detail = "The expert cannot be booked that far ahead.";
-            fault("/from", "horizon", detail);
-        }
-    }
-    let minutes = minutes.filter(|minutes| schedule.rules.offers(*minutes));
-    if minutes.is_none() {
-        let detail = "The expert does not offer this length.";
-        fault("/minutes", "length_not_offered", detail);
-    }
-    let length = minutes.unwrap_or_default();
-    let first = input.earliest.unwrap_or(WallTime::MIDNIGHT).minutes();
-    let last = input.latest.unwrap_or(WallTime::END_OF_DAY).minutes();
-    if first + length > last {
-        let detail = "There is no room between these times.";
-        fault("/latest", FieldError::INVALID, detail);
-    }
+    // One date that could not be read says nothing of the other.
+    let (from, until) = from.zip(until.or(from)).unwrap_or((today, today));
+    let wish = Wish {
+        minutes: minutes.unwrap_or_default(),
+        from,
+        until,
+        earliest: input.earliest,
+        latest: input.latest,
+        time_zone: zone,
+        mode: input.mode,
+        note: note.flatten(),
+    };
+    faults.extend(wish.check(&schedule, now));
     faults.check()?;
-    let (from, until) = (from.unwrap_or(today), until.unwrap_or(today));
     Ok(Waiting {
         id: WaitingId::at(now),
         status: Status::Waiting,
@@ -284,16 +272,7 @@ async fn wished(
         expert_branch: found.branch_id,
         client,
         session: None,
-        wish: Wish {
-            minutes: length,
-            from,
-            until,
-            earliest: input.earliest,
-            latest: input.latest,
-            time_zone: zone,
-            mode: input.mode,
-            note: note.filter(|note| !note.is_empty()),
-        },
+        wish,
         offer: None,
         booking_id: None,
         ahead: 0,

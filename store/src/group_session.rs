@@ -298,6 +298,16 @@ async fn lock(tx: &mut Tx, id: GroupSessionId) -> Result<Option<GroupSession>, S
         .bind(id.uuid())
         .fetch_optional(&mut *c)
         .await?;
+    });
+    read(tx, id).await
+}
+
+/// A session as it stands inside `tx`.
+pub(crate) async fn read(
+    tx: &mut Tx,
+    id: GroupSessionId,
+) -> Result<Option<GroupSession>, StoreError> {
+    on_tx!(tx, |c| {
         sqlx::query_as::<DB, SessionRow>(formatcp!("{SELECT} WHERE g.id = $1"))
             .bind(id.uuid())
             .fetch_optional(&mut *c)

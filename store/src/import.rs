@@ -2,6 +2,7 @@
 
 use belfry_domain::Instant;
 use belfry_domain::id::{BookingId, ImportId, UserId};
+use belfry_domain::import::MOST_IMPORTS;
 use const_format::formatcp;
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -13,9 +14,6 @@ use crate::{Store, StoreError, Tx};
 mod settle;
 
 pub use settle::{Read, Settled};
-
-/// Calendars that one expert may name.
-pub const MOST_IMPORTS: i64 = 10;
 
 /// A calendar kept elsewhere.
 #[derive(Clone, PartialEq, Eq, Debug)]

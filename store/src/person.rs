@@ -32,8 +32,8 @@ const SECTIONS: &[(&str, &str)] = &[
     ),
     (
         "expert",
-        "SELECT headline, tags, time_zone, weekly, booking_rules, presence, presence_since, stars_sum, \
-         review_count FROM experts WHERE user_id = $1",
+        "SELECT headline, tags, time_zone, weekly, booking_rules, presence, presence_since, \
+         presence_seen_at, presence_lapsed, stars_sum, review_count FROM experts WHERE user_id = $1",
     ),
     (
         "schedule_overrides",
@@ -46,13 +46,13 @@ const SECTIONS: &[(&str, &str)] = &[
     (
         "bookings",
         "SELECT b.id, b.code, b.status, e.name AS expert, b.starts_at, b.ends_at, b.time_zone, b.mode, b.place, \
-           b.link, b.note, b.reason, b.created_at, b.updated_at, b.confirmed_at \
+           b.link, b.note, b.reason, b.session_id, b.created_at, b.updated_at, b.confirmed_at \
          FROM bookings b JOIN users e ON e.id = b.expert_id WHERE b.client_id = $1 ORDER BY b.starts_at",
     ),
     (
         "waiting",
         "SELECT w.id, w.status, e.name AS expert, w.minutes, w.from_date, w.until_date, w.earliest, w.latest, \
-           w.time_zone, w.mode, w.note, w.joined_at, w.ended_at \
+           w.time_zone, w.mode, w.note, w.session_id, w.joined_at, w.ended_at \
          FROM waiting_list w JOIN users e ON e.id = w.expert_id WHERE w.client_id = $1 ORDER BY w.joined_at",
     ),
     (
@@ -84,7 +84,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ),
     (
         "holds",
-        "SELECT id, expert_id, starts_at, ends_at, expires_at FROM holds WHERE client_id = $1",
+        "SELECT id, expert_id, session_id, starts_at, ends_at, expires_at FROM holds WHERE client_id = $1",
     ),
     (
         "preferences",
@@ -266,7 +266,8 @@ const FORGOTTEN: [&str; 29] = [
     "DELETE FROM holds WHERE client_id = $1",
     "UPDATE group_sessions SET description = NULL, place = NULL, link = NULL, reason = NULL WHERE expert_id = $1",
     "UPDATE time_off SET reason = NULL WHERE expert_id = $1",
-    "UPDATE experts SET headline = '', presence = 'offline', version = version + 1 WHERE user_id = $1",
+    "UPDATE experts SET headline = '', presence = 'offline', presence_seen_at = NULL, presence_lapsed = NULL, \
+       version = version + 1 WHERE user_id = $1",
     "UPDATE reviews SET text = NULL WHERE booking_id IN (SELECT id FROM bookings WHERE client_id = $1)",
     "UPDATE booking_history SET reason = NULL, \
        changes = CASE WHEN event = 'booking.edited' THEN changes_of_nothing ELSE changes END \

@@ -1,6 +1,6 @@
 //! Schedules: an expert's week, its exceptions, and time off.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use belfry_domain::Instant;
 use belfry_domain::booking_rules::BookingRules;
@@ -61,62 +61,10 @@ impl Store {
         expert: UserId,
         now: Instant,
     ) -> Result<Option<(Schedule, i64)>, StoreError> {
-        type Head = (String, Json<Vec<Window>>, Json<BookingRules>, i64);
         // Two days back covers today in every zone.
         let from = now - TimeDelta::days(2);
-        on_read!(self, |pool| {
-            let head: Option<Head> = sqlx::query_as::<DB, _>(
-                "SELECT time_zone, weekly, booking_rules, version FROM experts WHERE user_id = $1",
-            )
-            .bind(expert.uuid())
-            .fetch_optional(pool)
-            .await?;
-            let Some((zone, weekly, rules, version)) = head else {
-                return Ok(None);
-            };
-            let overrides: Vec<(NaiveDate, Json<Vec<Hours>>)> = sqlx::query_as::<DB, _>(
-                "SELECT date, intervals FROM schedule_overrides WHERE expert_id = $1 AND date >= $2",
-            )
-            .bind(expert.uuid())
-            .bind(from.date_naive())
-            .fetch_all(pool)
-            .await?;
-            let time_off: Vec<(Instant, Instant)> = sqlx::query_as::<DB, _>(
-                "SELECT starts_at, ends_at FROM time_off WHERE expert_id = $1 AND ends_at > $2",
-            )
-            .bind(expert.uuid())
-            .bind(from)
-            .fetch_all(pool)
-            .await?;
-            let imported: Vec<(Instant, Instant)> = sqlx::query_as::<DB, _>(
-                "SELECT starts_at, ends_at FROM imported_busy WHERE expert_id = $1 AND ends_at > $2",
-            )
-            .bind(expert.uuid())
-            .bind(from)
-            .fetch_all(pool)
-            .await?;
-            let region: Option<(String,)> =
-                sqlx::query_as::<DB, _>("SELECT country FROM expert_holidays WHERE expert_id = $1")
-                    .bind(expert.uuid())
-                    .fetch_optional(pool)
-                    .await?;
-            let opening = self.openings(&[expert]).await?.remove(&expert);
-            let off = |(starts_at, ends_at)| TimeOff { starts_at, ends_at };
-            let schedule = Schedule {
-                time_zone: zone.parse().map_err(StoreError::unreadable)?,
-                weekly: weekly.0,
-                overrides: overrides
-                    .into_iter()
-                    .map(|(date, intervals)| (date, intervals.0))
-                    .collect::<BTreeMap<_, _>>(),
-                holidays: region.map_or_else(BTreeSet::new, |(code,)| dates_of(&code, from)),
-                time_off: time_off.into_iter().map(off).collect(),
-                imported: imported.into_iter().map(off).collect(),
-                opening,
-                rules: rules.0,
-            };
-            Ok(Some((schedule, version)))
-        })
+        let mut read = self.read_schedules(&[expert], from).await?;
+        Ok(read.remove(&expert))
     }
 
     /// The schedules of these experts, with what concerns the time from `from` on.
@@ -128,11 +76,20 @@ impl Store {
         experts: &[UserId],
         from: Instant,
     ) -> Result<HashMap<UserId, Schedule>, StoreError> {
-        type Head = (Uuid, String, Json<Vec<Window>>, Json<BookingRules>);
+        let read = self.read_schedules(experts, from).await?.into_iter();
+        Ok(read.map(|(id, (schedule, _))| (id, schedule)).collect())
+    }
+
+    async fn read_schedules(
+        &self,
+        experts: &[UserId],
+        from: Instant,
+    ) -> Result<HashMap<UserId, (Schedule, i64)>, StoreError> {
+        type Head = (Uuid, String, Json<Vec<Window>>, Json<BookingRules>, i64);
         let ids: Vec<Uuid> = experts.iter().map(|id| id.uuid()).collect();
         on_read!(self, |pool| {
             let heads: Vec<Head> = sqlx::query_as::<DB, _>(formatcp!(
-                "SELECT user_id, time_zone, weekly, booking_rules FROM experts WHERE user_id {}",
+                "SELECT user_id, time_zone, weekly, booking_rules, version FROM experts WHERE user_id {}",
                 <DB as Dialect>::ID_IN_1
             ))
             .bind(IdList(ids.clone()))
@@ -174,35 +131,35 @@ impl Store {
             .fetch_all(pool)
             .await?;
             let mut schedules = HashMap::with_capacity(heads.len());
-            for (id, zone, weekly, rules) in heads {
+            for (id, zone, weekly, rules, version) in heads {
                 let zone = zone.parse().map_err(StoreError::unreadable)?;
                 let mut schedule = Schedule::empty(zone);
                 schedule.weekly = weekly.0;
                 schedule.rules = rules.0;
-                schedules.insert(UserId::from(id), schedule);
+                schedules.insert(UserId::from(id), (schedule, version));
             }
             for (id, date, hours) in overrides {
-                if let Some(schedule) = schedules.get_mut(&id.into()) {
+                if let Some((schedule, _)) = schedules.get_mut(&id.into()) {
                     schedule.overrides.insert(date, hours.0);
                 }
             }
             for (id, starts_at, ends_at) in off {
-                if let Some(schedule) = schedules.get_mut(&id.into()) {
+                if let Some((schedule, _)) = schedules.get_mut(&id.into()) {
                     schedule.time_off.push(TimeOff { starts_at, ends_at });
                 }
             }
             for (id, starts_at, ends_at) in imported {
-                if let Some(schedule) = schedules.get_mut(&id.into()) {
+                if let Some((schedule, _)) = schedules.get_mut(&id.into()) {
                     schedule.imported.push(TimeOff { starts_at, ends_at });
                 }
             }
             for (id, region) in regions {
-                if let Some(schedule) = schedules.get_mut(&id.into()) {
+                if let Some((schedule, _)) = schedules.get_mut(&id.into()) {
                     schedule.holidays = dates_of(&region, from - TimeDelta::days(2));
                 }
             }
             for (id, opening) in self.openings(experts).await? {
-                if let Some(schedule) = schedules.get_mut(&id) {
+                if let Some((schedule, _)) = schedules.get_mut(&id) {
                     schedule.opening = Some(opening);
                 }
             }

@@ -1,13 +1,12 @@
 //! Branches: what they say of themselves, and their hours (B1, B6, B7).
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::contract::body::pointed_at;
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::town::{Answer, Person, Town};
 
 /// Whom a booking at a branch is given to.
@@ -34,18 +33,6 @@ pub async fn open_branch(admin: &Person, settings: Value) -> String {
         body["settings"][name] = value.clone();
     }
     admin.post("/branches", body).await.expect(201).text("id")
-}
-
-/// Waits for something to become true, with a limit that only a failure reaches.
-pub async fn until(condition: impl AsyncFn() -> bool) {
-    let begun = std::time::Instant::now();
-    while !condition().await {
-        assert!(
-            begun.elapsed() < Duration::from_secs(60),
-            "it never comes true"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// What is asked of a branch.
@@ -172,6 +159,11 @@ async fn what_is_wrong_with_a_branch_is_pointed_at(fresh: &Fresh) {
             "/overrides/0/intervals/1",
             "overlap",
         ),
+        (
+            json!({ "overrides": [{ "date": "2027-01-01", "intervals": [], "reason": "snow" }] }),
+            "/overrides/0/reason",
+            "unknown_field",
+        ),
     ] {
         pointed_at(admin.patch(&path, body).await, pointer, code);
     }
@@ -245,7 +237,10 @@ async fn the_narrower_hours_count_for_direct_bookings_too(fresh: &Fresh) {
     // The other node follows, too.
     if town.has_redis() {
         let elsewhere = client.at(&town, 1);
-        until(async || elsewhere.slots(&expert, "2027-03-03", 1).await.is_empty()).await;
+        eventually("the other node follows", async || {
+            elsewhere.slots(&expert, "2027-03-03", 1).await.is_empty()
+        })
+        .await;
     }
     admin
         .patch(&path, json!({ "active": false }))

@@ -23,6 +23,7 @@ use serde_json::json;
 
 use crate::always;
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::{eventually, within};
 use crate::ledger::{self, Terms};
 use crate::mail::server::MailServer;
 use crate::town::{PASSWORD, guests};
@@ -241,14 +242,11 @@ impl<'a> Stage<'a> {
         let (mut promised, mut locked) = (Vec::new(), Vec::new());
         let (mut unanswered, mut made_unheard) = (0, 0);
         for wish in wishes {
-            let (mut status, mut body) = load.send(&wish).await.expect("the server is back");
-            for _ in 0..20 {
-                if status != 503 {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(500)).await;
-                (status, body) = load.send(&wish).await.expect("the server is there");
-            }
+            let (status, body) = eventually("an answer to the retry", async || {
+                let answer = load.send(&wish).await.expect("the server is back");
+                (answer.0 != 503).then_some(answer)
+            })
+            .await;
             if let Some(acknowledged) = &wish.acknowledged {
                 assert_eq!(status, 201, "{body}");
                 assert_eq!(
@@ -387,8 +385,8 @@ impl Stage<'_> {
     /// Waits until the servers that run have planned, sent and reminded all that is due.
     async fn all_is_done(&self) {
         let store = &self.fresh.store;
-        let mut idle = false;
-        for _ in 0..3000 {
+        // Leases of the dead run out first, and every mail is sent.
+        within(Duration::from_secs(150), "all is done", async || {
             ledger::planned(store).await;
             let due = store
                 .deliveries_due(Channel::Email, SystemClock.now())
@@ -396,15 +394,11 @@ impl Stage<'_> {
                 .unwrap();
             let reminder = store.next_reminder().await.unwrap();
             let now = SystemClock.now();
-            idle = due.send_at().is_none()
+            due.send_at().is_none()
                 && due.lease_until.is_none()
-                && reminder.is_none_or(|at| at > now + TimeDelta::seconds(2));
-            if idle {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        assert!(idle, "mails or reminders are left");
+                && reminder.is_none_or(|at| at > now + TimeDelta::seconds(2))
+        })
+        .await;
     }
 }
 

@@ -10,6 +10,7 @@ use belfry_store::delivery::{Filter, Lost, Resent, Settlement};
 use chrono::TimeDelta;
 
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::spine::{Answer, Scripted, Spine};
 
 on_both_engines!(
@@ -101,9 +102,10 @@ async fn no_more_are_under_way_than_allowed(fresh: &Fresh) {
     let courier = spine.courier(channel.clone());
     let ids = spine.mails(30).await;
     courier.nudge();
-    while channel.most_inside.load(Ordering::SeqCst) < 8 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually("eight are inside", async || {
+        channel.most_inside.load(Ordering::SeqCst) >= 8
+    })
+    .await;
     channel.gate.add_permits(30);
     spine.all_become(&ids, DeliveryStatus::Sent).await;
     assert_eq!(channel.most_inside.load(Ordering::SeqCst), 8);
@@ -318,9 +320,10 @@ async fn what_stops_finishes_what_it_began(fresh: &Fresh) {
     let courier = spine.courier(channel.clone());
     let ids = spine.mails(20).await;
     courier.nudge();
-    while channel.most_inside.load(Ordering::SeqCst) < 8 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually("eight are inside", async || {
+        channel.most_inside.load(Ordering::SeqCst) >= 8
+    })
+    .await;
     assert!(!courier.stop(Duration::from_millis(50)).await);
     channel.gate.add_permits(100);
     assert!(courier.stop(Duration::from_secs(10)).await);

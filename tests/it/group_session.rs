@@ -2,12 +2,12 @@
 //! too many (C3.11).
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::ledger::{self, Terms};
 use crate::town::{Answer, Person, Town};
 
@@ -65,16 +65,13 @@ async fn sound(town: &Town) {
 
 /// Waits until somebody was told this of a booking.
 async fn told(person: &Person, kind: &str, booking: &str) -> Value {
-    for _ in 0..1500 {
+    eventually(&format!("told of {kind}"), async || {
         let page = person.get("/notifications?limit=100").await.expect(200);
         let items = page.body["items"].as_array().unwrap().clone();
         let told = |item: &Value| item["kind"] == kind && item["data"]["booking_id"] == booking;
-        if let Some(item) = items.into_iter().find(told) {
-            return item;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("not told of {kind}");
+        items.into_iter().find(told)
+    })
+    .await
 }
 
 async fn a_session_takes_its_experts_time_once_and_each_seat_its_clients(fresh: &Fresh) {

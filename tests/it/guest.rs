@@ -1,8 +1,6 @@
 //! Booking without an account (C3.14): the booking and the mail about it, the link that manages it, and what becomes
 //! of it when somebody proves the address.
 
-use std::time::Duration;
-
 use belfry_domain::delivery::{Content, DeliveryStatus};
 use belfry_store::delivery::Filter;
 use chrono::TimeDelta;
@@ -10,6 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::ledger::{self, Terms};
 use crate::town::{Answer, Person, Town};
 
@@ -76,21 +75,21 @@ async fn mails(town: &Town, email: &str, kind: &str, count: usize) -> Vec<Conten
         query: Some(email.to_owned()),
         ..Filter::default()
     };
-    for _ in 0..1000 {
+    eventually(&format!("{kind} is mailed to {email}"), async || {
         let kept = town.store.deliveries(&filter, None, 100).await.unwrap();
         let of_kind: Vec<_> = kept.into_iter().filter(|item| item.kind == kind).collect();
-        if of_kind.len() >= count {
-            assert_eq!(of_kind.len(), count, "{kind} to {email}");
-            let mut found = Vec::new();
-            for item in of_kind {
-                let detail = town.store.delivery(item.id).await.unwrap().unwrap();
-                found.push(detail.content);
-            }
-            return found;
+        if of_kind.len() < count {
+            return None;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{kind} was not mailed to {email}");
+        assert_eq!(of_kind.len(), count, "{kind} to {email}");
+        let mut found = Vec::new();
+        for item in of_kind {
+            let detail = town.store.delivery(item.id).await.unwrap().unwrap();
+            found.push(detail.content);
+        }
+        Some(found)
+    })
+    .await
 }
 
 /// The token of the link in a mail.

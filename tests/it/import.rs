@@ -1,12 +1,11 @@
 //! Calendars that experts keep elsewhere, as they and their clients notice them (C2.7).
 
-use std::time::Duration;
-
 use belfry::config::Settings;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::standin::{Reply, StandIn};
 use crate::town::{Person, Town};
 
@@ -68,15 +67,14 @@ async fn add_ics(expert: &Person, server: &StandIn) -> String {
 /// Waits until an expert's only calendar is in some state.
 async fn until(expert: &Person, look: impl Fn(&Value) -> bool) -> Value {
     let path = format!("/experts/{}/imports", expert.id);
-    for _ in 0..3000 {
+    eventually("the calendar comes so far", async || {
         let found = expert.get(&path).await.expect(200).body["items"][0].take();
-        if look(&found) {
-            return found;
+        if !look(&found) {
+            return Err(found);
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let found = expert.get(&path).await.expect(200);
-    panic!("it did not come so far: {}", found.text);
+        Ok(found)
+    })
+    .await
 }
 
 async fn read(expert: &Person) -> Value {
@@ -175,13 +173,11 @@ async fn every_node_knows_at_once(fresh: &Fresh) {
     let server = serving(at_nine()).await;
     add_ics(&expert, &server).await;
     read(&expert).await;
-    for _ in 0..3000 {
-        if there.slots(&expert, "2027-03-02", 1).await[0] == TEN {
-            return town.close().await;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("the other node offers it still");
+    eventually("the other node no longer offers it", async || {
+        there.slots(&expert, "2027-03-02", 1).await[0] == TEN
+    })
+    .await;
+    town.close().await;
 }
 
 /// What an expert was told of other calendars.
@@ -201,14 +197,11 @@ async fn a_booking_in_the_way_stays_and_its_expert_is_told_once(fresh: &Fresh) {
     let id = add_ics(&expert, &server).await;
     let found = read(&expert).await;
     assert_eq!(found["conflicts"][0]["booking_id"], json!(booking));
-    let mut heard = Vec::new();
-    for _ in 0..3000 {
-        heard = told(&expert).await;
-        if !heard.is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let heard = eventually("the expert is told", async || {
+        let heard = told(&expert).await;
+        (!heard.is_empty()).then_some(heard)
+    })
+    .await;
     assert_eq!(heard.len(), 1);
     assert_eq!(heard[0]["data"]["booking_id"], json!(booking));
     assert!(

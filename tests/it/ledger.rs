@@ -1,7 +1,7 @@
 //! What a house at rest must look like in its tables, whatever happened to it before.
 
+use crate::eventually::eventually;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use belfry_domain::Instant;
 use belfry_domain::booking::{Status, Step};
@@ -61,13 +61,10 @@ pub async fn sound(store: &Store, terms: Terms, acknowledged: &BTreeSet<String>)
 
 /// Waits until no event is left that nobody was told of.
 pub async fn planned(store: &Store) {
-    for _ in 0..2000 {
-        if store.oldest_unplanned().await.unwrap().is_none() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("events are left unplanned");
+    eventually("every event is planned", async || {
+        store.oldest_unplanned().await.unwrap().is_none()
+    })
+    .await;
 }
 
 fn nobody_is_in_two_places(ledger: &Ledger) {

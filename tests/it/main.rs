@@ -30,6 +30,8 @@ mod digest;
 mod drain;
 /// A fresh store for every test, on either engine.
 mod engine;
+/// Waiting for what comes about in its own time.
+mod eventually;
 /// Experts: the list, the profile, free slots.
 mod expert;
 /// The calendar that a person subscribes to.

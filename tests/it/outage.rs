@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::eventually::eventually;
 use crate::live::tab::Tab;
 use crate::town::{Person, Town};
 
@@ -25,21 +26,10 @@ mod servers;
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Waits until something is so.
-async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !so().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let waited = tokio::time::timeout(PATIENCE, waiting).await;
-    waited.unwrap_or_else(|_| panic!("it never came to this: {what}"));
-}
-
 /// Waits until the node at which `door` stands says that it is ready, or that a part is missing.
 async fn until_ready(door: &Person, missing: Option<&str>) {
     let what = missing.map_or("ready".to_owned(), |part| format!("{part} is missing"));
-    until(&what, async || {
+    eventually(&what, async || {
         let answer = door.get("/readyz").await;
         match missing {
             None => answer.status == 200,

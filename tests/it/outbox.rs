@@ -4,6 +4,7 @@ use belfry::secret::Secret;
 use serde_json::{Value, json};
 
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::mail::server::{MailServer, Mood, Received};
 use crate::town::{Answer, PASSWORD, Person, Town};
 
@@ -111,15 +112,13 @@ async fn a_booking_is_mailed_to_both_with_a_calendar_file(fresh: &Fresh) {
 
 /// Waits until the outbox, asked so, has an item that fits.
 async fn listed(admin: &Person, query: &str, fits: impl Fn(&Value) -> bool) -> Value {
-    for _ in 0..1000 {
+    eventually(&format!("it is listed: {query}"), async || {
         let answer = admin.get(&format!("/admin/deliveries?{query}")).await;
         let page = answer.expect(200).body;
-        if let Some(item) = page["items"].as_array().unwrap().iter().find(|i| fits(i)) {
-            return item.clone();
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("not listed: {query}");
+        let mut items = page["items"].as_array().unwrap().iter();
+        items.find(|item| fits(item)).cloned()
+    })
+    .await
 }
 
 async fn what_cannot_be_sent_is_seen_and_sent_again_by_an_administrator(fresh: &Fresh) {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::contract::body::pointed_at;
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::standin::http_sms::HttpSms;
 use crate::standin::web_push::PushService;
 use crate::town::{Person, Town};
@@ -139,20 +140,18 @@ async fn a_choice_that_makes_no_sense_is_refused_and_the_last_one_stays(fresh: &
 /// Waits until this person was told `kind`, and answers the kinds of the mails to them so far: both are written
 /// in one transaction.
 async fn mailed_once_told(admin: &Person, person: &Person, kind: &str) -> Vec<String> {
-    for _ in 0..1000 {
+    eventually(&format!("told {kind}"), async || {
         let inbox = person.get("/notifications?limit=100").await.expect(200);
         let items = inbox.body["items"].as_array().unwrap();
-        if items.iter().any(|item| item["kind"] == kind) {
-            let path = format!("/admin/deliveries?limit=100&query={}", person.email);
-            let mails = admin.get(&path).await.expect(200);
-            let mails = mails.body["items"].as_array().unwrap().iter();
-            return mails
-                .map(|mail| mail["kind"].as_str().unwrap().to_owned())
-                .collect();
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("never told {kind}");
+        items.iter().any(|item| item["kind"] == kind)
+    })
+    .await;
+    let path = format!("/admin/deliveries?limit=100&query={}", person.email);
+    let mails = admin.get(&path).await.expect(200);
+    let mails = mails.body["items"].as_array().unwrap().iter();
+    mails
+        .map(|mail| mail["kind"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 async fn mail_that_was_switched_off_is_not_sent_while_the_inbox_is_kept(fresh: &Fresh) {
@@ -210,14 +209,12 @@ async fn mail_that_was_switched_off_is_not_sent_while_the_inbox_is_kept(fresh: &
         .post("/auth/password/forgot", forgot)
         .await
         .expect(202);
-    for _ in 0..1000 {
+    eventually("the link is sent", async || {
         let told = mailed_once_told(&admin, &client, "booking.cancelled").await;
-        if told.contains(&"account.password_forgotten".to_owned()) {
-            return town.close().await;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("the link was not sent");
+        told.contains(&"account.password_forgotten".to_owned())
+    })
+    .await;
+    town.close().await;
 }
 
 async fn everybody_sees_which_ways_lead_to_them_and_what_the_others_lack(fresh: &Fresh) {

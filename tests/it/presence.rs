@@ -3,8 +3,9 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::branch::{open_branch, until};
+use crate::branch::open_branch;
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::live::tab::Tab;
 use crate::town::{Person, Town};
 
@@ -63,10 +64,16 @@ async fn whoever_is_silent_for_half_an_hour_is_offline_on_every_node(fresh: &Fre
     assert_eq!(presence(&door, &experts[1]).await, "busy");
     town.clock.advance(TimeDelta::seconds(2));
     // By the house's own clockwork, whichever node has it.
-    until(async || presence(&door, &experts[1]).await == "offline").await;
+    eventually("who was not seen is offline", async || {
+        presence(&door, &experts[1]).await == "offline"
+    })
+    .await;
     assert_eq!(presence(&door, &experts[0]).await, "online", "seen since");
     town.clock.advance(TimeDelta::minutes(14));
-    until(async || presence(&door, &experts[0]).await == "offline").await;
+    eventually("who was seen is offline in time", async || {
+        presence(&door, &experts[0]).await == "offline"
+    })
+    .await;
     // No connection of theirs: another expert's brings nobody back.
     town.nodes[0].attendance.sign().await.unwrap();
     assert_eq!(presence(&door, &experts[0]).await, "offline");
@@ -87,7 +94,7 @@ async fn a_connection_that_lives_keeps_its_expert_there_and_brings_them_back(fre
     }
     assert_eq!(presence(&door, &expert).await, "busy");
     drop(tab);
-    until(async || {
+    eventually("whose tab is gone is offline", async || {
         town.clock.advance(TimeDelta::minutes(20));
         for node in &town.nodes {
             node.attendance.sign().await.unwrap();

@@ -1,11 +1,10 @@
 //! Reminders, missed bookings and vanishing notifications as people see them (C4.4, C4.6, C5.1).
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::town::{Person, Town};
 
 on_both_engines!(
@@ -29,13 +28,10 @@ async fn times(person: &Person, kind: &str, booking: &str) -> usize {
 
 /// Waits until a person was told this of a booking.
 async fn hears(person: &Person, kind: &str, booking: &str) {
-    for _ in 0..1000 {
-        if times(person, kind, booking).await > 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("not told of {kind}: {:#?}", told(person).await);
+    eventually(&format!("told of {kind}"), async || {
+        times(person, kind, booking).await > 0
+    })
+    .await;
 }
 
 async fn both_sides_are_reminded_once_and_whom_nobody_answered_is_told(fresh: &Fresh) {
@@ -132,13 +128,8 @@ async fn what_was_read_vanishes_after_three_days_and_the_rest_stays(fresh: &Fres
 
     town.clock.advance(TimeDelta::minutes(10));
     let (expert, client) = (town.again(expert).await, town.again(client).await);
-    for _ in 0..1000 {
-        if told(&client).await.is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert!(told(&client).await.is_empty(), "read three days ago");
+    // It was read three days ago.
+    eventually("it is gone", async || told(&client).await.is_empty()).await;
     assert_eq!(
         told(&expert).await.len(),
         1,

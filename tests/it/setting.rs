@@ -1,11 +1,10 @@
 //! What administrators set for the house: each setting acts, everywhere, at once (C6.2).
 
-use std::time::{Duration, Instant};
-
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::town::{Answer, PASSWORD, Person, Town};
 
 on_both_engines!(
@@ -38,24 +37,12 @@ fn pointed_at(answer: &Answer) -> Vec<&str> {
         .collect()
 }
 
-/// Waits until something is there. What nodes tell each other takes a moment; where no bus is between them, the next
-/// look of the planner brings it.
-async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(started.elapsed() < Duration::from_secs(30), "{what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// Waits until the other node calls the house so.
+/// Waits until the other node calls the house so. What nodes tell each other takes a moment; where no bus is between
+/// them, the next look of the planner brings it.
 async fn known_at(town: &Town, node: usize, name: &str) {
     eventually("the other node hears of it", async || {
         let house = town.stranger_at(node).get("/house").await.expect(200);
-        (house.body["name"] == name).then_some(())
+        house.body["name"] == name
     })
     .await;
 }

@@ -8,8 +8,8 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::standin::esms::Esms;
-use crate::standin::eventually;
 use crate::standin::http_sms::HttpSms;
 use crate::standin::speedsms::SpeedSms;
 use crate::standin::zns::Zns;
@@ -57,7 +57,7 @@ async fn reaches(
     confirmed(&expert, &client, "2027-03-02T10:00:00Z").await;
     // With accents or without: the text decides by what it costs.
     let words = ["Hẹn gặp bạn", "xác nhận", "xac nhan"];
-    let look = || {
+    let look = async || {
         taken()
             .into_iter()
             .find(|(_, text)| words.iter().any(|word| text.contains(word)))
@@ -91,7 +91,7 @@ async fn zalo_carries_what_it_has_a_text_for_and_the_next_provider_the_rest(fres
     .await;
     let admin = town.admin().await;
     let code = confirmed(&expert, &client, "2027-03-02T10:00:00Z").await;
-    let (to, data) = eventually("a message by Zalo", || zns.taken().pop()).await;
+    let (to, data) = eventually("a message by Zalo", async || zns.taken().pop()).await;
     assert_eq!(to, DIGITS);
     let expected = json!({ "customer": "Nguyễn Ánh", "code": code, "time": "17:00 02/03/2027" });
     assert_eq!(data, expected);
@@ -101,7 +101,7 @@ async fn zalo_carries_what_it_has_a_text_for_and_the_next_provider_the_rest(fres
     // Nobody with this number has Zalo.
     zns.will(DIGITS, -118);
     confirmed(&expert, &client, "2027-03-02T11:00:00Z").await;
-    let by_text = || (esms.taken().len() == 1).then_some(());
+    let by_text = async || esms.taken().len() == 1;
     eventually("the same by text message", by_text).await;
     assert_eq!(zns.taken().len(), 1);
     // There is no approved text for this.
@@ -115,7 +115,7 @@ async fn zalo_carries_what_it_has_a_text_for_and_the_next_provider_the_rest(fres
         .post(&path, json!({ "reason": "Bận" }))
         .await
         .expect(200);
-    let by_text = || (esms.taken().len() == 2).then_some(());
+    let by_text = async || esms.taken().len() == 2;
     eventually("the rejection by text message", by_text).await;
     assert_eq!(zns.tried(), tried);
     town.close().await;
@@ -142,9 +142,7 @@ async fn a_number_that_is_none_gets_nothing_more(fresh: &Fresh) {
             .filter(|entry| entry["kind"] == "booking.confirmed")
             .count()
     };
-    while told().await < 2 {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    eventually("both are told", async || told().await >= 2).await;
     assert_eq!(count().await, before);
     town.close().await;
 }
@@ -155,7 +153,7 @@ async fn a_text_that_may_have_been_taken_is_repeated_where_that_is_recognised(fr
     let admin = town.admin().await;
     esms.hang_up();
     confirmed(&expert, &client, "2027-03-02T10:00:00Z").await;
-    eventually("the text", || (!esms.taken().is_empty()).then_some(())).await;
+    eventually("the text", async || !esms.taken().is_empty()).await;
     stands(&admin, "retrying").await;
     town.clock.advance(TimeDelta::minutes(1));
     stands(&admin, "sent").await;
@@ -174,18 +172,14 @@ async fn a_text_that_may_have_been_taken_is_repeated_where_that_is_recognised(fr
 
 /// Waits for the delivery to the phone of that status, the newest first.
 async fn stands(admin: &Person, status: &str) -> Value {
-    let mut seen = Value::Null;
-    for _ in 0..1500 {
+    eventually(&format!("it is {status}"), async || {
         let all = admin.get("/admin/deliveries?limit=100").await.expect(200);
         let all = all.body["items"].as_array().unwrap().iter();
         let mut texts = all.filter(|one| one["channel"] == "sms");
-        if let Some(one) = texts.next() {
-            if one["status"] == status {
-                return one.clone();
-            }
-            seen = one.clone();
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("never {status}: {seen:#}");
+        let newest = texts.next().cloned().unwrap_or_default();
+        (newest["status"] == status)
+            .then_some(newest.clone())
+            .ok_or(newest)
+    })
+    .await
 }

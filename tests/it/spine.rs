@@ -31,6 +31,7 @@ use chrono::TimeDelta;
 use tokio::sync::Semaphore;
 
 use crate::engine::Fresh;
+use crate::eventually::eventually;
 use crate::scheduler::house::House;
 
 /// A bus that keeps what was published.
@@ -212,28 +213,22 @@ impl<'a> Spine<'a> {
 
     /// Waits until all these have that status.
     pub async fn all_become(&self, ids: &[DeliveryId], status: DeliveryStatus) {
-        for _ in 0..1000 {
+        eventually(&format!("all are {status:?}"), async || {
             let listed = self.listed().await;
             let reached =
                 |id: &DeliveryId| listed.iter().any(|i| i.id == *id && i.status == status);
-            if ids.iter().all(reached) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("not {status:?}: {:#?}", self.listed().await);
+            ids.iter().all(reached).then_some(()).ok_or(listed)
+        })
+        .await;
     }
 
     /// Waits until this has been tried so often and is at rest.
     pub async fn tried(&self, id: DeliveryId, attempt: i64) -> Item {
-        for _ in 0..1000 {
+        eventually(&format!("tried {attempt} times"), async || {
             let item = self.store().delivery(id).await.unwrap().unwrap().item;
-            if item.attempt == attempt && item.status != DeliveryStatus::Sending {
-                return item;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("not tried {attempt} times");
+            (item.attempt == attempt && item.status != DeliveryStatus::Sending).then_some(item)
+        })
+        .await
     }
 }
 

@@ -15,6 +15,7 @@ pub mod web_push;
 /// Template messages by Zalo.
 pub mod zns;
 
+use crate::eventually::eventually;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -147,14 +148,14 @@ impl StandIn {
 
     /// Waits until it was asked so often and answers everything.
     pub async fn asked_times(&self, times: usize) -> Vec<Asked> {
-        for _ in 0..1000 {
+        eventually(&format!("asked {times} times"), async || {
             let asked = self.asked();
-            if asked.len() >= times {
-                return asked;
+            if asked.len() < times {
+                return Err(asked);
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("not asked {times} times: {:#?}", self.asked());
+            Ok(asked)
+        })
+        .await
     }
 }
 
@@ -235,15 +236,4 @@ async fn take(read: &mut (impl AsyncBufReadExt + Unpin)) -> std::io::Result<Opti
     asked.body = vec![0; length];
     read.read_exact(&mut asked.body).await?;
     Ok(Some(asked))
-}
-
-/// Waits until something is there. Only a failure reaches the end.
-pub async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..1500 {
-        if let Some(found) = look() {
-            return found;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{what}: not within fifteen seconds");
 }

@@ -2,13 +2,13 @@
 //! a calendar file that each step brings up to date (C3.4, C4.3, C4.4, C5.2).
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use belfry_domain::delivery::{Content, DeliveryStatus};
 use belfry_store::delivery::Filter;
 use serde_json::{Value, json};
 
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::ledger::{self, Terms};
 use crate::town::{Person, Town};
 
@@ -23,15 +23,15 @@ const TEN: &str = "2027-03-02T10:00:00Z";
 
 /// What a person was told, oldest first, once it is so many things.
 async fn told(person: &Person, count: usize) -> Vec<Value> {
-    let mut items = Vec::new();
-    for _ in 0..1000 {
+    let mut items = eventually(&format!("{count} things are told"), async || {
         let page = person.get("/notifications?limit=100").await.expect(200);
-        items.clone_from(page.body["items"].as_array().unwrap());
-        if items.len() >= count {
-            break;
+        let items = page.body["items"].as_array().unwrap().clone();
+        if items.len() < count {
+            return Err(items);
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+        Ok(items)
+    })
+    .await;
     items.reverse();
     assert_eq!(items.len(), count, "{items:#?}");
     items
@@ -44,17 +44,20 @@ async fn mailed(town: &Town, person: &Person, kind: &str) -> (String, Content) {
         query: Some(person.email.clone()),
         ..Filter::default()
     };
-    for _ in 0..1000 {
-        let kept = town.store.deliveries(&filter, None, 100).await.unwrap();
-        let of_kind: Vec<_> = kept.into_iter().filter(|item| item.kind == kind).collect();
-        if let [item] = &of_kind[..] {
-            let detail = town.store.delivery(item.id).await.unwrap().unwrap();
-            return (item.subject.clone(), detail.content);
-        }
-        assert!(of_kind.len() < 2, "{kind} was mailed twice: {of_kind:#?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{kind} was not mailed to {}", person.email);
+    eventually(
+        &format!("{kind} is mailed to {}", person.email),
+        async || {
+            let kept = town.store.deliveries(&filter, None, 100).await.unwrap();
+            let of_kind: Vec<_> = kept.into_iter().filter(|item| item.kind == kind).collect();
+            if let [item] = &of_kind[..] {
+                let detail = town.store.delivery(item.id).await.unwrap().unwrap();
+                return Some((item.subject.clone(), detail.content));
+            }
+            assert!(of_kind.len() < 2, "{kind} was mailed twice: {of_kind:#?}");
+            None
+        },
+    )
+    .await
 }
 
 /// Method, sequence, status and identity of the calendar file of a mail.
@@ -244,15 +247,10 @@ async fn what_nobody_answered_gives_its_time_back_on_every_node(fresh: &Fresh) {
     // Without Redis the second node hears nothing of the first.
     let hearing = if town.has_redis() { 2 } else { 1 };
     for door in &doors[..hearing] {
-        let mut offered = false;
-        for _ in 0..500 {
-            offered = door.get(&path).await.expect(200).text.contains(&half_past);
-            if offered {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        assert!(offered, "half of the missed hour is free");
+        eventually("half of the missed hour is free", async || {
+            door.get(&path).await.expect(200).text.contains(&half_past)
+        })
+        .await;
     }
     let wish = json!({
         "expert_id": expert.id, "starts_at": half_past, "minutes": 30, "mode": "online",

@@ -9,6 +9,7 @@ use futures::future::join_all;
 use tokio::time::timeout;
 
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::spine::Spine;
 use proxy::Proxy;
 
@@ -107,14 +108,12 @@ impl Hanging {
 
     /// Waits until no connection is lent and nobody waits.
     async fn comes_to_rest(&self) {
-        let at_rest = || self.store.pools().iter().all(|p| p.lent + p.waiting == 0);
-        for _ in 0..6000 {
-            if at_rest() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("still lent: {:?}", self.store.pools());
+        eventually("nothing is lent", async || {
+            let pools = self.store.pools();
+            let at_rest = pools.iter().all(|p| p.lent + p.waiting == 0);
+            at_rest.then_some(()).ok_or(pools)
+        })
+        .await;
     }
 
     /// Insists that all connections can be lent at once and work.

@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::town::{Answer, Person, Town};
 
 on_both_engines!(
@@ -50,7 +51,7 @@ async fn posted(town: &Town, sample: &str, delivery: &str) -> Value {
 
 /// The mails to a person, newest first, once there are so many and none is under way.
 async fn mails(admin: &Person, person: &Person, count: usize) -> Vec<Value> {
-    for _ in 0..1000 {
+    eventually(&format!("{count} mails are at rest"), async || {
         let path = format!(
             "/admin/deliveries?limit=100&channel=email&query={}",
             person.email
@@ -58,12 +59,10 @@ async fn mails(admin: &Person, person: &Person, count: usize) -> Vec<Value> {
         let found = admin.get(&path).await.expect(200).body["items"].clone();
         let found = found.as_array().unwrap().clone();
         let mut at_rest = found.iter().map(|mail| mail["status"].as_str().unwrap());
-        if found.len() >= count && at_rest.all(|status| matches!(status, "kept" | "skipped")) {
-            return found;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("{count} mails were not planned");
+        (found.len() >= count && at_rest.all(|status| matches!(status, "kept" | "skipped")))
+            .then_some(found)
+    })
+    .await
 }
 
 fn id(mail: &Value) -> &str {
@@ -82,18 +81,15 @@ async fn suppressions(admin: &Person, query: &str) -> Vec<Value> {
 async fn booked(client: &Person, expert: &Person, day: u32, count: usize) {
     let starts_at = format!("2027-03-{day:02}T10:00:00Z");
     client.book(expert, &starts_at).await.expect(201);
-    for _ in 0..1000 {
+    eventually("told", async || {
         let inbox = client
             .get("/notifications?limit=100")
             .await
             .expect(200)
             .body;
-        if inbox["items"].as_array().unwrap().len() >= count {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("not told");
+        inbox["items"].as_array().unwrap().len() >= count
+    })
+    .await;
 }
 
 /// The mails that did not end before they left.
@@ -143,13 +139,11 @@ async fn an_address_that_does_not_exist_gets_nothing_more_until_it_is_lifted(fre
     admin.delete(&lift).await.expect(204);
     admin.delete(&lift).await.problem(404, "not-found");
     booked(&client, &expert, 3, 2).await;
-    for _ in 0..1000 {
-        if alive(&mails(&admin, &client, 1).await) == 2 {
-            return town.close().await;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("no mail after the address was lifted");
+    eventually("a mail after the address was lifted", async || {
+        alive(&mails(&admin, &client, 1).await) == 2
+    })
+    .await;
+    town.close().await;
 }
 
 async fn what_may_pass_is_counted_and_many_in_a_week_are_too_many(fresh: &Fresh) {

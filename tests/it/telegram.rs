@@ -12,7 +12,7 @@ mod refused;
 use serde_json::{Value, json};
 
 use crate::engine::{Fresh, http, on_both_engines};
-use crate::standin::eventually;
+use crate::eventually::eventually;
 use crate::standin::telegram::{Shown, Telegram};
 use crate::town::{Answer, Person, Town};
 
@@ -35,14 +35,11 @@ pub async fn open(fresh: &Fresh, telegram: &Telegram) -> Town {
 pub async fn link(telegram: &Telegram, person: &Person, chat: i64) {
     let code = person.post("/me/telegram", json!({})).await.expect(201);
     telegram.writes(chat, &format!("/start {}", code.text("code")));
-    for _ in 0..1000 {
+    eventually("the chat is connected", async || {
         let state = person.get("/me/telegram").await.expect(200);
-        if state.body["linked"] == true && state.body["label"] == format!("@anh{chat}") {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("the chat was not connected");
+        state.body["linked"] == true && state.body["label"] == format!("@anh{chat}")
+    })
+    .await;
 }
 
 /// Calls the house as Telegram does, showing a secret or none.
@@ -58,7 +55,7 @@ pub async fn call(town: &Town, secret: Option<&str>, update: Value) -> Answer {
 /// Waits for a message in a chat that contains this.
 pub async fn told(telegram: &Telegram, chat: i64, words: &str) -> Shown {
     let what = format!("“{words}” in chat {chat}");
-    let look = || {
+    let look = async || {
         let shown = telegram.shown(chat);
         shown.into_iter().find(|shown| shown.text().contains(words))
     };

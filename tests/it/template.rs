@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::contract::body::pointed_at;
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::town::{Answer, Person, Town};
 
 on_both_engines!(
@@ -25,7 +26,7 @@ fn sections(title: &str) -> Value {
 
 /// The title of the newest inbox entry of a kind, once there are so many.
 async fn title(person: &Person, kind: &str, count: usize) -> String {
-    for _ in 0..1000 {
+    eventually(&format!("told {kind} {count} times"), async || {
         let inbox = person
             .get("/notifications?limit=100")
             .await
@@ -33,12 +34,9 @@ async fn title(person: &Person, kind: &str, count: usize) -> String {
             .body;
         let items = inbox["items"].as_array().unwrap().iter();
         let found: Vec<_> = items.filter(|item| item["kind"] == kind).collect();
-        if found.len() >= count {
-            return found[0]["title"].as_str().unwrap().to_owned();
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("never told {kind} {count} times");
+        (found.len() >= count).then(|| found[0]["title"].as_str().unwrap().to_owned())
+    })
+    .await
 }
 
 async fn reader(town: &Town, locale: &str) -> Person {

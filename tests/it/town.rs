@@ -14,8 +14,11 @@ use belfry::token::Tokens;
 use belfry_actors::{Clock, ManualClock};
 use belfry_domain::Instant;
 use belfry_domain::account::{Account, Role};
+use belfry_domain::booking::{Actor, Booking, Status};
+use belfry_domain::event::{EventType, Told};
 use belfry_domain::id::UserId;
 use belfry_store::Store;
+use belfry_store::booking::Change;
 use serde_json::{Value, json};
 
 use crate::engine::Fresh;
@@ -248,6 +251,21 @@ impl Town {
         let slots = door.slots(expert, from, days).await;
         self.spare.borrow_mut().push(house);
         slots
+    }
+
+    /// Cancels a booking as a node does that dies right after the commit: nobody is nudged, and no actor hears of it.
+    pub async fn cancelled_unheard(&self, booking: &str) {
+        let decide = |before: &Booking| {
+            let after = Booking {
+                status: Status::Cancelled,
+                ..before.clone()
+            };
+            let told = Told::by(Actor::system());
+            Ok(Change::of(after, EventType::BookingCancelled, told))
+        };
+        let (id, now) = (booking.parse().unwrap(), self.now());
+        let changed = self.store.change_booking(id, None, decide, now).await;
+        changed.unwrap().unwrap();
     }
 
     /// Takes every node down.

@@ -8,6 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::mail::server::{MailServer, Received};
 use crate::town::{Person, Town};
 
@@ -114,23 +115,19 @@ async fn one_click_stops_mails_of_the_kind_and_of_no_other(fresh: &Fresh) {
     town.clock.advance(TimeDelta::hours(2));
     let (expert, client) = (town.again(expert).await, town.again(client).await);
     let reminded = async |person: &Person| {
-        for _ in 0..1000 {
+        eventually("reminded twice", async || {
             let inbox = person
                 .get("/notifications?limit=100")
                 .await
                 .expect(200)
                 .body;
             let items = inbox["items"].as_array().unwrap().iter();
-            if items
+            items
                 .filter(|item| item["kind"] == "booking.reminder")
                 .count()
                 == 2
-            {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-        panic!("not reminded twice");
+        })
+        .await
     };
     reminded(&client).await;
     reminded(&expert).await;

@@ -2,13 +2,13 @@
 //! next (C3.11).
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::ledger::{self, Terms};
 use crate::town::{Answer, Person, Town};
 
@@ -52,36 +52,33 @@ async fn join(person: &Person, expert: &Person) -> Answer {
     person.post(&path, wish).await
 }
 
-async fn place(person: &Person, id: &str) -> Value {
+pub async fn place(person: &Person, id: &str) -> Value {
     let path = format!("/waiting-list/{id}");
     person.get(&path).await.expect(200).body
 }
 
 /// Waits until somebody's place has this status, and answers it.
 pub async fn comes_to(person: &Person, id: &str, status: &str) -> Value {
-    for _ in 0..1500 {
+    eventually(&format!("it is {status}"), async || {
         let place = place(person, id).await;
-        if place["status"] == status {
-            return place;
+        if place["status"] != status {
+            return Err(place);
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("never {status}: {}", place(person, id).await);
+        Ok(place)
+    })
+    .await
 }
 
 /// Waits until somebody was told this of their place.
 pub async fn told(person: &Person, kind: &str, id: &str) -> Value {
-    for _ in 0..1500 {
+    eventually(&format!("told of {kind}"), async || {
         let page = person.get("/notifications?limit=100").await.expect(200);
         let items = page.body["items"].as_array().unwrap().clone();
         let mut items = items.into_iter();
         let told = |item: &Value| item["kind"] == kind && item["data"]["waiting_id"] == id;
-        if let Some(item) = items.find(told) {
-            return item;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("not told of {kind}");
+        items.find(told)
+    })
+    .await
 }
 
 async fn cancel(person: &Person, booking: &Answer) {

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::scheduler::house::{House, change};
 use crate::town::{Person, Town};
 
@@ -190,13 +191,10 @@ async fn times(person: &Person, kind: &str) -> usize {
 
 /// Waits until a person was told this.
 async fn hears(person: &Person, kind: &str) {
-    for _ in 0..1000 {
-        if times(person, kind).await > 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("not told of {kind}");
+    eventually(&format!("told of {kind}"), async || {
+        times(person, kind).await > 0
+    })
+    .await;
 }
 
 /// A booking at noon that had been agreed for eleven, marked by the running node.
@@ -209,14 +207,12 @@ async fn marked(town: &Town, expert: &Person, client: &Person, day: &str) -> Str
     backdated.await.unwrap();
     // The next look of the scheduler is at most this far away.
     town.clock.advance(TimeDelta::seconds(21));
-    for _ in 0..1000 {
+    eventually("the clock is looked at", async || {
         let shown = client.get(&format!("/bookings/{id}")).await.expect(200);
-        if shown.body["clock_moved"] != Value::Null {
-            return id;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the clock of {id} was not looked at");
+        shown.body["clock_moved"] != Value::Null
+    })
+    .await;
+    id
 }
 
 async fn both_sides_are_told_and_either_may_keep_the_time(fresh: &Fresh) {

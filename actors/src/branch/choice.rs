@@ -15,7 +15,7 @@ use chrono::{DateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::BranchActor;
+use super::{BranchActor, Memory};
 use crate::expert::{FreeTime, Refused};
 use crate::{Place, World};
 
@@ -143,20 +143,22 @@ impl Handler<Choose> for BranchActor {
             return self.refreshed(minutes, move |actor, minutes| actor.choose(asked, minutes));
         }
         // Shares first: what changes meanwhile is seen by the look at everybody's time that comes after.
-        let (world, id, known) = (self.world.clone(), self.id, self.memory.clone());
+        let (world, id) = (self.world.clone(), self.id);
+        let known = self.memory.clone().filter(Memory::is_believed);
         let read = async move {
             let memory = match known {
                 Some(memory) => memory,
-                None => {
-                    let read = super::Memory::read(&world, id).await?;
-                    read.ok_or(Refused::NoBranch)?
-                }
+                None => Memory::read(&world, id).await?,
             };
-            Ok(Book::read(&world, &memory.members, &memory.branch.settings).await?)
+            let book = Book::read(&world, &memory.members, &memory.branch.settings).await?;
+            Ok((memory, book))
         };
         let read = read.into_actor(self).then(move |read, actor, _| {
             match read {
-                Ok(book) => actor.book = book,
+                Ok((memory, book)) => {
+                    actor.remember(memory);
+                    actor.book = book;
+                }
                 Err(refused) => {
                     let refused = std::future::ready(Err(refused)).into_actor(actor);
                     return Box::pin(refused) as ResponseActFuture<Self, Result<Answer, Refused>>;

@@ -14,9 +14,10 @@ use uuid::Uuid;
 
 use super::choice::{Answer, Choose, Chosen, Given, Landed, Wish};
 use super::slots::{BranchAnswer, BranchQuery, GetSlots};
-use super::{BranchActor, Changed};
+use super::{BranchActor, Changed, PresenceChanged};
 use crate::expert::{AtBranch, BookRequest, Experts, Refused};
-use crate::{Busy, Line, Place, Supervisor, World};
+use crate::wake::{self, Held};
+use crate::{Line, Place, Supervisor, World};
 
 /// Callers that may stand in line before one branch.
 const LINE: usize = 2048;
@@ -46,6 +47,18 @@ struct Directory {
 struct Entry {
     actor: Addr<BranchActor>,
     line: Line,
+}
+
+impl Held for Entry {
+    type Actor = BranchActor;
+
+    fn actor(&self) -> &Addr<BranchActor> {
+        &self.actor
+    }
+
+    fn line(&self) -> &Line {
+        &self.line
+    }
 }
 
 impl Branches {
@@ -209,6 +222,14 @@ impl Branches {
         self.announce_slots(branch);
     }
 
+    /// Somebody of a branch came, went or is busy: slots follow, on every node.
+    pub fn presence_changed(&self, branch: BranchId) {
+        self.tell(branch, PresenceChanged);
+        let node = &*self.0.world.node;
+        self.publish(branch, json!({ "node": node, "presence": true }));
+        self.announce_slots(branch);
+    }
+
     /// The hours of a branch have changed: those of its experts follow, on every node.
     ///
     /// # Errors
@@ -230,6 +251,7 @@ impl Branches {
         }
         match serde_json::from_value(said["given"].clone()) {
             Ok(given) => self.tell::<Given>(branch, given),
+            Err(_) if said["presence"] == true => self.tell(branch, PresenceChanged),
             Err(_) => self.tell(branch, Changed),
         }
     }
@@ -278,25 +300,10 @@ impl Branches {
         M::Result: Send,
         BranchActor: Handler<M>,
     {
-        for _ in 0..2 {
-            let entry = self.entry(branch);
-            let place = entry.line.enter()?;
-            let sent = entry.actor.send(message(place));
-            match sent.timeout(crate::expert::PATIENCE).await {
-                Ok(answer) => return Ok(answer),
-                Err(MailboxError::Closed) => {}
-                Err(MailboxError::Timeout) => break,
-            }
-        }
-        Err(Busy("branch").into())
+        Ok(wake::ask("branch", || self.entry(branch), message).await?)
     }
 
     fn entry(&self, branch: BranchId) -> Entry {
-        if let Some(entry) = self.0.entries.get(&branch)
-            && entry.actor.connected()
-        {
-            return entry.clone();
-        }
         let start = || {
             let (world, experts) = (self.0.world.clone(), self.0.experts.clone());
             let arbiter = self.0.supervisor.arbiter(branch.uuid());
@@ -308,16 +315,7 @@ impl Branches {
                 line: Line::new("branch", LINE),
             }
         };
-        self.0
-            .entries
-            .entry(branch)
-            .and_modify(|entry| {
-                if !entry.actor.connected() {
-                    *entry = start();
-                }
-            })
-            .or_insert_with(start)
-            .clone()
+        wake::awake(&self.0.entries, branch, start)
     }
 }
 

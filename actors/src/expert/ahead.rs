@@ -15,7 +15,7 @@ use belfry_domain::wall;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
-use super::{ExpertActor, Experts, Refused};
+use super::{ExpertActor, Experts, Memory, Refused};
 use crate::Place;
 
 /// Counts states of all actors of this node, so that no two have the same stamp.
@@ -77,44 +77,43 @@ impl Handler<LookAhead> for ExpertActor {
 
     fn handle(&mut self, asked: LookAhead, _: &mut Context<Self>) -> Self::Result {
         self.last_asked = std::time::Instant::now();
-        self.drop_expired();
-        let now = self.world.clock.now();
-        let memory = self.memory.as_ref().ok_or(Refused::NoExpert)?;
-        let schedule = memory.narrowed(&asked.terms);
-        let time = Availability {
-            schedule: &schedule,
-            ..memory.availability(now)
-        };
-        let rules = &schedule.rules;
-        let zone = schedule.time_zone;
-        // A zone is at most a day off in either direction.
-        let from = now.date_naive().pred_opt().unwrap_or(now.date_naive());
-        let days = rules.horizon_days.saturating_add(3);
-        let days = time.free_slots(asked.minutes, from, days, Tz::UTC);
-        let slots = days.iter().flat_map(|day| &day.slots);
-        let starts: Vec<i64> = slots.map(|slot| slot.starts_at.timestamp()).collect();
-        let instant = TimeDelta::microseconds(1);
-        let midnight = wall::day_bounds(zone, wall::local_date(zone, now)).1 - instant;
-        let expires = memory.next_expiry().map(|at| at - instant);
-        let notice = TimeDelta::minutes(i64::from(rules.min_notice_minutes)).max(instant);
-        let first = starts
-            .first()
-            .and_then(|first| Instant::from_timestamp(*first, 0));
-        let begins = first.map(|first| first - notice);
-        let ends = [expires, begins].into_iter().flatten();
-        Ok(Arc::new(FreeTime {
-            state: self.shared.stamp.state(),
-            terms: asked.terms,
-            good_until: ends.fold(midnight, Instant::min),
-            starts,
-            taken: (time.taken.iter())
-                .map(|taken| (taken.starts_at.timestamp(), taken.ends_at.timestamp()))
-                .collect(),
-            counted: (time.counted.iter())
-                .map(|counted| counted.starts_at.timestamp())
-                .collect(),
-            time_zone: zone,
-        }))
+        self.under(&asked.terms, |actor, memory, time| {
+            Arc::new(free_time(&asked, actor.shared.stamp.state(), memory, time))
+        })
+    }
+}
+
+fn free_time(asked: &LookAhead, state: u64, memory: &Memory, time: &Availability<'_>) -> FreeTime {
+    let now = time.now;
+    let rules = &time.schedule.rules;
+    let zone = time.schedule.time_zone;
+    // A zone is at most a day off in either direction.
+    let from = now.date_naive().pred_opt().unwrap_or(now.date_naive());
+    let days = rules.horizon_days.saturating_add(3);
+    let days = time.free_slots(asked.minutes, from, days, Tz::UTC);
+    let slots = days.iter().flat_map(|day| &day.slots);
+    let starts: Vec<i64> = slots.map(|slot| slot.starts_at.timestamp()).collect();
+    let instant = TimeDelta::microseconds(1);
+    let midnight = wall::day_bounds(zone, wall::local_date(zone, now)).1 - instant;
+    let expires = memory.next_expiry().map(|at| at - instant);
+    let notice = TimeDelta::minutes(i64::from(rules.min_notice_minutes)).max(instant);
+    let first = starts
+        .first()
+        .and_then(|first| Instant::from_timestamp(*first, 0));
+    let begins = first.map(|first| first - notice);
+    let ends = [expires, begins].into_iter().flatten();
+    FreeTime {
+        state,
+        terms: asked.terms,
+        good_until: ends.fold(midnight, Instant::min),
+        starts,
+        taken: (time.taken.iter())
+            .map(|taken| (taken.starts_at.timestamp(), taken.ends_at.timestamp()))
+            .collect(),
+        counted: (time.counted.iter())
+            .map(|counted| counted.starts_at.timestamp())
+            .collect(),
+        time_zone: zone,
     }
 }
 
@@ -132,15 +131,28 @@ impl Handler<WhyNot> for ExpertActor {
     type Result = Result<Option<Refusal>, Refused>;
 
     fn handle(&mut self, asked: WhyNot, _: &mut Context<Self>) -> Self::Result {
+        self.under(&asked.terms, |_, _, time| {
+            time.check(asked.starts_at, asked.minutes).err()
+        })
+    }
+}
+
+impl ExpertActor {
+    /// Looks at the expert's time as it stands now under the terms of a branch.
+    fn under<T>(
+        &mut self,
+        terms: &Terms,
+        look: impl FnOnce(&Self, &Memory, &Availability<'_>) -> T,
+    ) -> Result<T, Refused> {
         self.drop_expired();
         let now = self.world.clock.now();
         let memory = self.memory.as_ref().ok_or(Refused::NoExpert)?;
-        let schedule = memory.narrowed(&asked.terms);
+        let schedule = memory.narrowed(terms);
         let time = Availability {
             schedule: &schedule,
             ..memory.availability(now)
         };
-        Ok(time.check(asked.starts_at, asked.minutes).err())
+        Ok(look(self, memory, &time))
     }
 }
 

@@ -15,10 +15,10 @@ use super::flight::{BookRequest, Command, Done, HoldRequest, MoveRequest};
 use super::mailbox::{Ask, ExplainDay, GetSlots, NextFree, Notice};
 use super::slots::{DayQuery, ExplainedDay, SlotQuery, SlotsAnswer};
 use super::waitlist::{self, Bell};
-use super::{Busy, ExpertActor, LINE, PATIENCE, Refused, World};
+use super::{Busy, ExpertActor, LINE, Refused, World};
 use crate::cache::SlotCache;
 use crate::group_commit::GroupCommit;
-use crate::{Line, Place, Supervisor};
+use crate::{Line, Place, Supervisor, wake};
 
 /// Group sessions and their seats.
 mod session;
@@ -306,24 +306,10 @@ impl Experts {
         M::Result: Send,
         ExpertActor: Handler<M>,
     {
-        for _ in 0..2 {
-            let entry = self.entry(expert);
-            let place = entry.line.enter()?;
-            match entry.actor.send(message(place)).timeout(PATIENCE).await {
-                Ok(answer) => return Ok(answer),
-                Err(MailboxError::Closed) => {}
-                Err(MailboxError::Timeout) => break,
-            }
-        }
-        Err(Busy("expert").into())
+        Ok(wake::ask("expert", || self.entry(expert), message).await?)
     }
 
     fn entry(&self, expert: UserId) -> Entry {
-        if let Some(entry) = self.directory.get(&expert)
-            && entry.actor.connected()
-        {
-            return entry.clone();
-        }
         let start = || {
             let (supervisor, rules) = (self.supervisor.clone(), self.rules.clone());
             let (group_commit, cache) = (self.group_commit.clone(), self.cache.clone());
@@ -340,14 +326,6 @@ impl Experts {
                 shared,
             }
         };
-        self.directory
-            .entry(expert)
-            .and_modify(|entry| {
-                if !entry.actor.connected() {
-                    *entry = start();
-                }
-            })
-            .or_insert_with(start)
-            .clone()
+        wake::awake(&self.directory, expert, start)
     }
 }

@@ -11,6 +11,7 @@ use super::ahead::Stamp;
 use super::mailbox::Notice;
 use super::refusals::Refusals;
 use crate::Line;
+use crate::wake::Held;
 
 /// An expert's actor on this node.
 #[derive(Clone)]
@@ -46,6 +47,18 @@ impl Shared {
     pub fn notice(&self) -> Option<TimeDelta> {
         let minutes = self.notice.load(Ordering::Acquire).checked_sub(1)?;
         Some(TimeDelta::minutes(i64::from(minutes)))
+    }
+}
+
+impl Held for Entry {
+    type Actor = ExpertActor;
+
+    fn actor(&self) -> &Addr<ExpertActor> {
+        &self.actor
+    }
+
+    fn line(&self) -> &Line {
+        &self.line
     }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use crate::branch::Opening;
 use crate::interval::{self, Span};
 use crate::offsets::{Offsets, SECONDS_PER_DAY, date_of};
-use crate::schedule::{Hours, Schedule, Weekday};
+use crate::schedule::{Hours, Schedule, Weekday, Window};
 use crate::slot::Reason;
 use crate::wall::{Edge, WallTime};
 
@@ -165,7 +165,7 @@ impl Usual {
 }
 
 /// The hours that start on `day`: those of its override if it has one, none on a holiday, else those of the week.
-fn hours_on(schedule: &Schedule, day: i64, mut take: impl FnMut(Hours)) {
+fn hours_on(schedule: &Schedule, day: i64, take: impl FnMut(Hours)) {
     let Some(date) = date_of(day) else {
         return;
     };
@@ -176,12 +176,7 @@ fn hours_on(schedule: &Schedule, day: i64, mut take: impl FnMut(Hours)) {
     if schedule.holidays.contains(&date) {
         return;
     }
-    let weekday = Weekday::from(chrono::Datelike::weekday(&date));
-    for window in &schedule.weekly {
-        if window.weekday == weekday && window.is_valid_on(date) {
-            take(window.hours());
-        }
-    }
+    in_week(&schedule.weekly, date, take);
 }
 
 /// The parts of an expert's hours at which the branch is open, from `first` to `last`.
@@ -216,12 +211,17 @@ fn opening_on(opening: &Opening, day: i64, mut take: impl FnMut(Hours)) {
             until: WallTime::END_OF_DAY,
         });
     };
-    let weekday = Weekday::from(chrono::Datelike::weekday(&date));
-    for window in weekly {
-        if window.weekday == weekday && window.is_valid_on(date) {
-            take(window.hours());
-        }
-    }
+    in_week(weekly, date, take);
+}
+
+/// The hours that a week has on a date.
+fn in_week(weekly: &[Window], date: NaiveDate, take: impl FnMut(Hours)) {
+    let weekday = Weekday::from(date.weekday());
+    let windows = weekly.iter();
+    windows
+        .filter(|window| window.weekday == weekday && window.is_valid_on(date))
+        .map(Window::hours)
+        .for_each(take);
 }
 
 fn span(offsets: &Offsets, day: i64, hours: Hours) -> Span {

@@ -137,6 +137,9 @@ async fn forget(app: &App, signed: &Signed, id: UserId) -> Result<HttpResponse, 
     tx.commit().await?;
     app.gate.forget(id);
     app.experts.rescheduled(id).await;
+    if let Some(branch) = account.branch_id {
+        app.branches.changed(branch);
+    }
     app.supervisor.disable(id);
     Ok(HttpResponse::NoContent().finish())
 }

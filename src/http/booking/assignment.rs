@@ -5,7 +5,7 @@ use actix_web::web::Data;
 use belfry_domain::assignment::{Ranked, Scored};
 use belfry_domain::booking::Side;
 use belfry_domain::expert::Presence;
-use belfry_domain::id::{BookingId, BranchId, UserId};
+use belfry_domain::id::{BookingId, UserId};
 use belfry_store::assignment::Assignment;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -15,13 +15,14 @@ use super::concerned;
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::input::Id;
+use crate::http::named::NamedOut;
 use crate::http::openapi::shape::{PresenceShape, ScoredShape, StrategyShape};
 use crate::http::problem::Problem;
 
 /// Why a booking was given to its expert.
 #[derive(Serialize, ToSchema)]
 pub struct AssignmentOut {
-    branch: BranchNameOut,
+    branch: NamedOut,
     #[schema(value_type = StrategyShape)]
     strategy: String,
     /// What was asked for.
@@ -34,13 +35,6 @@ pub struct AssignmentOut {
     decided_at: DateTime<Utc>,
     /// Everybody who could have had it, the first to be asked in front.
     candidates: Vec<CandidateOut>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct BranchNameOut {
-    #[schema(value_type = Uuid)]
-    id: BranchId,
-    name: String,
 }
 
 /// What spoke for and against somebody.
@@ -80,8 +74,8 @@ impl From<Assignment> for AssignmentOut {
             presence: candidate.presence,
         };
         Self {
-            branch: BranchNameOut {
-                id: found.branch_id,
+            branch: NamedOut {
+                id: found.branch_id.uuid(),
                 name: found.branch_name,
             },
             strategy: found.strategy,

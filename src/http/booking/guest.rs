@@ -18,7 +18,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{BookingIn, BookingOut, Wish, book};
+use super::{BookingIn, BookingOut, Wanted, Wish, book};
 use crate::http::App;
 use crate::http::address;
 use crate::http::auth::Signed;
@@ -138,23 +138,15 @@ fn checked(input: &BookingIn) -> Result<Guest, Problem> {
     let mut faults = Faults::default();
     for (pointer, given) in [("/client_id", input.client_id), ("/hold_id", input.hold_id)] {
         if given.is_some() {
-            let detail = "Sign in for this.";
-            faults.extend(vec![FieldError::new(pointer, FieldError::INVALID, detail)]);
+            faults.refuse(pointer, "Sign in for this.");
         }
     }
     input.check(&mut faults);
-    let guest = input.guest.as_ref().map(GuestIn::check);
-    match guest {
-        Some(Ok(guest)) => faults.check().map(|()| guest),
-        Some(Err(found)) => {
-            faults.extend(found);
-            Err(faults
-                .check()
-                .err()
-                .unwrap_or_else(|| Problem::new("validation")))
-        }
-        None => Err(Problem::new("unauthenticated")),
-    }
+    let guest = input.guest.as_ref();
+    let guest = guest.ok_or_else(|| Problem::new("unauthenticated"))?;
+    let guest = faults.take_all(guest.check());
+    faults.check()?;
+    guest.ok_or_else(|| Problem::new("validation"))
 }
 
 /// The guest as the house knows them, or from now on will.
@@ -169,10 +161,9 @@ async fn known(
         Some(zone) => zone,
         None => {
             let store = &app.world.store;
-            let found = match (input.branch_id, input.expert_id) {
-                (Some(id), _) => store.branch(id.into()).await?.map(|b| b.opening.time_zone),
-                (None, Some(id)) => store.expert(id.into()).await?.map(|e| e.time_zone),
-                (None, None) => None,
+            let found = match input.wanted()? {
+                Wanted::Expert(id) => store.expert(id).await?.map(|e| e.time_zone),
+                Wanted::Branch(id, _) => store.branch(id).await?.map(|b| b.opening.time_zone),
             };
             found.unwrap_or(chrono_tz::UTC)
         }

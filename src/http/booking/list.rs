@@ -7,10 +7,8 @@ use belfry_domain::booking::{Booking, Status};
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{BookingId, BranchId, GroupSessionId, UserId};
 use belfry_domain::{Instant, text, to_micros};
-use belfry_store::StoreError;
 use belfry_store::booking::{BookingFilter, Scope};
 use chrono::{SecondsFormat, TimeDelta};
-use futures::{StreamExt, stream};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -112,10 +110,6 @@ pub struct FileQuery {
     sort: Option<String>,
 }
 
-/// Bookings read at once for a file, and told by one.
-const ROWS: i64 = 500;
-const MOST_ROWS: i64 = 50_000;
-
 /// The same as a file for spreadsheets (RFC 4180), at most fifty thousand lines of it. It is sent as it is read.
 #[utoipa::path(get, path = "/api/v1/bookings.csv", tag = "Bookings", params(FileQuery),
     responses((status = 200, content_type = "text/csv", body = String)))]
@@ -141,27 +135,11 @@ pub async fn file(
     let filter = filter_of(&wanted, &signed)?;
     let scope = scope_of(&signed.caller());
     let store = app.world.store.clone();
-    // What cannot be read at all is a problem; what breaks off later breaks the connection off.
-    let first = store.list_bookings(scope, &filter, None, ROWS).await?;
-    let mut head = csv::File::new(&COLUMNS);
-    first.iter().for_each(|booking| head.row(&line(booking)));
-    let state = (first.last().map(place_of), first.len() as i64);
-    let whole = |count: i64| count % ROWS == 0 && count > 0 && count < MOST_ROWS;
-    let rest = stream::try_unfold(state, move |(after, told)| {
+    let read = move |after, rows| {
         let (store, filter) = (store.clone(), filter.clone());
-        async move {
-            if after.is_none() || !whole(told) {
-                return Ok::<_, StoreError>(None);
-            }
-            let found = store.list_bookings(scope, &filter, after, ROWS).await?;
-            let mut lines = csv::File::more();
-            found.iter().for_each(|booking| lines.row(&line(booking)));
-            let state = (found.last().map(place_of), told + found.len() as i64);
-            Ok(Some((lines.bytes(), state)))
-        }
-    });
-    let all = stream::once(async move { Ok(head.bytes()) }).chain(rest);
-    Ok(csv::answer("bookings.csv").streaming(all))
+        async move { store.list_bookings(scope, &filter, after, rows).await }
+    };
+    csv::streamed("bookings.csv", COLUMNS, line, place_of, read).await
 }
 
 const COLUMNS: [&str; 12] = [
@@ -235,7 +213,7 @@ fn filter_of(query: &ListQuery, signed: &Signed) -> Result<BookingFilter, Proble
             Some("starts_at") => true,
             Some(_) => {
                 let detail = "Sort by starts_at or -starts_at.";
-                faults.extend(vec![FieldError::new("/sort", FieldError::INVALID, detail)]);
+                faults.refuse("/sort", detail);
                 false
             }
         },

@@ -10,9 +10,8 @@ use belfry_domain::text;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::BookingOut;
-use super::steps::{ReasonIn, checked_reason};
 use super::visitor::linked;
+use super::{BookingOut, words};
 use crate::http::App;
 use crate::http::address;
 use crate::http::etag::versioned;
@@ -109,7 +108,7 @@ pub async fn cancel(
         phone,
         reason,
     } = body.read()?;
-    let reason = checked_reason(&ReasonIn { reason })?;
+    let reason = words::reason(reason.as_deref())?;
     let booking = found(&app, &LookupIn { code, email, phone }).await?;
     let client = Actor::person(
         booking.client.id,

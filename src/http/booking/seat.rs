@@ -5,11 +5,10 @@ use belfry_domain::booking::{Booking, BookingError};
 use belfry_domain::field::FieldError;
 use belfry_domain::group_session::GroupSession;
 use belfry_domain::id::GroupSessionId;
-use belfry_domain::text;
 use belfry_store::idempotency::IdempotencyKey;
 use serde_json::json;
 
-use super::{BookingIn, Wish};
+use super::{BookingIn, Wish, words};
 use crate::http::App;
 use crate::http::input::{Faults, instant};
 use crate::http::problem::Problem;
@@ -33,11 +32,9 @@ pub(super) async fn book(
     let session = session.ok_or_else(unknown)?;
     let starts_at = instant("/starts_at", input.starts_at)?;
     agrees(input, starts_at == session.starts_at, &session)?;
-    let note = input.note.as_deref();
-    let note = note.map(|v| text::checked("/note", v, 0, 2000, true));
     let request = SeatRequest {
         client: wish.client,
-        note: note.transpose()?.filter(|note| !note.is_empty()),
+        note: words::note(input.note.as_deref())?,
         guest: wish.guest,
         actor: wish.actor,
         key,
@@ -62,7 +59,7 @@ fn agrees(input: &BookingIn, at_its_start: bool, session: &GroupSession) -> Resu
     let mut faults = Faults::default();
     let mut hold = |agrees: bool, pointer: &str, detail: &str| {
         if !agrees {
-            faults.extend(vec![FieldError::new(pointer, FieldError::INVALID, detail)]);
+            faults.refuse(pointer, detail);
         }
     };
     let expert = input.expert_id == Some(session.expert.id.uuid());

@@ -4,15 +4,13 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use belfry_actors::expert::MoveRequest;
 use belfry_domain::booking::{Edit, Mode, Review, Step};
-use belfry_domain::field::FieldError;
 use belfry_domain::id::BookingId;
-use belfry_domain::text;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{BookingOut, Visitor, answer, checked_minutes, concerned, shown};
+use super::{BookingOut, Visitor, answer, checked_minutes, concerned, shown, words};
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::etag::IfMatch;
@@ -42,7 +40,7 @@ pub struct EditIn {
 #[serde(deny_unknown_fields)]
 pub struct ReasonIn {
     #[schema(max_length = 500)]
-    pub(super) reason: Option<String>,
+    reason: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -75,25 +73,12 @@ pub async fn edit(
     let (booking, side) = concerned(&app, &signed, id.0).await?;
     let input: EditIn = body.read()?;
     let mut faults = Faults::default();
-    let mut line = |pointer: &str, value: Option<Option<String>>, most: usize| {
-        faults.take_some(value, |value| {
-            let checked = value
-                .map(|v| text::checked(pointer, &v, 0, most, true))
-                .transpose()?;
-            Ok(checked.filter(|text| !text.is_empty()))
-        })
-    };
     let edit = Edit {
-        note: line("/note", input.note, 2000),
+        note: faults.take_some(input.note, |v| words::note(v.as_deref())),
         mode: input.mode,
-        place: line("/place", input.place, 300),
-        link: line("/link", input.link, 500),
+        place: faults.take_some(input.place, |v| words::place(v.as_deref())),
+        link: faults.take_some(input.link, |v| words::link(v.as_deref())),
     };
-    let link = edit.link.as_ref().and_then(|link| link.as_deref());
-    if link.is_some_and(|link| !link.starts_with("https://") && !link.starts_with("http://")) {
-        let detail = "A link begins with https://.";
-        faults.extend(vec![FieldError::new("/link", FieldError::INVALID, detail)]);
-    }
     faults.check()?;
     if edit.keeps(&booking) {
         // Nothing happens, so nobody is told.
@@ -117,20 +102,13 @@ async fn step(
     step: Step,
 ) -> Result<HttpResponse, Problem> {
     let (_, side) = concerned(&app, &signed, id.0).await?;
-    let reason = checked_reason(&body.read_or_empty::<ReasonIn>()?)?;
+    let input: ReasonIn = body.read_or_empty()?;
+    let reason = words::reason(input.reason.as_deref())?;
     let booking = app
         .experts
         .step(id.0, step, side, signed.actor(), reason, if_match.version())
         .await?;
     answer(&app, booking, &signed).await
-}
-
-pub(super) fn checked_reason(input: &ReasonIn) -> Result<Option<String>, Problem> {
-    let reason = input
-        .reason
-        .as_deref()
-        .map(|v| text::checked("/reason", v, 0, 500, true));
-    Ok(reason.transpose()?.filter(|reason| !reason.is_empty()))
 }
 
 /// Agrees to a pending booking; staff.
@@ -266,13 +244,11 @@ pub async fn review(
         let input: ReviewIn = body.read()?;
         let mut faults = Faults::default();
         faults.take(number("/stars", input.stars, 1, 5));
-        let text = faults.take_some(input.text.as_deref(), |v| {
-            text::checked("/text", v, 0, 2000, true)
-        });
+        let text = faults.take(words::lines("/text", input.text.as_deref(), 2000));
         faults.check()?;
         let review = Review {
             stars: input.stars,
-            text: text.filter(|text| !text.is_empty()),
+            text: text.flatten(),
             created_at: app.world.clock.now(),
         };
         let booking = app

@@ -85,9 +85,7 @@ impl Teller {
             ctx.stop();
         }
     }
-}
 
-impl Teller {
     /// Ends the stream if the key that it is held by has ended without a word of it coming here.
     fn ask_for_key(&self, ctx: &mut Context<Self>) {
         let Some(key) = self.grant.key else { return };

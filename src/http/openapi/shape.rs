@@ -84,9 +84,9 @@ pub enum ModeShape {
 }
 
 #[derive(Deserialize, ToSchema)]
-#[schema(as = SessionStatus)]
+#[schema(as = GroupSessionStatus)]
 #[serde(rename_all = "snake_case")]
-pub enum SessionStatusShape {
+pub enum GroupSessionStatusShape {
     Open,
     Cancelled,
 }

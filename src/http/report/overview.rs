@@ -20,11 +20,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{CountsOut, PlaceOut, branch_of};
+use super::{CountsOut, branch_of};
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::expert::date;
 use crate::http::input::Query;
+use crate::http::named::NamedOut;
 use crate::http::openapi::shape::ChannelShape;
 use crate::http::problem::Problem;
 
@@ -65,7 +66,7 @@ pub struct OverviewOut {
     /// Messages by the date on which they were made, dates and channels without any left out; admins.
     deliveries: Option<Vec<DeliveryDayOut>>,
     /// What waits for somebody; admins.
-    waiting: Option<WaitingOut>,
+    waiting: Option<BacklogOut>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -93,7 +94,7 @@ pub struct DeliveryDayOut {
 /// How much of an expert's open hours is booked.
 #[derive(Serialize, ToSchema)]
 pub struct UtilisationOut {
-    expert: PlaceOut,
+    expert: NamedOut,
     booked_minutes: i64,
     /// Hours of the schedule without time off.
     open_minutes: i64,
@@ -101,7 +102,7 @@ pub struct UtilisationOut {
 
 /// What waits for somebody; counts stop at ten thousand.
 #[derive(Serialize, ToSchema)]
-pub struct WaitingOut {
+pub struct BacklogOut {
     /// Messages that were given up.
     dead: i64,
     /// Messages of which nobody knows whether they arrived.
@@ -263,11 +264,11 @@ fn told_by_day(hours: &[HourCount], zone: Tz) -> Vec<DeliveryDayOut> {
     days.into_values().collect()
 }
 
-async fn waiting(app: &App, now: Instant) -> Result<WaitingOut, Problem> {
+async fn waiting(app: &App, now: Instant) -> Result<BacklogOut, Problem> {
     let store = &app.world.store;
     let backlog = store.backlog(now).await?;
     let unsent = store.unsent_deliveries().await?;
-    Ok(WaitingOut {
+    Ok(BacklogOut {
         dead: unsent.dead,
         ambiguous: unsent.ambiguous,
         parked: backlog.events_parked,
@@ -290,7 +291,7 @@ async fn utilisation(
     let show = |one: belfry_store::report::Booked| {
         let schedule = schedules.get(&UserId::from(one.expert_id));
         UtilisationOut {
-            expert: PlaceOut {
+            expert: NamedOut {
                 id: one.expert_id,
                 name: one.expert_name,
             },

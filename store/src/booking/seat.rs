@@ -12,7 +12,7 @@ use super::history::{self, Step};
 use super::insert::NewBooking;
 use super::write::update_row;
 use super::{BookingRow, SELECT};
-use crate::group_session::{SessionChange, Settled, take_seat, time_of};
+use crate::group_session::{self, SessionChange, Settled, take_seat, time_of};
 use crate::occupancy::{self, Stretch};
 use crate::{StoreError, Tx, event, reminder};
 use const_format::formatcp;
@@ -29,22 +29,11 @@ pub(super) async fn take(
     if take_seat(tx, session.id, new.session_version, now).await? {
         return Ok(Ok(()));
     }
-    let row: Option<(String, Instant, i64)> = on_tx!(tx, |c| {
-        sqlx::query_as::<DB, _>(
-            "SELECT status, starts_at, version FROM group_sessions WHERE id = $1",
-        )
-        .bind(session.id.uuid())
-        .fetch_optional(&mut *c)
-        .await?
-    });
-    Ok(Err(match row {
+    let is_other = |found: &GroupSession| new.session_version.is_some_and(|v| v != found.version);
+    Ok(Err(match group_session::read(tx, session.id).await? {
         None => BookingError::NotFound,
-        Some((status, starts_at, _)) if status != Status::Open.as_str() || starts_at <= now => {
-            BookingError::SessionClosed
-        }
-        Some((.., version)) if new.session_version.is_some_and(|seen| seen != version) => {
-            BookingError::Stale
-        }
+        Some(found) if found.ahead(now).is_err() => BookingError::SessionClosed,
+        Some(found) if is_other(&found) => BookingError::Stale,
         Some(_) => BookingError::SessionFull,
     }))
 }
@@ -64,8 +53,10 @@ pub(crate) async fn follow(
     let seats = open_seats(tx, before).await?;
     let steps: Vec<(Booking, Booking)> = seats
         .into_iter()
-        .map(|seat| (changed(&seat, after, moves, now), seat))
-        .map(|(after, before)| (before, after))
+        .map(|seat| {
+            let followed = after.followed_by(&seat, now);
+            (seat, followed)
+        })
         .collect();
     if ends || moves {
         let sources = steps.iter().map(|(seat, _)| seat.id.uuid());
@@ -103,28 +94,6 @@ async fn open_seats(tx: &mut Tx, session: &GroupSession) -> Result<Vec<Booking>,
     })
 }
 
-/// A seat of the session as it is from now on.
-fn changed(seat: &Booking, session: &GroupSession, moves: bool, now: Instant) -> Booking {
-    let mut after = seat.clone();
-    after.version += 1;
-    after.sequence += 1;
-    after.updated_at = now;
-    if session.status == Status::Cancelled {
-        after.status = Standing::Cancelled;
-        after.reason.clone_from(&session.reason);
-        return after;
-    }
-    if moves {
-        after.promised_start = None;
-    }
-    after.starts_at = session.starts_at;
-    after.ends_at = session.ends_at;
-    after.mode = session.mode;
-    after.place.clone_from(&session.place);
-    after.link.clone_from(&session.link);
-    after
-}
-
 /// Takes the new time of the expert and of everybody who has a seat, or says whose is gone.
 async fn take_time(
     tx: &mut Tx,
@@ -156,7 +125,7 @@ async fn take_time(
 }
 
 /// The time of its client that a seat takes.
-pub(super) fn time_of_seat(seat: &Booking) -> Stretch {
+fn time_of_seat(seat: &Booking) -> Stretch {
     Stretch {
         source: seat.id.uuid(),
         subject: seat.client.id,

@@ -50,25 +50,7 @@ impl Store {
         if !occupancy::take(&mut tx, &wanted, now).await? {
             return Ok(Err(BookingError::SlotTaken));
         }
-        occupancy::write_hold(&mut tx, hold, Some(before.id), None).await?;
-        let after = Waiting {
-            status: Status::Offered,
-            offer: Some(Offer {
-                hold_id: hold.id,
-                starts_at: hold.starts_at,
-                ends_at: hold.ends_at,
-                expires_at: hold.expires_at,
-            }),
-            ahead: 0,
-            version: before.version + 1,
-            ..before
-        };
-        update(&mut tx, &after).await?;
-        let kind = Some(EventType::WaitlistOffered);
-        note(&mut tx, &after, kind, Actor::system(), now).await?;
-        crash::point("waiting.offering");
-        tx.commit().await?;
-        crash::point("waiting.offered");
+        write_offer(tx, before, hold, now).await?;
         Ok(Ok(()))
     }
 
@@ -126,8 +108,42 @@ impl Store {
     }
 }
 
+/// Writes down what is held for somebody who waits, whose row is locked, tells them of it, and commits.
+pub(super) async fn write_offer(
+    mut tx: Tx,
+    before: Waiting,
+    hold: &Hold,
+    now: Instant,
+) -> Result<Waiting, StoreError> {
+    let session = before.session.as_ref().map(|session| session.id);
+    occupancy::write_hold(&mut tx, hold, Some(before.id), session).await?;
+    let after = Waiting {
+        status: Status::Offered,
+        offer: Some(Offer {
+            hold_id: hold.id,
+            starts_at: hold.starts_at,
+            ends_at: hold.ends_at,
+            expires_at: hold.expires_at,
+        }),
+        ahead: 0,
+        version: before.version + 1,
+        ..before
+    };
+    update(&mut tx, &after).await?;
+    let kind = Some(EventType::WaitlistOffered);
+    note(&mut tx, &after, kind, Actor::system(), now).await?;
+    crash::point("waiting.offering");
+    tx.commit().await?;
+    crash::point("waiting.offered");
+    Ok(after)
+}
+
 /// Ends the waiting of these people, whose rows are locked, and tells them.
-async fn end_all(tx: &mut Tx, ids: Vec<(Uuid,)>, now: Instant) -> Result<Vec<Waiting>, StoreError> {
+pub(super) async fn end_all(
+    tx: &mut Tx,
+    ids: Vec<(Uuid,)>,
+    now: Instant,
+) -> Result<Vec<Waiting>, StoreError> {
     let mut ended = Vec::with_capacity(ids.len());
     if ids.is_empty() {
         return Ok(ended);

@@ -7,6 +7,7 @@ use belfry_domain::waiting::offered_until;
 use belfry_domain::wall;
 use chrono::TimeDelta;
 
+use super::offer::{end_all, write_offer};
 use super::*;
 use crate::group_session;
 use crate::preference::{COLUMNS, PreferenceRow};
@@ -18,12 +19,20 @@ const MOST: i64 = 200;
 #[derive(FromRow)]
 struct TurnRow {
     id: Uuid,
-    session_id: Uuid,
-    starts_at: Instant,
-    ends_at: Instant,
+    #[sqlx(flatten)]
+    session: SeenRow,
     #[sqlx(flatten)]
     chosen: PreferenceRow,
     client_zone: String,
+}
+
+/// A session as it was when its free seat was seen.
+#[derive(FromRow)]
+struct SeenRow {
+    session_id: Uuid,
+    version: i64,
+    starts_at: Instant,
+    ends_at: Instant,
 }
 
 impl Store {
@@ -41,7 +50,7 @@ impl Store {
     ) -> Result<Option<Waiting>, StoreError> {
         let rows = on_read!(self, |pool| {
             sqlx::query_as::<DB, TurnRow>(formatcp!(
-                "SELECT w.id, g.id AS session_id, g.starts_at, g.ends_at, c.time_zone AS client_zone, {COLUMNS} \
+                "SELECT w.id, g.id AS session_id, g.version, g.starts_at, g.ends_at, c.time_zone AS client_zone, {COLUMNS} \
                  FROM waiting_list w JOIN group_sessions g ON g.id = w.session_id \
                    JOIN users c ON c.id = w.client_id LEFT JOIN preferences p ON p.user_id = w.client_id \
                  WHERE w.expert_id = $1 AND w.status = 'waiting' AND g.status = 'open' AND g.taken < g.seats \
@@ -61,35 +70,24 @@ impl Store {
             let zone = row.client_zone.parse().map_err(StoreError::unreadable)?;
             let quiet = Quiet::of(row.chosen.into_preferences().quiet_hours, zone);
             let expires_at = offered_until(quiet, answer, now);
-            if expires_at > row.starts_at {
+            if expires_at > row.session.starts_at {
                 continue;
             }
-            let hold = Hold {
-                id: HoldId::at(now),
-                expert_id: expert,
-                // Known for certain once the place is locked.
-                client_id: expert,
-                starts_at: row.starts_at,
-                ends_at: row.ends_at,
-                expires_at,
-            };
-            let session = row.session_id.into();
-            if let Some(offered) = self
-                .try_offer_seat(row.id.into(), session, hold, now)
-                .await?
-            {
+            let (id, session) = (row.id.into(), row.session);
+            if let Some(offered) = self.try_offer_seat(id, session, expires_at, now).await? {
                 return Ok(Some(offered));
             }
         }
         Ok(None)
     }
 
-    /// Claims the place on the list and a seat together; `None` when either is gone.
+    /// Claims the place on the list and a seat together; `None` when either is gone, or the session was changed since
+    /// it was read: the next look offers what is true.
     async fn try_offer_seat(
         &self,
         id: WaitingId,
-        session: GroupSessionId,
-        hold: Hold,
+        session: SeenRow,
+        expires_at: Instant,
         now: Instant,
     ) -> Result<Option<Waiting>, StoreError> {
         let mut tx = self.begin().await?;
@@ -97,43 +95,19 @@ impl Store {
         let Some(before) = waiting.filter(|w| w.status == Status::Waiting) else {
             return Ok(None);
         };
-        if !group_session::take_seat(&mut tx, session, None, now).await? {
-            return Ok(None);
-        }
-        let starts: Option<(Instant,)> = on_tx!(&mut tx, |c| {
-            sqlx::query_as::<DB, _>("SELECT starts_at FROM group_sessions WHERE id = $1")
-                .bind(session.uuid())
-                .fetch_optional(&mut *c)
-                .await?
-        });
-        if starts != Some((hold.starts_at,)) {
-            // Moved since it was read: the next look offers what is true.
+        let seen = Some(session.version);
+        if !group_session::take_seat(&mut tx, session.session_id.into(), seen, now).await? {
             return Ok(None);
         }
         let hold = Hold {
+            id: HoldId::at(now),
+            expert_id: before.expert.id,
             client_id: before.client.id,
-            ..hold
+            starts_at: session.starts_at,
+            ends_at: session.ends_at,
+            expires_at,
         };
-        occupancy::write_hold(&mut tx, &hold, Some(before.id), Some(session)).await?;
-        let after = Waiting {
-            status: Status::Offered,
-            offer: Some(Offer {
-                hold_id: hold.id,
-                starts_at: hold.starts_at,
-                ends_at: hold.ends_at,
-                expires_at: hold.expires_at,
-            }),
-            ahead: 0,
-            version: before.version + 1,
-            ..before
-        };
-        update(&mut tx, &after).await?;
-        let kind = Some(EventType::WaitlistOffered);
-        note(&mut tx, &after, kind, Actor::system(), now).await?;
-        crash::point("waiting.offering");
-        tx.commit().await?;
-        crash::point("waiting.offered");
-        Ok(Some(after))
+        write_offer(tx, before, &hold, now).await.map(Some)
     }
 
     /// Ends the waiting for seats of an expert's sessions that were called off, and tells those who waited.
@@ -145,13 +119,15 @@ impl Store {
         expert: UserId,
         now: Instant,
     ) -> Result<Vec<Waiting>, StoreError> {
-        const CLOSED: &str = "SELECT w.id FROM waiting_list w JOIN group_sessions g ON g.id = w.session_id \
-             WHERE w.expert_id = $1 AND w.status IN ('waiting', 'offered') AND g.status = 'cancelled'";
+        const CLOSED: &str = "w.expert_id = $1 AND w.status IN ('waiting', 'offered') AND EXISTS \
+             (SELECT 1 FROM group_sessions g WHERE g.id = w.session_id AND g.status = 'cancelled')";
         let any: Option<(Uuid,)> = on_read!(self, |pool| {
-            sqlx::query_as::<DB, _>(formatcp!("{CLOSED} LIMIT 1"))
-                .bind(expert.uuid())
-                .fetch_optional(pool)
-                .await?
+            sqlx::query_as::<DB, _>(formatcp!(
+                "SELECT w.id FROM waiting_list w WHERE {CLOSED} LIMIT 1"
+            ))
+            .bind(expert.uuid())
+            .fetch_optional(pool)
+            .await?
         });
         if any.is_none() {
             return Ok(Vec::new());
@@ -159,21 +135,14 @@ impl Store {
         let mut tx = self.begin().await?;
         let ids: Vec<(Uuid,)> = on_tx!(&mut tx, |c| {
             sqlx::query_as::<DB, _>(formatcp!(
-                "SELECT id FROM waiting_list WHERE id IN ({CLOSED}) ORDER BY id {}",
+                "SELECT w.id FROM waiting_list w WHERE {CLOSED} ORDER BY w.id {}",
                 <DB as Dialect>::SKIP_LOCKED
             ))
             .bind(expert.uuid())
             .fetch_all(&mut *c)
             .await?
         });
-        let mut ended = Vec::with_capacity(ids.len());
-        for before in by_ids(&mut tx, ids.into_iter().map(|(id,)| id).collect()).await? {
-            let told = Some(EventType::WaitlistExpired);
-            let status = Status::Expired;
-            if before.status.is_open() {
-                ended.push(step(&mut tx, before, status, told, Actor::system(), now).await?);
-            }
-        }
+        let ended = end_all(&mut tx, ids, now).await?;
         tx.commit().await?;
         Ok(ended)
     }

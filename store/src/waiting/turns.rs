@@ -131,7 +131,8 @@ impl Store {
         Ok(end)
     }
 
-    /// Lets those leave an expert's list who have found a place on their dates by themselves since they joined.
+    /// Lets those leave an expert's list who have found a place on their dates, or a seat of their session, by themselves
+    /// since they joined.
     ///
     /// # Errors
     /// When the database fails.
@@ -143,8 +144,8 @@ impl Store {
         const BOOKED: &str = "w.expert_id = $1 AND w.status = 'waiting' AND EXISTS \
                (SELECT 1 FROM bookings b WHERE b.client_id = w.client_id AND b.expert_id = w.expert_id \
                   AND b.status IN ('pending', 'confirmed') AND b.session_id IS NOT DISTINCT FROM w.session_id \
-                  AND b.starts_at >= w.opens_at \
-                  AND b.starts_at < w.closes_at AND b.created_at >= w.joined_at)";
+                  AND (w.session_id IS NOT NULL OR (b.starts_at >= w.opens_at AND b.starts_at < w.closes_at)) \
+                  AND b.created_at >= w.joined_at)";
         let any: Option<(Uuid,)> = on_read!(self, |pool| {
             sqlx::query_as::<DB, _>(formatcp!(
                 "SELECT w.id FROM waiting_list w WHERE {BOOKED} LIMIT 1"

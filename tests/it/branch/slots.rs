@@ -3,9 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{open_branch, until, wish};
+use super::{open_branch, wish};
 use crate::contract::body::pointed_at;
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::town::{Person, Town};
 
 on_both_engines!(
@@ -51,7 +52,10 @@ async fn a_start_is_free_when_somebody_is_and_says_how_many(fresh: &Fresh) {
     let _other = town.expert_with(json!({}), Some(&branch)).await;
     town.expert().await;
     client.book(&one, "2027-03-02T10:00:00Z").await.expect(201);
-    until(async || at(&client, &branch, "09:00").await == 2).await;
+    eventually("the booking is counted", async || {
+        at(&client, &branch, "09:00").await == 2
+    })
+    .await;
     let all = free(&client, &branch, TUESDAY).await;
     assert_eq!(all.len(), 15);
     let counts: Vec<u64> = all.iter().map(|(_, experts)| *experts).collect();
@@ -102,13 +106,19 @@ async fn what_one_expert_books_or_changes_is_counted_anew_on_every_node(fresh: &
     );
     let hears = town.has_redis();
     if hears {
-        until(async || at(&there, &branch, "10:00").await == 0).await;
+        eventually("the other node counts the booking", async || {
+            at(&there, &branch, "10:00").await == 0
+        })
+        .await;
     }
     let path = format!("/bookings/{}/cancel", booked.text("id"));
     client.post(&path, json!({})).await.expect(200);
     assert_eq!(at(&client, &branch, "10:00").await, 1);
     if hears {
-        until(async || at(&there, &branch, "10:00").await == 1).await;
+        eventually("the other node counts the cancellation", async || {
+            at(&there, &branch, "10:00").await == 1
+        })
+        .await;
     }
     let path = format!("/experts/{}/overrides/2027-03-02", expert.id);
     expert
@@ -117,7 +127,10 @@ async fn what_one_expert_books_or_changes_is_counted_anew_on_every_node(fresh: &
         .expect(200);
     assert_eq!(free(&client, &branch, TUESDAY).await, []);
     if hears {
-        until(async || free(&there, &branch, TUESDAY).await.is_empty()).await;
+        eventually("the other node counts the day off", async || {
+            free(&there, &branch, TUESDAY).await.is_empty()
+        })
+        .await;
     }
     town.close().await;
 }
@@ -238,7 +251,10 @@ async fn whoever_joins_or_leaves_is_counted_or_not(fresh: &Fresh) {
         admin.patch(&path, body).await.expect(200);
         assert_eq!(at(&client, &branch, "10:00").await, expected);
         if town.has_redis() {
-            until(async || at(&there, &branch, "10:00").await == expected).await;
+            eventually("the other node counts who works there", async || {
+                at(&there, &branch, "10:00").await == expected
+            })
+            .await;
         }
     }
     town.close().await;

@@ -12,6 +12,7 @@ use super::load::Known;
 use super::server::Server;
 use super::{PATIENCE, Stage};
 use crate::engine::Fresh;
+use crate::eventually::{eventually, within};
 use crate::ledger;
 
 /// Deaths when nobody says otherwise.
@@ -88,14 +89,11 @@ impl Stage<'_> {
             assert_eq!(died, at.is_some(), "{at:?} is come by");
             let before = second.told.borrow().len();
             begun = std::time::Instant::now();
-            while afterwards < AFTERWARDS && second.lost.get() == 0 {
-                assert!(
-                    begun.elapsed() < 2 * PATIENCE,
-                    "the other stands still after {afterwards}"
-                );
-                tokio::time::sleep(Duration::from_millis(20)).await;
+            within(2 * PATIENCE, "the other goes on", async || {
                 afterwards = second.told.borrow().len() - before;
-            }
+                afterwards >= AFTERWARDS || second.lost.get() > 0
+            })
+            .await;
             second.over.set(true);
         };
         join!(go_on, first.run(), second.run());
@@ -115,6 +113,7 @@ impl Stage<'_> {
         ledger::planned(&self.fresh.store).await;
         // What the dead one had claimed is done by the other.
         self.all_is_done().await;
+        // Before, it could still be the dead one's: a lease has no other end than its time.
         tokio::time::sleep(LEASE.saturating_sub(begun.elapsed())).await;
         self.lease_is_held(true).await;
         living.kill();
@@ -124,8 +123,7 @@ impl Stage<'_> {
 
     /// Waits until somebody holds the lease of the clockwork, or nobody does.
     async fn lease_is_held(&self, held: bool) {
-        let begun = std::time::Instant::now();
-        loop {
+        eventually(&format!("the lease is held: {held}"), async || {
             // Asked for until this very moment, it is given back as it is taken.
             let now = SystemClock.now();
             let free = self
@@ -133,11 +131,8 @@ impl Stage<'_> {
                 .store
                 .take_lease("scheduler", "nobody", now, now)
                 .await;
-            if free.unwrap() != held {
-                return;
-            }
-            assert!(begun.elapsed() < PATIENCE, "the lease is held: {}", !held);
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+            free.unwrap() != held
+        })
+        .await;
     }
 }

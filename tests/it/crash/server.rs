@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant as Moment};
 
 use crate::engine::Fresh;
+use crate::eventually::eventually;
 use crate::mail::server::MailServer;
 
 /// A server process; killed when dropped.
@@ -72,15 +73,13 @@ impl Server {
             base: format!("http://{address}"),
         };
         let http = crate::engine::http();
-        for _ in 0..3000 {
+        eventually("the server becomes ready", async || {
             let ready = http.get(format!("{}/readyz", server.base)).send().await;
             // One that is told to die may do so before anybody asks for anything.
-            if ready.is_ok_and(|answer| answer.status() == 200) || server.is_dead() {
-                return server;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("the server does not become ready");
+            ready.is_ok_and(|answer| answer.status() == 200) || server.is_dead()
+        })
+        .await;
+        server
     }
 
     pub fn is_dead(&mut self) -> bool {

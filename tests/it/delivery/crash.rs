@@ -11,6 +11,7 @@ use belfry_domain::delivery::DeliveryStatus;
 use super::plan::{message, plan, standby};
 use crate::crash::server::Server;
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::mail::server::MailServer;
 use crate::spine::Spine;
 
@@ -59,15 +60,12 @@ async fn a_second_way_is_tried_once_whenever_the_server_dies(fresh: &Fresh) {
         use DeliveryStatus::{Ambiguous, Dead, Sent, Skipped};
         matches!(status, Ambiguous | Dead | Sent | Skipped)
     };
-    let mut states = BTreeMap::new();
-    for _ in 0..3000 {
-        let listed = spine.listed().await.into_iter();
-        states = listed.map(|item| (item.id, item)).collect();
-        if states.values().all(|item| over(item.status)) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let states: BTreeMap<_, _> = eventually("all have found their end", async || {
+        let listed = spine.listed().await;
+        let ended = listed.iter().all(|item| over(item.status));
+        ended.then(|| listed.into_iter().map(|item| (item.id, item)).collect())
+    })
+    .await;
     drop(server);
     let arrived = mail.mails(0).await;
     let came = |address: &str| arrived.iter().filter(|mail| mail.to == address).count();

@@ -1,7 +1,6 @@
 //! A second way where the first has failed: once, and only then (T9).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use belfry_actors::{Courier, Provider};
 use belfry_domain::channel::Channel;
@@ -13,6 +12,7 @@ use serde_json::json;
 
 use super::plan::{message, plan, standby};
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::spine::{Answer, Scripted, Spine};
 
 on_both_engines!(
@@ -225,9 +225,7 @@ async fn an_address_that_was_registered_again_meanwhile_is_kept(fresh: &Fresh) {
     let push = message(&spine, client.id, Channel::WebPush, &endpoint);
     let id = plan(&spine, vec![push]).await[&endpoint];
     ways.nudge();
-    while ways.push.calls() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually("the push is on its way", async || ways.push.calls() > 0).await;
     spine.house.clock.advance(TimeDelta::seconds(1));
     register(&spine, &client, &endpoint).await;
     ways.push.gate.add_permits(1);

@@ -10,6 +10,7 @@ use belfry_store::flood;
 
 use super::plan::{message, plan};
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::spine::{Answer, Scripted, Spine};
 
 on_both_engines!(
@@ -35,17 +36,19 @@ async fn a_notice_passes_a_flood_of_advertisements(fresh: &Fresh) {
     let courier = spine.courier(provider.clone());
     courier.nudge();
     // Three quarters of the places are theirs, and stay so: they hang.
-    while provider.most_inside.load(Ordering::SeqCst) < 6 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually("six are inside", async || {
+        provider.most_inside.load(Ordering::SeqCst) >= 6
+    })
+    .await;
     // Its own places are free for a notice, whatever the flood does, one after the other.
     for turn in 1..=2 {
         let address = format!("notice-{turn}@belfry.test");
         let notice = plan(&spine, vec![to(&address)]).await[&address];
         courier.nudge();
-        while provider.calls() < 6 + turn {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        eventually("the notice is inside", async || {
+            provider.calls() >= 6 + turn
+        })
+        .await;
         assert_eq!(spine.status(notice).await, DeliveryStatus::Sending);
     }
     let inside = provider.most_inside.load(Ordering::SeqCst);

@@ -17,6 +17,7 @@ use chrono::TimeDelta;
 
 use super::plan::{message, plan};
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::spine::{Answer, Scripted, Spine};
 
 on_both_engines!(
@@ -63,14 +64,14 @@ async fn item(spine: &Spine<'_>, id: DeliveryId) -> Item {
 
 /// Waits until a courier has put it back.
 async fn held(spine: &Spine<'_>, id: DeliveryId, reason: &str) -> Item {
-    for _ in 0..1000 {
+    eventually(&format!("held: {reason}"), async || {
         let item = item(spine, id).await;
-        if item.reason.as_deref() == Some(reason) {
-            return item;
+        if item.reason.as_deref() != Some(reason) {
+            return Err(item);
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("not held: {:?}", item(spine, id).await);
+        Ok(item)
+    })
+    .await
 }
 
 fn at(spine: &Spine<'_>, clock: &str) {
@@ -91,9 +92,7 @@ async fn quiet_hours_hold_what_fails_over_and_what_is_retried(fresh: &Fresh) {
     first.gate.forget_permits(usize::MAX);
     let over = mail(&spine, client.id, |_| {}).await;
     courier.nudge();
-    while first.calls() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually("the first is called", async || first.calls() > 0).await;
     at(&spine, "13:00:00");
     first.gate.add_permits(1000);
     let waiting = held(&spine, over, "quiet_hours").await;

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::plan::{message, plan};
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::spine::{Answer, Scripted, Spine};
 use crate::town::Town;
 
@@ -143,14 +144,12 @@ async fn administrators_see_how_the_providers_fare(fresh: &Fresh) {
     );
     assert_eq!(mail["state"], "ready");
     // The administrator's own registration was kept.
-    for _ in 0..1000 {
+    eventually("the mail is counted", async || {
         let found = admin.get("/admin/providers").await.expect(200);
-        if found.body["items"][0]["counts"]["kept"].as_u64() >= Some(1) {
-            return town.close().await;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("nothing is counted");
+        found.body["items"][0]["counts"]["kept"].as_u64() >= Some(1)
+    })
+    .await;
+    town.close().await;
 }
 
 async fn a_message_is_read_with_its_attempts_as_they_were_at_one_moment(fresh: &Fresh) {

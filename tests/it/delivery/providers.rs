@@ -14,6 +14,7 @@ use chrono::TimeDelta;
 
 use super::plan::{message, plan};
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::spine::{Answer, Scripted, Spine};
 
 on_both_engines!(
@@ -42,14 +43,14 @@ async fn states(courier: &Courier) -> Vec<ProviderState> {
 
 /// Waits until a provider is in this state.
 async fn becomes(courier: &Courier, place: usize, state: &str) -> ProviderState {
-    for _ in 0..1000 {
+    eventually(&format!("it is {state}"), async || {
         let found = states(courier).await.remove(place);
-        if found.state == state && found.under_way == 0 {
-            return found;
+        if found.state != state || found.under_way != 0 {
+            return Err(found);
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("not {state}: {:#?}", states(courier).await);
+        Ok(found)
+    })
+    .await
 }
 
 async fn the_next_provider_has_it_at_once_when_one_fails(fresh: &Fresh) {
@@ -210,13 +211,10 @@ async fn a_credential_is_used_no_faster_than_it_may_be(fresh: &Fresh) {
     let ids = spine.mails(7).await;
     courier.nudge();
     let taken = async |count: usize| {
-        for _ in 0..1000 {
-            let at_rest = courier.providers().await[0].under_way == 0;
-            if provider.calls() >= count && at_rest {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        eventually(&format!("{count} calls have ended"), async || {
+            courier.providers().await[0].under_way == 0 && provider.calls() >= count
+        })
+        .await;
         provider.calls()
     };
     assert_eq!(taken(3).await, 3);

@@ -6,12 +6,13 @@ use serde_json::json;
 use super::{TEN, TWO, offer, seen, sound, take};
 use crate::engine::{Fresh, on_both_engines};
 use crate::town::{Answer, Person, Town};
-use crate::waiting::{comes_to, told as told_of_waiting};
+use crate::waiting::{comes_to, place, told as told_of_waiting};
 
 on_both_engines!(
     a_seat_that_comes_free_is_offered_in_turn,
     an_offered_seat_that_runs_out_is_declined_or_booked_counts_once,
     who_waits_for_a_session_moves_with_it_and_ends_with_it,
+    who_took_a_seat_by_themselves_waits_no_longer,
 );
 
 async fn join(person: &Person, session: &serde_json::Value) -> Answer {
@@ -137,6 +138,29 @@ async fn who_waits_for_a_session_moves_with_it_and_ends_with_it(fresh: &Fresh) {
         .post(&accept, json!({}))
         .await
         .problem(409, "offer-gone");
+    sound(&town).await;
+    town.close().await;
+}
+
+async fn who_took_a_seat_by_themselves_waits_no_longer(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let expert = town.expert().await;
+    let (first, second, third) = (
+        town.client().await,
+        town.client().await,
+        town.client().await,
+    );
+    let session = offer(&expert, TEN, 1).await.expect(201).body;
+    let seat = take(&first, &session).await.expect(201).text("id");
+    let two = join(&second, &session).await.expect(201).text("id");
+    town.clock.advance(TimeDelta::seconds(1));
+    let three = join(&third, &session).await.expect(201).text("id");
+    // As by a node that died right after the commit: nobody looks at the list before the seat is taken again.
+    town.cancelled_unheard(&seat).await;
+    take(&third, &session).await.expect(201);
+    town.clock.advance(TimeDelta::seconds(20));
+    comes_to(&third, &three, "left").await;
+    assert_eq!(place(&second, &two).await["status"], "waiting");
     sound(&town).await;
     town.close().await;
 }

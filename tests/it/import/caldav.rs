@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use reqwest::{Client, Method};
 use serde_json::json;
 
 use super::{NINE, TEN, add, here, missing, read, refresh, serving, until};
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::standin::{Reply, StandIn};
 use crate::town::Town;
 
@@ -85,13 +85,11 @@ impl Radicale {
             http: crate::engine::http(),
             _folder: Folder(folder),
         };
-        for _ in 0..3000 {
-            if radicale.http.get(&radicale.url).send().await.is_ok() {
-                return Some(radicale);
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("Radicale does not answer");
+        eventually("Radicale answers", async || {
+            radicale.http.get(&radicale.url).send().await.is_ok()
+        })
+        .await;
+        Some(radicale)
     }
 
     async fn ask(&self, method: &str, path: &str, body: &str) {

@@ -1,5 +1,6 @@
 //! A mail server that keeps what it is sent and fails on demand.
 
+use crate::eventually::eventually;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -123,14 +124,11 @@ impl MailServer {
 
     /// Waits for so many mails and answers all there are.
     pub async fn mails(&self, count: usize) -> Vec<Received> {
-        for _ in 0..1000 {
+        eventually(&format!("{count} mails come"), async || {
             let received = self.shared.received.lock().unwrap().clone();
-            if received.len() >= count {
-                return received;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("{count} mails did not come");
+            (received.len() >= count).then_some(received)
+        })
+        .await
     }
 }
 

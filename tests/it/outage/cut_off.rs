@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use belfry_actors::{Clock, SystemClock};
 use serde_json::json;
 
+use super::figure;
 use super::process::{Server, half_hour, open_always, people};
-use super::{figure, until};
 use crate::engine::{Fresh, psql};
+use crate::eventually::eventually;
 use crate::ledger::{self, Terms};
 use crate::mail::server::{MailServer, Mood, Place};
 use crate::town::{Answer, Person};
@@ -57,12 +58,12 @@ async fn a_node_that_wakes_up_late_finds_its_work_done_and_doubles_nothing() {
         booked.insert(book(&client, &expert, place).await.expect(201).text("id"));
     }
     let claimed = 2 * BEFORE as usize;
-    until("mails are under way", async || {
+    eventually("mails are under way", async || {
         statuses(&fresh).await.get("sending") == Some(&claimed)
     })
     .await;
     let late_door = asleep.stranger();
-    until("the node leads", async || {
+    eventually("the node leads", async || {
         figure(&late_door, "belfry_scheduler_leading", "").await == 1.0
     })
     .await;
@@ -83,7 +84,7 @@ async fn a_node_that_wakes_up_late_finds_its_work_done_and_doubles_nothing() {
         booked.insert(book(&other, &expert, place).await.expect(201).text("id"));
     }
     let door = awake.stranger();
-    until("the other node leads", async || {
+    eventually("the other node leads", async || {
         figure(&door, "belfry_scheduler_leading", "").await == 1.0
     })
     .await;
@@ -91,7 +92,7 @@ async fn a_node_that_wakes_up_late_finds_its_work_done_and_doubles_nothing() {
         ("ambiguous".to_owned(), claimed),
         ("sent".to_owned(), claimed),
     ]);
-    until("every mail has found its end", async || {
+    eventually("every mail has found its end", async || {
         statuses(&fresh).await == settled
     })
     .await;
@@ -103,7 +104,7 @@ async fn a_node_that_wakes_up_late_finds_its_work_done_and_doubles_nothing() {
 
     asleep.thaw();
     // It goes on where it was, sends what it held, and is told that nobody waits for its word.
-    until("late ends are refused", async || {
+    eventually("late ends are refused", async || {
         figure(&late_door, "belfry_deliveries_total", "outcome=\"late\"").await == claimed as f64
     })
     .await;
@@ -112,7 +113,7 @@ async fn a_node_that_wakes_up_late_finds_its_work_done_and_doubles_nothing() {
         settled,
         "what was decided meanwhile stands"
     );
-    until("it leads no longer", async || {
+    eventually("it leads no longer", async || {
         figure(&late_door, "belfry_scheduler_leading", "").await == 0.0
     })
     .await;

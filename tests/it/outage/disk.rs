@@ -12,8 +12,8 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::process::{Server, half_hour, open_always, people};
-use super::until;
 use crate::engine::Fresh;
+use crate::eventually::eventually;
 use crate::ledger::{self, Terms};
 use crate::town::{Answer, Person};
 
@@ -159,7 +159,7 @@ async fn survived(fresh: &Fresh, shortage: &impl Shortage) {
     shortage.end(&server);
     for wish in refused.iter().chain(&wishes(next)) {
         let mut last = None;
-        until("what was refused is booked", async || {
+        eventually("what was refused is booked", async || {
             let answer = ask(&client, &expert.id, wish).await;
             // Only such an answer tells a caller to come back.
             if answer.status != 201 {
@@ -179,7 +179,7 @@ async fn survived(fresh: &Fresh, shortage: &impl Shortage) {
         booked.len(),
         "nothing was made unheard"
     );
-    until("every mail has found its end", async || {
+    eventually("every mail has found its end", async || {
         let ledger = fresh.store.ledger().await.unwrap();
         ledger.deliveries.iter().all(|line| line.status == "kept")
     })

@@ -12,7 +12,8 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::servers::{Postgres, at_hand};
-use super::{PATIENCE, entries, tab, until, until_ready};
+use super::{PATIENCE, entries, tab, until_ready};
+use crate::eventually::eventually;
 use crate::ledger::{self, Terms};
 use crate::live::tab::Tab;
 use crate::town::{Answer, Person, Town};
@@ -119,12 +120,12 @@ impl Stage {
         // An hour before the first booking its reminder is due, and both sides hear of it.
         self.town.clock.set("2027-03-08T08:01:00Z".parse().unwrap());
         let store = &self.town.store;
-        until("the reminder is issued", async || {
+        eventually("the reminder is issued", async || {
             let ledger = store.ledger().await.unwrap();
             ledger.reminders.iter().any(|r| r.issued_at.is_some())
         })
         .await;
-        until("every mail has found its end", async || {
+        eventually("every mail has found its end", async || {
             let ledger = store.ledger().await.unwrap();
             ledger.deliveries.iter().all(|d| d.status == "kept")
         })
@@ -160,7 +161,7 @@ async fn survived(outage: Outage) {
     let door = stage.town.stranger();
     let before = stage.booked.borrow().len();
     let gone_and_back = async {
-        until("bookings are under way", async || {
+        eventually("bookings are under way", async || {
             stage.booked.borrow().len() > before + 2
         })
         .await;

@@ -7,8 +7,9 @@ use belfry_domain::topic::Topic;
 use serde_json::{Value, json};
 
 use super::servers::{Redis, at_hand};
-use super::{PATIENCE, entries, figure, tab, until, until_ready};
+use super::{PATIENCE, entries, figure, tab, until_ready};
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::ledger::{self, Terms};
 use crate::live::tab::Tab;
 use crate::town::{Person, Town};
@@ -169,13 +170,13 @@ async fn a_redis_that_hangs_delays_nobody_and_leaves_no_gap_behind(fresh: &Fresh
     asked.expect("hundreds of requests do not wait for Redis");
     let last_is_booked = stage.offset() == 15;
     assert!(last_is_booked, "each takes the next half hour");
-    until("the bus loses messages", async || {
+    eventually("the bus loses messages", async || {
         figure(&door, "belfry_bus_lost_messages_total", "").await > lost_before
     })
     .await;
     stage.redis.thaw();
     // What the cache kept about the expert when the slot was still free is not found for another minute.
-    until("the cache forgets the slot", async || {
+    eventually("the cache forgets the slot", async || {
         !find(&stage, 2).await.contains(&last.to_owned())
     })
     .await;

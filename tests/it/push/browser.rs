@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::{here, message};
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
+use crate::standin::Reply;
 use crate::standin::http_sms::HttpSms;
 use crate::standin::web_push::{Browser, PushService};
-use crate::standin::{Reply, eventually};
 use crate::town::{Person, Town};
 
 on_both_engines!(
@@ -172,14 +173,11 @@ async fn keys_that_fit_nothing_end_the_device() {
 
 /// Waits until a browser was shown so much.
 async fn shown(service: &PushService, browser: &Browser, times: usize) -> Vec<Value> {
-    for _ in 0..1000 {
+    eventually(&format!("shown {times} times"), async || {
         let shown = service.read(browser);
-        if shown.len() >= times {
-            return shown;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("not shown {times} times");
+        (shown.len() >= times).then_some(shown)
+    })
+    .await
 }
 
 async fn a_booking_reaches_the_browser_in_the_persons_language(fresh: &Fresh) {
@@ -242,10 +240,7 @@ async fn a_browser_that_is_gone_is_forgotten_and_the_next_way_taken(fresh: &Fres
     // It says that it is gone: the house forgets it, and the phone is told instead.
     service.will(&browser, Reply::status(410));
     book("2027-03-02T11:00:00Z").await;
-    eventually("a text message", || {
-        (gateway.taken().len() == 1).then_some(())
-    })
-    .await;
+    eventually("a text message", async || gateway.taken().len() == 1).await;
     let push = settled(&admin, &browser.endpoint, "dead").await;
     assert!(push["last_error"].as_str().unwrap().starts_with("410"));
     let devices = expert.get("/me/devices").await.expect(200);
@@ -258,10 +253,7 @@ async fn a_browser_that_is_gone_is_forgotten_and_the_next_way_taken(fresh: &Fres
     );
     // From then on the phone is told at once, and the browser is never asked again.
     book("2027-03-02T12:00:00Z").await;
-    eventually("another text message", || {
-        (gateway.taken().len() == 2).then_some(())
-    })
-    .await;
+    eventually("another text message", async || gateway.taken().len() == 2).await;
     let asked = service.server.asked();
     let calls = asked.iter().filter(|asked| asked.path == browser.path);
     assert_eq!(calls.count(), 2);
@@ -271,15 +263,12 @@ async fn a_browser_that_is_gone_is_forgotten_and_the_next_way_taken(fresh: &Fres
 /// Waits until a message to this address stands like this.
 async fn settled(admin: &Person, address: &str, status: &str) -> Value {
     let path = format!("/admin/deliveries?channel=web_push&status={status}");
-    for _ in 0..1000 {
+    eventually(&format!("it is {status}"), async || {
         let found = admin.get(&path).await.expect(200).body["items"].clone();
         let mut found = found.as_array().unwrap().clone().into_iter();
-        if let Some(one) = found.find(|one| one["address"] == address) {
-            return one;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("never {status}");
+        found.find(|one| one["address"] == address)
+    })
+    .await
 }
 
 /// The title of the expert's newest inbox entry.

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::{Hanging, NEVER};
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::town::{Person, Town};
 
 on_both_engines!(
@@ -57,12 +58,10 @@ async fn asked(fresh: &Fresh, answer_seconds: u64) -> Asked {
 
 async fn becomes(fresh: &Fresh, booking: &str, status: Status) {
     let id = booking.parse().unwrap();
-    let reached = async {
-        while fresh.store.booking(id).await.unwrap().unwrap().status != status {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(NEVER, reached).await.unwrap();
+    eventually(&format!("it is {status:?}"), async || {
+        fresh.store.booking(id).await.unwrap().unwrap().status == status
+    })
+    .await;
 }
 
 async fn a_request_that_takes_too_long_is_answered_503_and_brought_to_its_end(fresh: &Fresh) {
@@ -101,12 +100,10 @@ async fn a_change_is_brought_to_its_end_although_its_caller_left(fresh: &Fresh) 
         .unwrap();
     wire.write_all(text.as_bytes()).await.unwrap();
     // The call has reached the database before its caller goes.
-    let under_way = async {
-        while !asked.hanging.store.pools().iter().any(|p| p.lent > 0) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(NEVER, under_way).await.unwrap();
+    eventually("it is under way", async || {
+        asked.hanging.store.pools().iter().any(|p| p.lent > 0)
+    })
+    .await;
     // Without a farewell, as a process that was killed.
     socket2::SockRef::from(&wire)
         .set_linger(Some(Duration::ZERO))
@@ -117,17 +114,10 @@ async fn a_change_is_brought_to_its_end_although_its_caller_left(fresh: &Fresh) 
     asked.hanging.go_on();
     becomes(fresh, &asked.booking, Status::Cancelled).await;
     // What follows the commit was done, too: the expert's memory has the time back.
-    let freed = async {
-        while asked
-            .client
-            .slots(&asked.expert, "2027-03-02", 1)
-            .await
-            .len()
-            <= taken.len()
-        {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(NEVER, freed).await.unwrap();
+    eventually("the time is free again", async || {
+        let free = asked.client.slots(&asked.expert, "2027-03-02", 1).await;
+        free.len() > taken.len()
+    })
+    .await;
     asked.town.close().await;
 }

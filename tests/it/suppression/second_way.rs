@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{BOUNCE, COMPLAINT, DELAYED, SECRET, id, mails, posted};
 use crate::engine::{Fresh, on_both_engines};
-use crate::standin::eventually;
+use crate::eventually::eventually;
 use crate::standin::http_sms::HttpSms;
 use crate::standin::web_push::PushService;
 use crate::town::{Person, Town};
@@ -43,18 +43,15 @@ async fn confirmed(admin: &Person, expert: &Person, client: &Person, day: u32) -
     let booking = client.book(expert, &starts_at).await.expect(201);
     let path = format!("/bookings/{}/confirm", booking.text("id"));
     expert.post(&path, json!({})).await.expect(200);
-    for _ in 0..1000 {
-        let kept = mails(admin, client, 1).await.into_iter().find(|mail| {
+    eventually("a mail confirms it", async || {
+        let mut mails = mails(admin, client, 1).await.into_iter();
+        mails.find(|mail| {
             mail["kind"] == "booking.confirmed"
                 && mail["status"] == "kept"
                 && mail["reason"] == Value::Null
-        });
-        if let Some(mail) = kept {
-            return mail;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("no mail confirms it");
+        })
+    })
+    .await
 }
 
 /// What is told of the event behind a mail, as the deliveries of one channel.
@@ -70,14 +67,11 @@ async fn told(admin: &Person, mail: &Value, channel: &str) -> Value {
 
 /// Waits until what is told by a channel of the event behind a mail was sent.
 async fn sent(admin: &Person, mail: &Value, channel: &str) -> Value {
-    for _ in 0..1000 {
+    eventually(&format!("it is sent by {channel}"), async || {
         let found = told(admin, mail, channel).await;
-        if found["status"] == "sent" {
-            return found;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("nothing was sent by {channel}");
+        (found["status"] == "sent").then_some(found)
+    })
+    .await
 }
 
 async fn a_mail_that_comes_back_is_followed_by_the_next_way_once(fresh: &Fresh) {
@@ -93,10 +87,7 @@ async fn a_mail_that_comes_back_is_followed_by_the_next_way_once(fresh: &Fresh) 
         let answer = posted(&town, BOUNCE, id(&mail)).await;
         assert_eq!(answer["outcome"], "bounced");
     }
-    eventually("a text message", || {
-        (gateway.taken().len() == 1).then_some(())
-    })
-    .await;
+    eventually("a text message", async || gateway.taken().len() == 1).await;
     let text = sent(&admin, &mail, "sms").await;
     let gates = text["gates"].as_array().unwrap();
     assert_eq!(gates.len(), 1, "{gates:?}");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{link, open, told};
 use crate::engine::{Fresh, on_both_engines};
-use crate::standin::eventually;
+use crate::eventually::eventually;
 use crate::standin::telegram::{Shown, Telegram};
 use crate::town::{Person, Town};
 
@@ -76,7 +76,10 @@ impl Scene {
 
     async fn presses_as(&self, person: i64, message: i64, data: &str) -> Value {
         let press = self.telegram.presses(person, message, data);
-        eventually("an answer to the press", || self.telegram.told(&press)).await
+        eventually("an answer to the press", async || {
+            self.telegram.told(&press)
+        })
+        .await
     }
 
     /// The request as it is shown now.

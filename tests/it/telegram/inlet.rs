@@ -6,7 +6,7 @@ use belfry_store::Store;
 
 use super::{call, link, open, told};
 use crate::engine::{Fresh, on_both_engines};
-use crate::standin::eventually;
+use crate::eventually::eventually;
 use crate::standin::telegram::Telegram;
 use crate::town::Town;
 
@@ -42,7 +42,7 @@ async fn what_was_said_while_the_house_was_closed_is_answered_once(fresh: &Fresh
     let said = telegram.waiting();
     let town = open_beside(fresh, &telegram).await;
     told(&telegram, 1, HELP).await;
-    eventually("everything confirmed", || telegram.is_heard().then_some(())).await;
+    eventually("everything confirmed", async || telegram.is_heard()).await;
     // Telegram lost what was confirmed and says it again.
     for update in said {
         telegram.give_again(update);
@@ -67,10 +67,7 @@ async fn several_nodes_answer_once(fresh: &Fresh) {
     for _ in 0..10 {
         telegram.writes(1, "/help");
     }
-    eventually("ten answers", || {
-        (telegram.shown(1).len() > 10).then_some(())
-    })
-    .await;
+    eventually("ten answers", async || telegram.shown(1).len() > 10).await;
     // The one that listened goes away, and the other takes over.
     town.close().await;
     telegram.writes(1, "/stop");
@@ -87,7 +84,7 @@ async fn telegram_may_call_with_its_secret_and_is_heard_once(fresh: &Fresh) {
         settings.http.public_url = "https://book.belfry.test".to_owned();
     })
     .await;
-    let hook: Value = eventually("the webhook", || telegram.webhook()).await;
+    let hook: Value = eventually("the webhook", async || telegram.webhook()).await;
     assert_eq!(hook["url"], "https://book.belfry.test/hooks/telegram");
     let secret = hook["secret_token"].as_str().unwrap().to_owned();
     telegram.writes(1, "/help");

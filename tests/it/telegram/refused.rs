@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::{link, open, told};
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::standin::Reply;
-use crate::standin::eventually;
 use crate::standin::telegram::{Telegram, too_many};
 use crate::town::{Person, Town};
 
@@ -36,14 +36,12 @@ async fn deliveries(admin: &Person) -> Vec<Value> {
 
 /// Waits until a delivery by Telegram stands like this.
 async fn stands(admin: &Person, status: &str) -> Value {
-    for _ in 0..1500 {
-        let mut all = deliveries(admin).await.into_iter();
-        if let Some(one) = all.find(|one| one["status"] == status) {
-            return one;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("never {status}: {:#?}", deliveries(admin).await);
+    eventually(&format!("it is {status}"), async || {
+        let all = deliveries(admin).await;
+        let found = all.iter().find(|one| one["status"] == status).cloned();
+        found.ok_or(all)
+    })
+    .await
 }
 
 async fn a_bot_that_is_told_to_wait_an_hour_waits_an_hour_and_mails_do_not(fresh: &Fresh) {
@@ -63,25 +61,23 @@ async fn a_bot_that_is_told_to_wait_an_hour_waits_an_hour_and_mails_do_not(fresh
         .expect(201);
     // The mails about the second booking have left, the chat messages wait.
     let path = format!("/admin/deliveries?limit=100&query={}", expert.email);
-    for _ in 0..1500 {
+    eventually("both mails are kept", async || {
         let mails = admin.get(&path).await.expect(200).body["items"].clone();
         let mails = mails.as_array().unwrap();
         let kept = mails
             .iter()
             .filter(|m| m["kind"] == "booking.created" && m["status"] == "kept");
-        if kept.count() == 2 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+        kept.count() == 2
+    })
+    .await;
     town.clock.advance(TimeDelta::seconds(3599));
     assert_eq!(telegram.sends(), before + 1, "not one call before");
     town.clock.advance(TimeDelta::seconds(60));
-    let arrived = || {
+    let arrived = async || {
         // One message a second to a chat.
         town.clock.advance(TimeDelta::seconds(1));
         let shown = telegram.shown(71).into_iter();
-        (shown.filter(|m| m.text().contains("Person 1")).count() == 2).then_some(())
+        shown.filter(|m| m.text().contains("Person 1")).count() == 2
     };
     eventually("both messages after the hour", arrived).await;
     town.close().await;
@@ -109,9 +105,7 @@ async fn a_bot_that_was_blocked_is_silent_from_then_on(fresh: &Fresh) {
             .unwrap()
             .len()
     };
-    while inbox().await < 2 {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    eventually("both are told", async || inbox().await >= 2).await;
     assert_eq!(deliveries(&admin).await.len(), 1);
     assert_eq!(telegram.sends(), sends);
     town.close().await;
@@ -155,17 +149,13 @@ async fn a_chat_that_has_moved_is_followed(fresh: &Fresh) {
         .await
         .expect(201);
     told(&telegram, -1_000_071, "Person 1").await;
-    for _ in 0..1000 {
-        if town
-            .store
+    eventually("where the chat moved is kept", async || {
+        town.store
             .owner_of_chat("-1000071")
             .await
             .unwrap()
             .is_some()
-        {
-            return town.close().await;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("where the chat moved was not kept");
+    })
+    .await;
+    town.close().await;
 }

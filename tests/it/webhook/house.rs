@@ -1,13 +1,12 @@
 //! Webhooks in a running house: who hears of what, what becomes of failures, and new secrets (C6.3).
 
-use std::time::Duration;
-
 use belfry::config::Settings;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::contract::UNKNOWN;
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::standin::{Asked, Reply, StandIn};
 use crate::town::{Person, Town};
 
@@ -53,17 +52,6 @@ fn types(asked: &[Asked]) -> Vec<String> {
     types
 }
 
-/// Waits until something is so.
-async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..1000 {
-        if let Some(found) = look().await {
-            return found;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it did not come so far");
-}
-
 /// Lets the clock go on in steps that tokens survive, with the couriers looking up.
 async fn pass(town: &Town, seconds: i64) {
     town.clock.advance(TimeDelta::seconds(seconds));
@@ -102,7 +90,7 @@ async fn every_endpoint_hears_of_the_events_that_it_wants(fresh: &Fresh) {
     assert_eq!(types(&some.asked_times(1).await), ["booking.confirmed"]);
     assert!(other.asked().is_empty());
     // The log names each, and so does the outbox, where it is nobody's.
-    let log = until(async || {
+    let log = eventually("both are sent", async || {
         let log = admin
             .get(&format!("{}/deliveries", path(&one)))
             .await
@@ -152,7 +140,7 @@ async fn a_failing_endpoint_is_tried_again_and_holds_up_nobody(fresh: &Fresh) {
     well.asked_times(1).await;
     let delivery = format!("/admin/deliveries/{}", first.text("delivery_id"));
     let attempts = async |count: usize| {
-        until(async || {
+        eventually("the attempts have ended", async || {
             let found = admin.get(&delivery).await.expect(200).body;
             let attempts = found["attempts"].as_array().unwrap().clone();
             let ended = attempts
@@ -203,7 +191,7 @@ async fn a_lost_endpoint_is_switched_off_and_administrators_hear_of_it(fresh: &F
         .post(&format!("{}/test", path(&webhook)), json!({}))
         .await
         .expect(202);
-    let notice = until(async || {
+    let notice = eventually("a notice", async || {
         let inbox = admin.get("/notifications").await.expect(200);
         let mut items = inbox.body["items"].as_array().unwrap().clone().into_iter();
         items.find(|item| item["kind"] == "webhook.disabled")
@@ -247,12 +235,12 @@ async fn what_failed_is_sent_again_when_the_endpoint_is_back(fresh: &Fresh) {
     admin.patch(&path(&webhook), off).await.expect(200);
     let log = format!("{}/deliveries", path(&webhook));
     let statuses = async |status: &str, count: usize| {
-        until(async || {
+        eventually(&format!("{count} are {status}"), async || {
             let found = admin
                 .get(&format!("{log}?status={status}"))
                 .await
                 .expect(200);
-            (found.body["items"].as_array().unwrap().len() == count).then_some(())
+            found.body["items"].as_array().unwrap().len() == count
         })
         .await;
     };

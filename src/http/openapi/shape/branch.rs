@@ -10,6 +10,7 @@ use super::HoursShape;
 /// What one date has in place of its weekday's hours.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Override)]
+#[serde(deny_unknown_fields)]
 pub struct OverrideShape {
     date: NaiveDate,
     /// Empty: closed that day.
@@ -36,7 +37,7 @@ pub struct BranchSettingsShape {
     /// The last bookable date is today plus this many days.
     horizon_days: u16,
     min_notice_minutes: u32,
-    /// How long somebody may wait in the queue.
+    /// How long somebody may wait in the queue of the branch. Kept for it: there is no queue yet.
     queue_timeout_minutes: u32,
     /// Most bookings on one date that an expert may have to be given another one; `null`: no limit.
     max_load: Option<u16>,

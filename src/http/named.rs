@@ -1,0 +1,12 @@
+//! Somebody or something by its id and name.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A person, a branch or a key.
+#[derive(Serialize, ToSchema)]
+pub struct NamedOut {
+    pub id: Uuid,
+    pub name: String,
+}
