@@ -20,7 +20,7 @@ export function BranchDates({ zone, dates, onChange }) {
     setDate("");
   };
   const ahead = dates.filter((one) => one.date >= first);
-  return html`<section class="card" aria-labelledby="branch-dates">
+  return html`<section class="card stack" aria-labelledby="branch-dates">
     <h2 id="branch-dates">${t("overrides.title")}</h2>
     <${OverrideList} dates=${ahead} onRemove=${(/** @type {string} */ gone) => onChange(dates.filter((one) => one.date !== gone))} />
     <${Field} label=${t("overrides.date")} type="date" name="override_date" min=${first} value=${date} onInput=${(/** @type {any} */ event) => setDate(event.target.value)} />

@@ -18,10 +18,10 @@ import { ZonePicker } from "./zone.js";
 
 /**
  * @param {{expert: Host, minutes: number, date?: string | null, onMinutes: (minutes: number) => void,
- *   onDate?: (date: string) => void, onPick: (slot: Slot) => void, onWait?: (date: string) => void}} props
- *   onWait: somebody wants to wait for a place on a day
+ *   onDate?: (date: string) => void, onPick: (slot: Slot) => void, onWait?: (date: string) => void, children?: any}} props
+ *   onWait: somebody wants to wait for a place on a day; children: what else is chosen beside length and zone
  */
-export function SlotPicker({ expert, minutes, date: wanted = null, onMinutes, onDate, onPick, onWait }) {
+export function SlotPicker({ expert, minutes, date: wanted = null, onMinutes, onDate, onPick, onWait, children }) {
   const here = zone.value;
   const first = today(here);
   const last = addDays(today(expert.time_zone), expert.booking_rules.horizon_days + 1);
@@ -49,7 +49,8 @@ export function SlotPicker({ expert, minutes, date: wanted = null, onMinutes, on
     <div class="picker-settings">
       ${expert.booking_rules.minutes.length > 1 &&
       html`<${Choice} label=${t("picker.length")} value=${minutes} options=${expert.booking_rules.minutes.map((n) => ({ value: n, label: formatLength(n) }))} onChange=${onMinutes} />`}
-      <${ZonePicker} other=${expert.time_zone} />
+      ${children}
+      <${ZonePicker} other=${expert.time_zone} branch=${expert.branch} />
     </div>
     <div class="picker-body">
       <${Month} month=${month} counts=${counts} date=${date} first=${first} last=${last} onDate=${pickDate} onMonth=${setMonth} full=${Boolean(onWait)} />

@@ -23,14 +23,14 @@ function options(first) {
 export const ZoneField = ({ value, ...rest }) => html`
   <${Field} as="select" value=${value} ...${rest}>${options([value || deviceZone, deviceZone, "UTC"])}<//>`;
 
-/** For the page: in which zone all times are shown. @param {{other?: string}} props other: the expert's zone */
-export const ZonePicker = ({ other }) => html`
+/** For the page: in which zone all times are shown. @param {{other?: string, branch?: boolean}} props other: the zone of the expert, or of the branch */
+export const ZonePicker = ({ other, branch }) => html`
   <${Field}
     as="select"
     label=${t("zone.label")}
     value=${zone.value}
     onChange=${(/** @type {any} */ event) => chooseZone(event.target.value)}
-    hint=${other && other !== zone.value ? t("zone.expert", { city: zoneCity(other), offset: zoneOffset(other) }) : undefined}
+    hint=${other && other !== zone.value ? t(branch ? "zone.branch" : "zone.expert", { city: zoneCity(other), offset: zoneOffset(other) }) : undefined}
   >
     ${options([zone.value, user.value?.time_zone ?? deviceZone, deviceZone, ...(other ? [other] : [])])}
   <//>`;

@@ -57,10 +57,11 @@ export default function BranchPage({ params: { id }, query, path }) {
     <section class="card book-card" aria-label=${t("expert.times")}>
       ${!startsAt && html`<h2>${t("expert.times")}</h2>
         <p class="soft">${t("branch.anybody")}</p>
-        ${skills.length > 0 && html`<div class="picker-settings"><${Field} as="select" label=${t("branch.skill")} value=${host.skill ?? ""} onChange=${(/** @type {any} */ event) => setQuery({ skill: event.target.value })}>
-          <option value="">${t("branch.any_skill")}</option>${skills.map((skill) => html`<option key=${skill} value=${skill}>${skill}</option>`)}
-        <//></div>`}
-        <${SlotPicker} key=${host.skill ?? ""} expert=${host} minutes=${minutes} date=${query.get("date")} onMinutes=${() => {}} onDate=${(/** @type {string} */ date) => setQuery({ date })} onPick=${pick} />`}
+        <${SlotPicker} expert=${host} minutes=${minutes} date=${query.get("date")} onMinutes=${() => {}} onDate=${(/** @type {string} */ date) => setQuery({ date })} onPick=${pick}>
+          ${skills.length > 0 && html`<${Field} as="select" label=${t("branch.skill")} value=${host.skill ?? ""} onChange=${(/** @type {any} */ event) => setQuery({ skill: event.target.value })}>
+            <option value="">${t("branch.any_skill")}</option>${skills.map((skill) => html`<option key=${skill} value=${skill}>${skill}</option>`)}
+          <//>`}
+        <//>`}
       ${startsAt && me && html`<${BookForm} key=${startsAt} ...${form} />`}
       ${startsAt && !me && html`<${GuestForm} key=${startsAt} ...${form} next=${`${path}?${query}`} />`}
     </section>
