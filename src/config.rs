@@ -359,8 +359,13 @@ impl Settings {
         self.auth.oidc.check()?;
         self.telegram.check()?;
         self.sms.check()?;
-        if let Some(fault) = self.booking.rules.validate().into_iter().next() {
-            anyhow::bail!("[booking.rules] {}: {}", fault.pointer, fault.detail);
+        // What the house starts from must be what its administrators could have set.
+        if let Some(fault) = self.usual().checked().err().into_iter().flatten().next() {
+            let at = match fault.pointer.strip_prefix("/booking_rules") {
+                Some(rule) => format!("[booking.rules] {rule}"),
+                None => "[reminders] offsets_minutes".to_owned(),
+            };
+            anyhow::bail!("{at}: {}", fault.detail);
         }
         Ok(())
     }
@@ -401,7 +406,9 @@ mod tests {
         }
         let none = load(&[("BELFRY_REMINDERS__OFFSETS_MINUTES", "")]).unwrap();
         assert!(none.reminders.offsets_minutes.is_empty());
-        assert!(load(&[("BELFRY_REMINDERS__OFFSETS_MINUTES", "60,soon")]).is_err());
+        for wrong in ["60,soon", "60,60", "0"] {
+            assert!(load(&[("BELFRY_REMINDERS__OFFSETS_MINUTES", wrong)]).is_err());
+        }
         let settings = load(&[
             ("BELFRY_REMINDERS__OFFSETS_MINUTES", "15"),
             ("BELFRY_LIMITS__ENABLED", "false"),

@@ -55,7 +55,7 @@ pub struct ConfiguredItem {
 }
 
 /// Takes the members one by one, so that each is asked for.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SettingsIn {
     name: String,
@@ -106,36 +106,44 @@ pub async fn put(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     signed.admin()?;
-    let wanted = checked(&app, body.read()?)?;
+    let input: SettingsIn = body.read()?;
     let store = &app.world.store;
-    let before = app.world.settings.refresh(store).await?;
-    if_match.check(before.version)?;
-    let mut tx = store.begin().await?;
-    let kept = serde_json::to_value(&wanted).unwrap_or_default();
-    let version = setting::put_house_settings(&mut tx, &kept, before.version).await?;
-    // Whoever was faster in this moment is not written over, whether or not the caller cares for versions.
-    let version = version.ok_or_else(|| Problem::new("stale"))?;
-    let entry = signed.entry(
-        app.world.clock.now(),
-        "settings.changed",
-        "settings".to_owned(),
-        &before.settings,
-        &wanted,
-    );
-    audit::append(&mut tx, &entry).await?;
-    tx.commit().await?;
-    app.world.settings.refresh(store).await?;
-    app.supervisor.settings_edited();
-    Ok(versioned(version, &wanted))
+    loop {
+        let before = app.world.settings.refresh(store).await?;
+        if_match.check(before.version)?;
+        let wanted = checked(&app, &before.settings, input.clone())?;
+        let mut tx = store.begin().await?;
+        let kept = serde_json::to_value(&wanted).unwrap_or_default();
+        let version = setting::put_house_settings(&mut tx, &kept, before.version).await?;
+        // Somebody was faster in this moment, and may have set what this call was made for.
+        let Some(version) = version else {
+            tx.rollback().await?;
+            continue;
+        };
+        let entry = signed.entry(
+            app.world.clock.now(),
+            "settings.changed",
+            "settings".to_owned(),
+            &before.settings,
+            &wanted,
+        );
+        audit::append(&mut tx, &entry).await?;
+        tx.commit().await?;
+        app.world.settings.refresh(store).await?;
+        app.supervisor.settings_edited();
+        return Ok(versioned(version, &wanted));
+    }
 }
 
-fn checked(app: &App, input: SettingsIn) -> Result<HouseSettings, Problem> {
+fn checked(app: &App, before: &HouseSettings, input: SettingsIn) -> Result<HouseSettings, Problem> {
     let mut faults = Faults::default();
     let zone = faults.take(belfry_domain::account::time_zone(
         "/time_zone",
         &input.time_zone,
     ));
-    if input.guest_bookings && app.settings.booking.guest_bookings == 0 {
+    // What was on before the operator ruled it out may stay so: it is no obstacle to setting something else.
+    let switched_on = input.guest_bookings && !before.guest_bookings;
+    if switched_on && app.settings.booking.guest_bookings == 0 {
         let detail = "The operator of the house lets nobody book without an account.";
         faults.refuse("/guest_bookings", detail);
     }

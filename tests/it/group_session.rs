@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use belfry_store::ledger::Ledger;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -59,8 +60,8 @@ async fn seen(person: &Person, session: &Value) -> Value {
     person.get(&path).await.expect(200).body
 }
 
-async fn sound(town: &Town) {
-    ledger::sound(&town.store, Terms::at(town.now()), &BTreeSet::new()).await;
+async fn sound(town: &Town) -> Ledger {
+    ledger::sound(&town.store, Terms::at(town.now()), &BTreeSet::new()).await
 }
 
 /// Waits until somebody was told this of a booking.

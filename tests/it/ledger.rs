@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use belfry_domain::Instant;
 use belfry_domain::booking::{Status, Step};
 use belfry_store::Store;
-use belfry_store::ledger::{BookingLine, Ledger};
+use belfry_store::ledger::{BookingLine, EventLine, Ledger};
 use chrono::TimeDelta;
 use uuid::Uuid;
 
@@ -38,11 +38,10 @@ impl Terms {
     }
 }
 
-/// Waits until every event was planned, then insists that everything agrees. `acknowledged` are the ids of
+/// Waits until nothing is under way, then insists that everything agrees. `acknowledged` are the ids of
 /// bookings that somebody was told of.
 pub async fn sound(store: &Store, terms: Terms, acknowledged: &BTreeSet<String>) -> Ledger {
-    planned(store).await;
-    let ledger = store.ledger().await.unwrap();
+    let ledger = at_rest(store).await;
     nobody_is_in_two_places(&ledger);
     taken_time_is_that_of_open_bookings_and_live_holds(&ledger, &terms);
     for id in acknowledged {
@@ -57,6 +56,20 @@ pub async fn sound(store: &Store, terms: Terms, acknowledged: &BTreeSet<String>)
     waiting::agrees(&ledger, terms.now);
     session::agrees(&ledger);
     ledger
+}
+
+/// The tables once every event is planned and no new one comes: they are read one after the other, and who gives
+/// places on may still be at it when everybody has their answer.
+async fn at_rest(store: &Store) -> Ledger {
+    eventually("nothing is under way", async || {
+        planned(store).await;
+        let before = store.ledger().await.unwrap().events.len();
+        let ledger = store.ledger().await.unwrap();
+        let unplanned = |event: &EventLine| event.planned_at.is_none() && event.fault.is_none();
+        let unplanned = ledger.events.iter().any(unplanned);
+        (ledger.events.len() == before && !unplanned).then_some(ledger)
+    })
+    .await
 }
 
 /// Waits until no event is left that nobody was told of.

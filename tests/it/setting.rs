@@ -1,5 +1,8 @@
 //! What administrators set for the house: each setting acts, everywhere, at once (C6.2).
 
+use belfry_domain::setting::HouseSettings;
+use belfry_store::setting::put_house_settings;
+use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -13,6 +16,8 @@ on_both_engines!(
     reminders_follow_what_was_set_when_the_booking_was_made,
     a_house_may_close_its_doors_to_strangers_and_open_them_again,
     what_the_operator_rules_out_is_no_switch,
+    what_the_operator_rules_out_later_is_no_obstacle,
+    who_does_not_care_for_versions_is_never_too_late,
     two_who_set_at_once_do_not_overwrite_each_other_and_the_log_tells_what_changed,
     what_makes_no_sense_is_told_at_its_place,
     what_the_operator_configured_is_shown_without_its_secrets,
@@ -265,6 +270,45 @@ async fn what_the_operator_rules_out_is_no_switch(fresh: &Fresh) {
         town.stranger().get("/house").await.expect(200).body["guest_bookings"],
         false
     );
+    town.close().await;
+}
+
+async fn what_the_operator_rules_out_later_is_no_obstacle(fresh: &Fresh) {
+    let kept = json!(HouseSettings::default());
+    let (_, before) = fresh.store.house_settings().await.unwrap();
+    let mut tx = fresh.store.begin().await.unwrap();
+    let put = put_house_settings(&mut tx, &kept, before).await.unwrap();
+    assert!(put.is_some());
+    tx.commit().await.unwrap();
+    let town = Town::open_with(fresh, |settings| settings.booking.guest_bookings = 0).await;
+    let admin = town.admin().await;
+    let kept = set(&admin, json!({ "name": "After" })).await;
+    let told = (&kept["name"], &kept["guest_bookings"]);
+    assert_eq!(told, (&json!("After"), &json!(true)));
+    set(&admin, json!({ "guest_bookings": false })).await;
+    let mut wanted = admin.get(SETTINGS).await.expect(200).body;
+    wanted["guest_bookings"] = json!(true);
+    let refused = admin.put(SETTINGS, wanted).await.problem(422, "validation");
+    assert_eq!(pointed_at(&refused), ["/guest_bookings"]);
+    town.close().await;
+}
+
+async fn who_does_not_care_for_versions_is_never_too_late(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let admin = town.admin().await;
+    let wanted = admin.get(SETTINGS).await.expect(200).body;
+    let names: Vec<String> = (0..12).map(|number| format!("House {number}")).collect();
+    let set = names.iter().map(async |name| {
+        let mut wanted = wanted.clone();
+        wanted["name"] = json!(name);
+        admin.put(SETTINGS, wanted).await.expect(200);
+    });
+    join_all(set).await;
+    let log = admin
+        .get("/admin/audit?action=settings&limit=100")
+        .await
+        .expect(200);
+    assert_eq!(log.body["items"].as_array().unwrap().len(), names.len());
     town.close().await;
 }
 

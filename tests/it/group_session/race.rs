@@ -87,8 +87,7 @@ async fn seats_are_taken_left_and_called_off_at_once_and_every_one_is_counted(fr
         let offered = node.experts.offer_places(expert.id.parse().unwrap());
         offered.await.unwrap();
     }
-    sound(&town).await;
-    let book = town.store.ledger().await.unwrap();
+    let book = sound(&town).await;
     assert_eq!(book.sessions[0].taken, 0);
     assert!(book.waiting.iter().all(|place| place.status != "waiting"));
     town.close().await;
