@@ -19,10 +19,12 @@ use belfry_actors::courier::{Courier, CourierSettings};
 use belfry_actors::expert::{BookingRules, Committed};
 use belfry_actors::importer::Importer;
 use belfry_actors::planner::{Books, Desk, Planner};
+use belfry_actors::queue::{Keeper, Keeping};
 use belfry_actors::scheduler::{Nudge, Retire};
 use belfry_actors::setting::InForce;
 use belfry_actors::{
-    Attendance, Branches, Bus, Clock, Experts, Provider, Scheduler, Supervisor, Sweep, World,
+    Attendance, Branches, Bus, Clock, Experts, Provider, Queues, Scheduler, Supervisor, Sweep,
+    World,
 };
 use belfry_domain::api_key::Scope;
 use belfry_domain::channel::Channel;
@@ -80,6 +82,7 @@ pub struct House {
     scheduler: Addr<Scheduler>,
     importer: JoinHandle<()>,
     signing: JoinHandle<()>,
+    keeping: Keeping,
     chats: Option<Listener>,
     server: ServerHandle,
     served: JoinHandle<std::io::Result<()>>,
@@ -199,6 +202,8 @@ impl House {
             cache.map(|cache| cache as Arc<dyn SlotCache>),
         );
         let branches = Branches::new(supervisor.clone(), experts.clone());
+        let queues = Queues::new(supervisor.clone(), experts.clone(), committed.clone());
+        let keeper = Keeper::new(queues.clone(), backstage.clone());
         let attendance = Attendance::new(
             backstage.clone(),
             supervisor.clone(),
@@ -249,6 +254,7 @@ impl House {
             world: world.clone(),
             experts: experts.clone(),
             branches: branches.clone(),
+            queues: queues.clone(),
             attendance: attendance.clone(),
             couriers: couriers.clone(),
             scheduler: nudge,
@@ -288,6 +294,7 @@ impl House {
             world,
             experts,
             branches,
+            keeping: keeper.start(),
             signing: attendance.start(),
             attendance,
             planner,
@@ -313,6 +320,7 @@ impl House {
         // What is cut off is read again when its claim has run out.
         self.importer.abort();
         self.signing.abort();
+        self.keeping.stop().await;
         if let Some(chats) = self.chats {
             chats.stop(self.drain).await;
         }

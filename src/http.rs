@@ -8,7 +8,7 @@ use belfry_actors::expert::Committed;
 use belfry_actors::importer::Importer;
 use belfry_actors::planner::Planner;
 use belfry_actors::scheduler::Nudge;
-use belfry_actors::{Attendance, Branches, Courier, Experts, Supervisor, World};
+use belfry_actors::{Attendance, Branches, Courier, Experts, Queues, Supervisor, World};
 use belfry_domain::template::Templates;
 use belfry_store::idempotency::IdempotencyKey;
 use dashmap::DashSet;
@@ -96,6 +96,8 @@ pub mod preference;
 pub mod problem;
 /// Those who take our messages.
 pub mod provider;
+/// Waiting queues of branches.
+pub mod queue;
 /// Figures over time.
 pub mod report;
 /// The rules that turn events into notifications.
@@ -132,6 +134,7 @@ pub struct App {
     pub couriers: Vec<Courier>,
     pub experts: Experts,
     pub branches: Branches,
+    pub queues: Queues,
     /// Who of the experts is there.
     pub attendance: Attendance,
     /// Wakes the planner after a commit.
@@ -316,7 +319,25 @@ fn api(config: &mut ServiceConfig) {
                 .patch(branch::update),
         )
         .service(web::resource("/branches/{id}/slots").get(branch::slots))
-        .service(web::resource("/branches/{id}/days").get(branch::days));
+        .service(web::resource("/branches/{id}/days").get(branch::days))
+        .service(
+            web::resource("/branches/{id}/queue")
+                .get(queue::get)
+                .post(queue::join),
+        )
+        .service(web::resource("/bookings/{id}/check-in").post(queue::check_in))
+        .service(web::resource("/visits/{id}").get(queue::visit::get))
+        .service(web::resource("/visits/{id}/history").get(queue::visit::history))
+        .service(web::resource("/visits/{id}/leave").post(queue::visit::leave))
+        .service(web::resource("/visits/{id}/accept-offer").post(queue::visit::accept_offer))
+        .service(web::resource("/visits/{id}/decline-offer").post(queue::visit::decline_offer))
+        .service(web::resource("/visits/{id}/accept").post(queue::visit::accept))
+        .service(web::resource("/visits/{id}/start").post(queue::visit::start))
+        .service(web::resource("/visits/{id}/finish").post(queue::visit::finish))
+        .service(web::resource("/visits/{id}/skip").post(queue::visit::skip))
+        .service(web::resource("/visits/{id}/recall").post(queue::visit::recall))
+        .service(web::resource("/visits/{id}/no-show").post(queue::visit::no_show))
+        .service(web::resource("/visits/{id}/transfer").post(queue::visit::transfer));
     // Bookings.
     config
         .service(web::resource("/holds").post(booking::hold))

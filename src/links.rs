@@ -1,7 +1,7 @@
 //! Addresses that mails lead to.
 
 use belfry_domain::Instant;
-use belfry_domain::id::{BookingId, UserId};
+use belfry_domain::id::{BookingId, UserId, VisitId};
 use belfry_domain::notification::{Category, Links};
 
 use crate::token::{Purpose, Tokens};
@@ -53,6 +53,10 @@ impl Links for PublicLinks {
 
     fn waiting_list(&self) -> String {
         format!("{}/waiting", self.base)
+    }
+
+    fn visit(&self, visit: VisitId) -> String {
+        format!("{}/visits/{visit}", self.base)
     }
 
     fn expert(&self, expert: UserId) -> String {

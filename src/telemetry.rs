@@ -14,11 +14,20 @@ static FIGURES: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 const SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
+/// People wait for minutes and hours.
+const WAITS: [f64; 10] = [
+    30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 5400.0, 7200.0,
+];
+
 /// Starts collecting figures. Repeating it changes nothing.
 pub fn collect() {
     FIGURES.get_or_init(|| {
         PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+            .and_then(|builder| {
+                let waits = Matcher::Full("belfry_queue_wait_seconds".to_owned());
+                builder.set_buckets_for_metric(waits, &WAITS)
+            })
             .and_then(PrometheusBuilder::install_recorder)
             .inspect_err(|error| tracing::warn!(%error, "no figures are collected"))
             .ok()

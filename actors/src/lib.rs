@@ -31,6 +31,8 @@ pub mod line;
 pub mod planner;
 /// Who of the experts is there.
 pub mod presence;
+/// The waiting queues of branches.
+pub mod queue;
 /// The house's own clockwork: sweeps by cron, reminders at their minute.
 pub mod scheduler;
 /// A live connection as the registry sees it.
@@ -61,6 +63,7 @@ pub use frame::Frame;
 pub use line::{Line, Place};
 pub use planner::{Desk, PlanReport, Planner};
 pub use presence::Attendance;
+pub use queue::Queues;
 pub use scheduler::Scheduler;
 pub use session::{Close, Push, Session};
 pub use supervisor::Supervisor;

@@ -311,7 +311,11 @@ impl Desk {
                 }
                 Ok((
                     _,
-                    Facts::Account(_) | Facts::Digest(_) | Facts::Webhook(_) | Facts::Waiting(_),
+                    Facts::Account(_)
+                    | Facts::Digest(_)
+                    | Facts::Webhook(_)
+                    | Facts::Waiting(_)
+                    | Facts::Visit(_),
                 )) => {}
                 Err(fault) => {
                     error!(event = %reading.id, fault, "event {} was set aside", reading.id)

@@ -29,6 +29,7 @@ use crate::branch::Branches;
 use crate::connection::Connection;
 use crate::expert::Experts;
 use crate::frame::Frame;
+use crate::queue::{self, Queues};
 use crate::session::{Close, Push, Session};
 use crate::setting;
 use crate::topic::{self, Topics};
@@ -76,6 +77,7 @@ struct Directory {
     actor: OnceLock<Addr<SupervisorActor>>,
     experts: OnceLock<Experts>,
     branches: OnceLock<Branches>,
+    queues: OnceLock<Queues>,
     connected: AtomicUsize,
     looks: Semaphore,
     counts: Counts,
@@ -109,6 +111,7 @@ impl Supervisor {
             actor: OnceLock::new(),
             experts: OnceLock::new(),
             branches: OnceLock::new(),
+            queues: OnceLock::new(),
             connected: AtomicUsize::new(0),
             looks: Semaphore::new(LOOKS),
             counts: Counts {
@@ -129,6 +132,7 @@ impl Supervisor {
         directory.world.bus.subscribe(DISABLED_CHANNEL);
         directory.world.bus.subscribe(KEYS_CHANNEL);
         directory.world.bus.subscribe(setting::CHANNEL);
+        directory.world.bus.subscribe(queue::CHANNEL);
         supervisor
     }
 
@@ -315,6 +319,11 @@ impl Supervisor {
     /// Hands on what other nodes say about branches.
     pub(crate) fn serve_branches(&self, branches: Branches) {
         self.0.branches.get_or_init(|| branches);
+    }
+
+    /// Hands on what happens in the lines of branches.
+    pub(crate) fn serve_queues(&self, queues: Queues) {
+        self.0.queues.get_or_init(|| queues);
     }
 
     /// How often clients are pinged.

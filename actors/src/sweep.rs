@@ -208,6 +208,7 @@ impl Sweep {
             (Stale::TelegramUpdates, cuts.chat_updates),
             (Stale::TelegramQuestions, cuts.chat_questions),
             // As long as the answer to a booking is remembered: it may still be asked for.
+            (Stale::Visits, cuts.logs),
             (Stale::Guests, cuts.idempotency_keys),
         ] {
             let pruned = self

@@ -67,8 +67,11 @@ pub(crate) fn channel(topic: Topic) -> String {
 /// When the database fails.
 pub async fn may_listen(store: &Store, user: UserId, topic: Topic) -> Result<bool, StoreError> {
     match topic {
-        // Free slots are public, and who is there.
-        Topic::ExpertSlots(_) | Topic::BranchSlots(_) | Topic::BranchPresence(_) => Ok(true),
+        // Free slots are public, who is there, and how many wait; who they are is not said there.
+        Topic::ExpertSlots(_)
+        | Topic::BranchSlots(_)
+        | Topic::BranchPresence(_)
+        | Topic::BranchQueue(_) => Ok(true),
         Topic::Booking(booking) => Ok(store
             .booking_parties(booking, user)
             .await?

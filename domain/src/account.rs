@@ -106,6 +106,15 @@ impl Caller {
         }
     }
 
+    /// Whether the caller works at this branch: its experts, its manager, an admin.
+    pub fn works_at(&self, branch: BranchId) -> bool {
+        match self.role {
+            Role::Admin => true,
+            Role::Manager | Role::Expert => self.branch_id == Some(branch),
+            Role::User => false,
+        }
+    }
+
     /// Whether the caller answers for this branch: its manager, an admin.
     pub fn runs_branch(&self, branch: BranchId) -> bool {
         match self.role {

@@ -124,6 +124,10 @@ pub struct BranchSettings {
     pub min_notice_minutes: u32,
     /// How long somebody may wait in the branch's queue.
     pub queue_timeout_minutes: u32,
+    /// How many may wait in it at once; 0: the branch has none.
+    pub most_waiting: u16,
+    /// How long an expert is kept for somebody whose turn it is, in minutes.
+    pub offer_minutes: u16,
     /// Most bookings on one date that an expert may have to be given another one; none: as many as fit.
     pub max_load: Option<u16>,
     /// Starts sooner than so many minutes from now go to experts who are not offline; 0: to anybody.
@@ -141,6 +145,8 @@ impl Default for BranchSettings {
             horizon_days: 7,
             min_notice_minutes: 30,
             queue_timeout_minutes: 120,
+            most_waiting: 50,
+            offer_minutes: 5,
             max_load: Some(3),
             presence_minutes: 60,
             strategy: Strategy::Smart,
@@ -171,6 +177,18 @@ impl BranchSettings {
             Self::MOST_QUEUE_MINUTES,
         );
         within(
+            "most_waiting",
+            self.most_waiting.into(),
+            0,
+            Self::MOST_WAITING.into(),
+        );
+        within(
+            "offer_minutes",
+            self.offer_minutes.into(),
+            1,
+            Self::MOST_OFFER_MINUTES.into(),
+        );
+        within(
             "max_load",
             self.max_load.unwrap_or(1).into(),
             1,
@@ -183,6 +201,10 @@ impl BranchSettings {
 
     /// The longest that somebody may wait in a queue, in minutes: a week.
     pub const MOST_QUEUE_MINUTES: u32 = 7 * 1440;
+    /// The most who may wait in one queue.
+    pub const MOST_WAITING: u16 = 1000;
+    /// The longest that an expert is kept for somebody, in minutes.
+    pub const MOST_OFFER_MINUTES: u16 = 120;
 
     /// What holds for an expert of this presence.
     pub fn terms(&self, presence: Presence) -> Terms {
@@ -258,6 +280,7 @@ mod tests {
         );
         assert_eq!(settings.min_notice_minutes, 30);
         assert_eq!(settings.queue_timeout_minutes, 120);
+        assert_eq!((settings.most_waiting, settings.offer_minutes), (50, 5));
         assert_eq!(settings.max_load, Some(3));
     }
 
@@ -268,18 +291,22 @@ mod tests {
             horizon_days: 731,
             min_notice_minutes: 1_051_201,
             queue_timeout_minutes: 0,
+            most_waiting: 1001,
+            offer_minutes: 0,
             max_load: Some(0),
             presence_minutes: 1441,
             strategy: Strategy::RoundRobin,
             half_life_days: 0,
         };
         let faults = beyond.validate();
-        assert_eq!(faults.len(), 7, "{faults:?}");
+        assert_eq!(faults.len(), 9, "{faults:?}");
         let widest = BranchSettings {
             default_minutes: 1440,
             horizon_days: 730,
             min_notice_minutes: 1_051_200,
             queue_timeout_minutes: 10_080,
+            most_waiting: 1000,
+            offer_minutes: 120,
             max_load: None,
             presence_minutes: 1440,
             strategy: Strategy::LeastLoaded,

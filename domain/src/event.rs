@@ -18,6 +18,11 @@ use crate::group_session::SessionRef;
 use crate::id::{BookingId, EventId, GroupSessionId, UserId, WaitingId, WebhookId};
 use crate::waiting::Waiting;
 
+/// What events say of visits.
+mod visit;
+
+pub use visit::{BranchFacts, VisitFacts};
+
 macro_rules! event_types {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
         /// Every type of event, past tense.
@@ -77,6 +82,22 @@ event_types! {
     WaitlistOffered = "waitlist.offered",
     /// They wait no longer: the offer ran out, or the dates went by.
     WaitlistExpired = "waitlist.expired",
+    /// Somebody is in the line of a branch. Data: [`VisitFacts`], as for every `visit.*` type.
+    VisitJoined = "visit.joined",
+    /// An expert is kept for them until their offer runs out.
+    VisitOffered = "visit.offered",
+    /// It is their turn: they go to their expert.
+    VisitCalled = "visit.called",
+    /// They were served.
+    VisitServed = "visit.served",
+    /// They went.
+    VisitLeft = "visit.left",
+    /// They did not come when it was their turn.
+    VisitNoShow = "visit.no_show",
+    /// They waited as long as the branch lets anybody wait.
+    VisitTimedOut = "visit.timed_out",
+    /// They wait at another branch.
+    VisitTransferred = "visit.transferred",
     /// A day's gathered messages are to leave. Data: [`DigestFacts`].
     DigestClosed = "digest.closed",
     /// A webhook was switched off by itself. Data: [`WebhookFacts`].
@@ -94,6 +115,7 @@ impl EventType {
                 | Self::DigestClosed
                 | Self::WebhookDisabled
         ) && !self.is_of_waiting()
+            && !self.is_of_visit()
     }
 
     /// Whether it is about a place on a waiting list.
@@ -102,6 +124,13 @@ impl EventType {
             self,
             Self::WaitlistJoined | Self::WaitlistOffered | Self::WaitlistExpired
         )
+    }
+}
+
+impl EventType {
+    /// Whether it is about somebody's time in the line of a branch.
+    pub fn is_of_visit(self) -> bool {
+        self.as_str().starts_with("visit.")
     }
 }
 

@@ -82,6 +82,8 @@ ids! {
     HoldId;
     /// Somebody's place on an expert's waiting list.
     WaitingId;
+    /// One person's time at a branch.
+    VisitId;
     /// Time that an expert offers to several people at once.
     GroupSessionId;
     /// A stretch an expert takes off.

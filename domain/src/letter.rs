@@ -11,7 +11,7 @@ use crate::booking::{Mode, Status};
 use crate::calendar::{self, CalendarUser, Method, Wording};
 use crate::channel::Channel;
 use crate::delivery::{Action, ActionStep, Attachment, Content};
-use crate::event::{BookingFacts, Event, EventType, Person, WaitingFacts};
+use crate::event::{BookingFacts, Event, EventType, Person, VisitFacts, WaitingFacts};
 use crate::gate::Class;
 use crate::id::UserId;
 use crate::notification::{
@@ -26,7 +26,9 @@ mod rows;
 /// What the texts are given.
 mod scene;
 
-use scene::{AccountScene, BookingScene, DigestScene, Scene, WaitingScene, WebhookScene};
+use scene::{
+    AccountScene, BookingScene, DigestScene, Scene, VisitScene, WaitingScene, WebhookScene,
+};
 
 /// The texts for those who only look on.
 pub(crate) const OF_OTHERS: &str = "booking.of_others";
@@ -59,6 +61,7 @@ impl Letter<'_> {
             Facts::Waiting(facts) if self.event.kind == EventType::WaitlistOffered => {
                 facts.expires_at
             }
+            Facts::Visit(facts) => Some(facts.worth_until(self.event)),
             _ => None,
         }
     }
@@ -114,6 +117,7 @@ impl Letter<'_> {
             Facts::Digest(facts) => (Self::gathered(facts), None),
             Facts::Webhook(_) => (Vec::new(), None),
             Facts::Waiting(facts) => (self.wished(facts), None),
+            Facts::Visit(facts) => (self.visited(facts), None),
             Facts::Booking(facts) => {
                 let file = draft.calendar;
                 let file = file.and_then(|method| self.calendar_file(facts, method));
@@ -204,6 +208,7 @@ impl Letter<'_> {
                 cause: &facts.cause,
             }),
             Facts::Waiting(facts) => Scene::Waiting(Box::new(self.waiting_scene(facts))),
+            Facts::Visit(facts) => Scene::Visit(Box::new(self.visit_scene(facts))),
             Facts::Booking(facts) => {
                 let mut scene = self.booking_scene(facts);
                 if beside {
@@ -267,6 +272,24 @@ impl Letter<'_> {
         }
     }
 
+    fn visit_scene<'f>(&'f self, facts: &'f VisitFacts) -> VisitScene<'f> {
+        let (zone, language) = (self.reader.time_zone, self.language());
+        let brief = |at: Instant| when::brief(at, zone, language);
+        let other = match self.audience {
+            Audience::Expert => Some(&facts.name),
+            _ => facts.expert.as_ref().map(|expert| &expert.name),
+        };
+        VisitScene {
+            me: Cow::Borrowed(&self.reader.name),
+            other: other.map(|name| Cow::Borrowed(&**name)),
+            side: self.audience.as_str(),
+            branch: Cow::Borrowed(&facts.branch.name),
+            moved_to: facts.moved_to.as_ref().map(|to| Cow::Borrowed(&*to.name)),
+            number: facts.number,
+            answer_by: facts.offer_expires_at.map(brief),
+        }
+    }
+
     /// The calendar file for the reader, if both sides still exist to be named in it.
     fn calendar_file(&self, facts: &BookingFacts, method: Method) -> Option<Attachment> {
         let expert = self.planning.people.get(&facts.expert.id)?;
@@ -316,6 +339,10 @@ impl Letter<'_> {
                 self.planning.links.expert(facts.expert.id)
             }
             (Facts::Waiting(_), _) => self.planning.links.waiting_list(),
+            (Facts::Visit(facts), _) => {
+                let goes_on = facts.next_id.unwrap_or(facts.visit_id);
+                self.planning.links.visit(goes_on)
+            }
             (Facts::Booking(facts), Page::AnotherTime) if self.audience == Audience::Client => {
                 self.planning.links.expert(facts.expert.id)
             }

@@ -19,11 +19,11 @@ use crate::account::UnknownName;
 use crate::channel::{Channel, Way};
 use crate::delivery::{Content, DeliveryStatus};
 use crate::event::{
-    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, WaitingFacts,
-    WebhookFacts,
+    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, VisitFacts,
+    WaitingFacts, WebhookFacts,
 };
 use crate::gate::{Check, Class, Reader};
-use crate::id::{BookingId, UserId};
+use crate::id::{BookingId, UserId, VisitId};
 use crate::preference::Preferences;
 use crate::template::TemplateError;
 
@@ -63,7 +63,9 @@ impl Audience {
     /// Whether an event of this type has such readers.
     pub fn fits(self, on: EventType) -> bool {
         match self {
-            Self::Client | Self::Expert => on.is_of_booking() || on.is_of_waiting(),
+            Self::Client | Self::Expert => {
+                on.is_of_booking() || on.is_of_waiting() || on.is_of_visit()
+            }
             Self::Manager | Self::Followers => on.is_of_booking(),
             Self::Administrators => on == EventType::WebhookDisabled,
             Self::Holder => !Self::Client.fits(on) && !Self::Administrators.fits(on),
@@ -130,6 +132,8 @@ pub enum Page {
     AnotherTime,
     /// The places that the reader waits for, with the offer if there is one.
     WaitingList,
+    /// The reader's visit to a branch.
+    Visit,
     /// Proves that the address is the reader's.
     Verify,
     /// Lets the reader choose a new password.
@@ -145,6 +149,7 @@ impl Page {
             Self::Booking => on.is_of_booking(),
             Self::AnotherTime => on.is_of_booking() || on.is_of_waiting(),
             Self::WaitingList => on.is_of_waiting(),
+            Self::Visit => on.is_of_visit(),
             Self::Verify => on == EventType::AccountRegistered,
             Self::Reset => on == EventType::AccountPasswordForgotten,
             Self::Inbox => true,
@@ -197,6 +202,8 @@ pub trait Links: Send + Sync {
     fn inbox(&self) -> String;
     /// The reader's places on waiting lists.
     fn waiting_list(&self) -> String;
+    /// Somebody's visit to a branch.
+    fn visit(&self, visit: VisitId) -> String;
     /// The page on which an expert's free times are shown.
     fn expert(&self, expert: UserId) -> String;
     /// Proves that whoever follows it reads mail at `email`.
@@ -330,6 +337,7 @@ pub enum PlanError {
 pub enum Facts {
     Booking(Box<BookingFacts>),
     Waiting(Box<WaitingFacts>),
+    Visit(Box<VisitFacts>),
     Account(AccountFacts),
     Digest(DigestFacts),
     Webhook(WebhookFacts),
@@ -349,6 +357,7 @@ impl Facts {
             EventType::DigestClosed => Self::Digest(serde_json::from_value(data)?),
             EventType::WebhookDisabled => Self::Webhook(serde_json::from_value(data)?),
             kind if kind.is_of_waiting() => Self::Waiting(Box::new(serde_json::from_value(data)?)),
+            kind if kind.is_of_visit() => Self::Visit(Box::new(serde_json::from_value(data)?)),
             _ => Self::Booking(Box::new(serde_json::from_value(data)?)),
         })
     }
@@ -358,6 +367,7 @@ impl Facts {
         match self {
             Self::Booking(facts) => vec![facts.client.id, facts.expert.id],
             Self::Waiting(facts) => vec![facts.client.id, facts.expert.id],
+            Self::Visit(facts) => facts.sides().into_iter().flatten().collect(),
             Self::Account(facts) => vec![facts.user_id],
             Self::Digest(facts) => vec![facts.user_id],
             Self::Webhook(_) => Vec::new(),
@@ -369,7 +379,11 @@ impl Facts {
         match self {
             Self::Booking(facts) => Some(facts.expert.id),
             // Who waits is between the two.
-            Self::Waiting(_) | Self::Account(_) | Self::Digest(_) | Self::Webhook(_) => None,
+            Self::Waiting(_)
+            | Self::Visit(_)
+            | Self::Account(_)
+            | Self::Digest(_)
+            | Self::Webhook(_) => None,
         }
     }
 
@@ -386,6 +400,8 @@ impl Facts {
             (Self::Booking(facts), Audience::Expert) => vec![facts.expert.id],
             (Self::Waiting(facts), Audience::Client) => vec![facts.client.id],
             (Self::Waiting(facts), Audience::Expert) => vec![facts.expert.id],
+            (Self::Visit(facts), Audience::Client) => facts.sides()[0].into_iter().collect(),
+            (Self::Visit(facts), Audience::Expert) => facts.sides()[1].into_iter().collect(),
             (Self::Booking(_), Audience::Manager) => afar(&sides.managers, &[]),
             (Self::Booking(_), Audience::Followers) => afar(&sides.followers, &sides.managers),
             (Self::Account(_) | Self::Digest(_), Audience::Holder) => named,
@@ -398,6 +414,7 @@ impl Facts {
         match self {
             Self::Booking(facts) => facts.actor_id,
             Self::Waiting(facts) => facts.actor_id,
+            Self::Visit(facts) => facts.actor_id,
             Self::Account(_) | Self::Digest(_) | Self::Webhook(_) => None,
         }
     }
@@ -406,7 +423,11 @@ impl Facts {
     fn only_way(&self) -> Option<Way> {
         match self {
             Self::Digest(facts) => Some(facts.way),
-            Self::Booking(_) | Self::Waiting(_) | Self::Account(_) | Self::Webhook(_) => None,
+            Self::Booking(_)
+            | Self::Waiting(_)
+            | Self::Visit(_)
+            | Self::Account(_)
+            | Self::Webhook(_) => None,
         }
     }
 
@@ -415,6 +436,7 @@ impl Facts {
         match self {
             Self::Account(facts) => json!({ "user_id": facts.user_id }),
             Self::Webhook(facts) => json!(facts),
+            Self::Visit(facts) => json!(facts),
             Self::Waiting(facts) => json!({
                 "waiting_id": facts.waiting_id,
                 "status": facts.status,

@@ -417,6 +417,8 @@ fn letter<'a>(
         (Facts::Booking(_), _) => onlooker(),
         (Facts::Waiting(facts), Audience::Expert) => facts.expert.id,
         (Facts::Waiting(facts), _) => facts.client.id,
+        (Facts::Visit(facts), Audience::Expert) => facts.expert.as_ref()?.id,
+        (Facts::Visit(facts), _) => facts.client.as_ref()?.id,
         (Facts::Account(facts), _) => facts.user_id,
         (Facts::Digest(facts), _) => facts.user_id,
         (Facts::Webhook(_), _) => onlooker(),
@@ -450,6 +452,7 @@ fn told(letter: &Letter<'_>) -> String {
             let slot = facts.starts_at.map_or("no place", |_| "a place");
             format!("{side}, {}, {slot}", facts.status)
         }
+        Facts::Visit(facts) => format!("{side}, {}", facts.state),
         Facts::Account(_) => side.to_owned(),
     }
 }

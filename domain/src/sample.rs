@@ -8,11 +8,12 @@ use crate::Instant;
 use crate::booking::{Mode, Status};
 use crate::channel::Way;
 use crate::event::{
-    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, Person, SessionFacts,
-    WaitingFacts, WebhookFacts,
+    AccountFacts, BookingFacts, BranchFacts, DigestFacts, DigestItem, Event, EventType, Person,
+    SessionFacts, VisitFacts, WaitingFacts, WebhookFacts,
 };
 use crate::id::{BookingId, EventId, UserId};
 use crate::notification::Facts;
+use crate::queue::State;
 
 /// Events of this type as they might happen at `now`, each with its facts.
 pub fn events(kind: EventType, now: Instant) -> Vec<(Event, Facts)> {
@@ -32,6 +33,7 @@ pub fn events(kind: EventType, now: Instant) -> Vec<(Event, Facts)> {
         EventType::WaitlistExpired => [false, true]
             .map(|offered| waiting("expired", offered, now))
             .to_vec(),
+        kind if kind.is_of_visit() => visits(kind, now),
         _ => bookings(kind, now),
     };
     facts
@@ -47,6 +49,7 @@ fn event(kind: EventType, facts: &Facts, now: Instant) -> Event {
         Facts::Digest(facts) => serde_json::to_value(facts),
         Facts::Webhook(facts) => serde_json::to_value(facts),
         Facts::Waiting(facts) => serde_json::to_value(facts),
+        Facts::Visit(facts) => serde_json::to_value(facts),
     };
     Event {
         id: EventId::at(now),
@@ -94,6 +97,54 @@ fn waiting(status: &str, offered: bool, now: Instant) -> Facts {
         actor_name: "Belfry".to_owned(),
         actor_role: "system".to_owned(),
     }))
+}
+
+/// A visit of somebody who walked in, and one for an appointment.
+fn visits(kind: EventType, now: Instant) -> Vec<Facts> {
+    let state = match kind {
+        EventType::VisitOffered => State::Offered,
+        EventType::VisitCalled => State::Called,
+        EventType::VisitServed => State::Done,
+        EventType::VisitLeft => State::Left,
+        EventType::VisitNoShow => State::NoShow,
+        EventType::VisitTimedOut => State::TimedOut,
+        EventType::VisitTransferred => State::Transferred,
+        _ => State::Waiting,
+    };
+    let named = |number, name: &str| Person {
+        id: person(number),
+        name: name.to_owned(),
+    };
+    let branch = |number, name: &str| BranchFacts {
+        id: Uuid::from_u128(number).into(),
+        name: name.to_owned(),
+    };
+    let of = |booked: bool| {
+        let has_expert = booked || state.has_expert() || state == State::Done;
+        Facts::Visit(Box::new(VisitFacts {
+            visit_id: Uuid::from_u128(9).into(),
+            number: 17,
+            state: state.as_str().to_owned(),
+            branch: branch(10, "District 1"),
+            client: Some(named(1, "Ann Lee")),
+            name: "Ann Lee".to_owned(),
+            expert: has_expert.then(|| named(2, "Minh Trần")),
+            booking_id: booked.then(|| Uuid::from_u128(4).into()),
+            skill: None,
+            note: None,
+            minutes: 60,
+            joined_at: now - TimeDelta::minutes(20),
+            offer_expires_at: (state == State::Offered).then(|| now + TimeDelta::minutes(5)),
+            misses: 0,
+            previous_id: None,
+            next_id: (state == State::Transferred).then(|| Uuid::from_u128(11).into()),
+            moved_to: (state == State::Transferred).then(|| branch(12, "District 3")),
+            actor_id: None,
+            actor_name: "Belfry".to_owned(),
+            actor_role: "system".to_owned(),
+        }))
+    };
+    [false, true].map(of).to_vec()
 }
 
 fn person(number: u128) -> UserId {

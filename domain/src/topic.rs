@@ -17,6 +17,8 @@ pub enum Topic {
     BranchSlots(BranchId),
     /// `branch:{id}:presence`: somebody of a branch came, went, or is busy.
     BranchPresence(BranchId),
+    /// `branch:{id}:queue`: something happened in the line of a branch.
+    BranchQueue(BranchId),
     /// `booking:{id}`: something happened to the booking.
     Booking(BookingId),
 }
@@ -37,6 +39,7 @@ impl FromStr for Topic {
                 .parse()
                 .map(Self::BranchPresence)
                 .map_err(|_| UnknownTopic),
+            ["branch", id, "queue"] => id.parse().map(Self::BranchQueue).map_err(|_| UnknownTopic),
             ["booking", id] => id.parse().map(Self::Booking).map_err(|_| UnknownTopic),
             _ => Err(UnknownTopic),
         }
@@ -49,6 +52,7 @@ impl fmt::Display for Topic {
             Self::ExpertSlots(id) => write!(f, "expert:{id}:slots"),
             Self::BranchSlots(id) => write!(f, "branch:{id}:slots"),
             Self::BranchPresence(id) => write!(f, "branch:{id}:presence"),
+            Self::BranchQueue(id) => write!(f, "branch:{id}:queue"),
             Self::Booking(id) => write!(f, "booking:{id}"),
         }
     }
@@ -81,6 +85,7 @@ mod tests {
             "expert:{}:slots",
             "branch:{}:slots",
             "branch:{}:presence",
+            "branch:{}:queue",
             "booking:{}",
         ];
         for text in topics.map(|topic| topic.replace("{}", id)) {

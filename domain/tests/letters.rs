@@ -7,18 +7,17 @@ use belfry_domain::Instant;
 use belfry_domain::booking::{Mode, Status};
 use belfry_domain::channel::{Channel, Way};
 use belfry_domain::event::{
-    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, Person, WaitingFacts,
-    WebhookFacts,
+    AccountFacts, BookingFacts, DigestFacts, DigestItem, Event, EventType, Person, WebhookFacts,
 };
 use belfry_domain::gate::{Class, Policy};
-use belfry_domain::id::{BookingId, EventId, UserId};
+use belfry_domain::id::{BookingId, EventId, UserId, VisitId};
 use belfry_domain::notification::{
     Address, Category, Facts, Links, Message, People, Plan, Planning, Recipient, Sides, plan,
 };
 use belfry_domain::preference::{Preferences, Ways};
 use belfry_domain::rule::{Rule, RuleBook};
-use belfry_domain::sms;
 use belfry_domain::template::Templates;
+use belfry_domain::{sample, sms};
 
 const HOSTILE: &str = "<script>alert(1)</script>\"'&{{ 7*7 }}{% raw %}";
 
@@ -49,6 +48,9 @@ impl Links for Pages {
     }
     fn waiting_list(&self) -> String {
         "https://belfry.test/waiting".to_owned()
+    }
+    fn visit(&self, visit: VisitId) -> String {
+        format!("https://belfry.test/visits/{visit}")
     }
     fn expert(&self, expert: UserId) -> String {
         format!("https://belfry.test/experts/{expert}")
@@ -197,28 +199,23 @@ impl Case {
                 (serde_json::to_value(&facts).unwrap(), Facts::Webhook(facts))
             }
             kind if kind.is_of_waiting() => {
-                let slot = (kind != EventType::WaitlistJoined).then_some(self.facts.starts_at);
-                let facts = WaitingFacts {
-                    waiting_id: uuid::Uuid::nil().into(),
-                    status: "offered".to_owned(),
-                    expert: self.facts.expert.clone(),
-                    client: self.facts.client.clone(),
-                    minutes: 60,
-                    from: self.facts.starts_at.date_naive(),
-                    until: self.facts.ends_at.date_naive(),
-                    time_zone: self.facts.time_zone.clone(),
-                    mode: self.facts.mode,
-                    note: self.facts.note.clone(),
-                    starts_at: slot,
-                    ends_at: slot.map(|_| self.facts.ends_at),
-                    expires_at: slot,
-                    session: None,
-                    actor_id: self.facts.actor_id,
-                    actor_name: self.facts.actor_name.clone(),
-                    actor_role: self.facts.actor_role.clone(),
+                let Facts::Waiting(mut facts) = sample::events(kind, now()).remove(0).1 else {
+                    unreachable!()
                 };
-                let facts = Box::new(facts);
+                facts.expert = self.facts.expert.clone();
+                facts.client = self.facts.client.clone();
+                facts.note.clone_from(&self.facts.note);
+                facts.actor_id = self.facts.actor_id;
                 (serde_json::to_value(&facts).unwrap(), Facts::Waiting(facts))
+            }
+            kind if kind.is_of_visit() => {
+                let Facts::Visit(mut facts) = sample::events(kind, now()).remove(1).1 else {
+                    unreachable!()
+                };
+                facts.client = Some(self.facts.client.clone());
+                facts.expert = Some(self.facts.expert.clone());
+                facts.actor_id = self.facts.actor_id;
+                (serde_json::to_value(&facts).unwrap(), Facts::Visit(facts))
             }
             _ => (
                 serde_json::to_value(&self.facts).unwrap(),
@@ -286,6 +283,7 @@ fn check_every_actor(case: &mut Case, kind: EventType) {
             let keys = match kind {
                 EventType::WebhookDisabled => ["webhook_id", "url", "cause"],
                 kind if kind.is_of_waiting() => ["waiting_id", "starts_at", "expires_at"],
+                kind if kind.is_of_visit() => ["visit_id", "number", "branch"],
                 _ => ["booking_id", "code", "starts_at"],
             };
             for key in keys {

@@ -335,7 +335,11 @@ pub(super) async fn shown(
 }
 
 /// The booking, for somebody it concerns; `not-found` for everybody else.
-async fn concerned(app: &App, signed: &Signed, id: BookingId) -> Result<(Booking, Side), Problem> {
+pub(super) async fn concerned(
+    app: &App,
+    signed: &Signed,
+    id: BookingId,
+) -> Result<(Booking, Side), Problem> {
     let booking = app.world.store.booking(id).await?;
     booking
         .and_then(|booking| {

@@ -128,6 +128,11 @@ pub struct SettingsIn {
     min_notice_minutes: Option<u32>,
     #[schema(minimum = 1, maximum = 10080)]
     queue_timeout_minutes: Option<u32>,
+    /// 0: the branch has no queue.
+    #[schema(minimum = 0, maximum = 1000)]
+    most_waiting: Option<u16>,
+    #[schema(minimum = 1, maximum = 120)]
+    offer_minutes: Option<u16>,
     /// `null`: no limit.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 65535)]
@@ -149,6 +154,8 @@ impl SettingsIn {
             queue_timeout_minutes: self
                 .queue_timeout_minutes
                 .unwrap_or(before.queue_timeout_minutes),
+            most_waiting: self.most_waiting.unwrap_or(before.most_waiting),
+            offer_minutes: self.offer_minutes.unwrap_or(before.offer_minutes),
             max_load: self.max_load.unwrap_or(before.max_load),
             presence_minutes: self.presence_minutes.unwrap_or(before.presence_minutes),
             strategy: self.strategy.unwrap_or(before.strategy),

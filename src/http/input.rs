@@ -314,6 +314,12 @@ impl Faults {
             .push(FieldError::new(pointer, FieldError::INVALID, detail));
     }
 
+    /// Adds the fault that something was left out.
+    pub fn miss(&mut self, pointer: &str, detail: &str) {
+        self.0
+            .push(FieldError::new(pointer, FieldError::REQUIRED, detail));
+    }
+
     /// Adds faults found elsewhere.
     pub fn extend(&mut self, faults: Vec<FieldError>) {
         self.0.extend(faults);

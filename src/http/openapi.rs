@@ -13,8 +13,8 @@ pub mod shape;
 
 use super::{
     account, admin, api_key, audit, booking, branch, delivery, device, expert, explain, feed,
-    group_session, import, inbox, live, oidc, operation, parked, preference, provider, report,
-    rule, schedule, setting, suppression, telegram, template, waiting, webhook,
+    group_session, import, inbox, live, oidc, operation, parked, preference, provider, queue,
+    report, rule, schedule, setting, suppression, telegram, template, waiting, webhook,
 };
 
 #[derive(OpenApi)]
@@ -37,6 +37,9 @@ use super::{
         schedule::holiday::get, schedule::holiday::put,
         import::list, import::create, import::remove, import::refresh,
         branch::list, branch::create, branch::get, branch::update, branch::slots, branch::days,
+        queue::join, queue::get, queue::check_in, queue::visit::get, queue::visit::history, queue::visit::leave,
+        queue::visit::accept_offer, queue::visit::decline_offer, queue::visit::accept, queue::visit::start,
+        queue::visit::finish, queue::visit::skip, queue::visit::recall, queue::visit::no_show, queue::visit::transfer,
         booking::hold, booking::release, booking::create, booking::list::list, booking::list::file, booking::lookup::find,
         booking::lookup::by_link, booking::lookup::cancel, booking::guest::claim, booking::otp::ask, booking::otp::show,
         booking::get, booking::steps::edit, booking::steps::confirm, booking::steps::reject,
@@ -92,7 +95,9 @@ impl Modify for Shared {
                     "id": { "type": "string", "format": "uuid" }, "name": { "type": "string" } } } },
                 "taken": { "type": "integer" },
                 "waiting_list": { "type": "string", "example": "/api/v1/sessions/0192d3a0-0000-7000-8000-000000000000/waiting-list" },
-                "booking_status": { "type": "string" }
+                "booking_status": { "type": "string" },
+                "visit_state": { "type": "string" },
+                "visit": { "$ref": "#/components/schemas/VisitOut" }
             }
         }))
         .unwrap_or_default();

@@ -13,6 +13,7 @@ use belfry_domain::account::{AccountError, LANGUAGES, language_of};
 use belfry_domain::booking::BookingError;
 use belfry_domain::field::FieldError;
 use belfry_domain::group_session::SessionError;
+use belfry_domain::queue::QueueError;
 use belfry_domain::waiting::WaitingError;
 use belfry_store::StoreError;
 use serde::{Deserialize, Serialize};
@@ -307,6 +308,17 @@ impl From<WaitingError> for Problem {
     }
 }
 
+impl From<QueueError> for Problem {
+    fn from(error: QueueError) -> Self {
+        let problem = Self::new(error.code());
+        match error {
+            QueueError::Closed { reason } => problem.with("reason", json!(reason)),
+            QueueError::WrongState { state } => problem.with("visit_state", json!(state.as_str())),
+            _ => problem,
+        }
+    }
+}
+
 impl From<Vec<FieldError>> for Problem {
     fn from(errors: Vec<FieldError>) -> Self {
         Self::fields(errors)
@@ -386,12 +398,27 @@ mod tests {
             SessionError::Stale,
             SessionError::NotFound,
         ];
+        let queues = [
+            QueueError::AlreadyInQueue { visit: None },
+            QueueError::Closed { reason: "hours" },
+            QueueError::Full,
+            QueueError::Taken,
+            QueueError::ExpertOccupied,
+            QueueError::NotYet,
+            QueueError::OfferGone,
+            QueueError::WrongState {
+                state: belfry_domain::queue::State::Done,
+            },
+            QueueError::Stale,
+            QueueError::NotFound,
+        ];
         let codes = account
             .iter()
             .map(AccountError::code)
             .chain(booking.iter().map(BookingError::code))
             .chain(waiting.map(WaitingError::code))
-            .chain(sessions.iter().map(SessionError::code));
+            .chain(sessions.iter().map(SessionError::code))
+            .chain(queues.map(QueueError::code));
         for code in codes {
             assert!(CATALOGUE.contains_key(code), "{code} is undocumented");
         }

@@ -112,6 +112,23 @@ pub const ALL: &[Figure] = &[
         "belfry_figures_read_timestamp_seconds",
         "When the figures about queues were last read from the database, in seconds since 1970.",
     ),
+    // The waiting queues of branches.
+    figure(
+        Histogram,
+        "belfry_queue_wait_seconds",
+        "How long people waited in the line of a branch until they were called; an appointment from its time on.",
+    ),
+    figure(
+        Gauge,
+        "belfry_queue_waiting",
+        "People who wait in the line of a branch, on the node that keeps it.",
+    )
+    .open(),
+    figure(
+        Counter,
+        "belfry_queue_offers_total",
+        "Offers made to those who wait in the lines of branches.",
+    ),
     // Bookings.
     figure(
         Histogram,

@@ -10,6 +10,8 @@ import { user } from "./session.js";
  * @property {number} horizon_days
  * @property {number} min_notice_minutes
  * @property {number} queue_timeout_minutes
+ * @property {number} most_waiting
+ * @property {number} offer_minutes
  * @property {number | null} max_load
  * @property {number} presence_minutes
  * @property {"smart" | "round_robin" | "least_loaded"} strategy

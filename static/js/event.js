@@ -18,5 +18,6 @@ export function named(event) {
 export function about(event) {
   const { code, client, expert } = event.data ?? {};
   if (event.type?.startsWith("waitlist.")) return t("explain.about_waiting", { client: client?.name ?? "", expert: expert?.name ?? "" });
+  if (event.type?.startsWith("visit.")) return t("explain.about_visit", { name: event.data?.name ?? "", branch: event.data?.branch?.name ?? "" });
   return code ? t("explain.about_booking", { code, client: client?.name ?? "", expert: expert?.name ?? "" }) : t("explain.about_account");
 }

@@ -17,6 +17,14 @@ export const EVENT_TYPES = [
   "waitlist.joined",
   "waitlist.offered",
   "waitlist.expired",
+  "visit.joined",
+  "visit.offered",
+  "visit.called",
+  "visit.served",
+  "visit.left",
+  "visit.no_show",
+  "visit.timed_out",
+  "visit.transferred",
   "account.registered",
   "account.password_forgotten",
   "guest.code_asked",
@@ -30,10 +38,13 @@ const ofAccount = (type) => !type.startsWith("booking.") && type !== "calendar.c
 /** Whether it is about a place on a waiting list. @param {string} type */
 const ofWaiting = (type) => type.startsWith("waitlist.");
 
+/** Whether it is about a visit to a branch. @param {string} type */
+const ofVisit = (type) => type.startsWith("visit.");
+
 /** Who can be told of an event. @param {string} type */
 export const audiences = (type) => {
   if (type === "webhook.disabled") return ["administrators"];
-  if (ofWaiting(type)) return ["client", "expert"];
+  if (ofWaiting(type) || ofVisit(type)) return ["client", "expert"];
   return ofAccount(type) ? ["holder"] : ["client", "expert", "manager", "followers"];
 };
 
@@ -42,6 +53,7 @@ export function pages(type) {
   if (type === "account.registered") return ["verify", "inbox"];
   if (type === "account.password_forgotten") return ["reset", "inbox"];
   if (ofWaiting(type)) return ["waiting_list", "another_time", "inbox"];
+  if (ofVisit(type)) return ["visit", "inbox"];
   return ofAccount(type) ? ["inbox"] : ["booking", "another_time", "inbox"];
 }
 
@@ -57,8 +69,10 @@ const others = { "digest.closed": ["way", "items", "user_id", "window_id", "even
 
 const waiting = ["status", "minutes", "from", "until", "time_zone", "mode", "note", "starts_at", "ends_at", "expires_at", "waiting_id", "session", "client.name", "client.id", "expert.name", "expert.id", "actor_name", "actor_role", "actor_id", "event"];
 
+const visit = ["state", "number", "name", "branch.name", "branch.id", "minutes", "skill", "note", "joined_at", "offer_expires_at", "misses", "booking_id", "visit_id", "previous_id", "next_id", "moved_to", "client.name", "client.id", "expert.name", "expert.id", "actor_name", "actor_role", "actor_id", "event"];
+
 /** What a condition may name. @param {string} type */
-export const facts = (type) => (ofWaiting(type) ? waiting : ofAccount(type) ? others[type] ?? ["user_id", "auth_epoch", "event"] : booking);
+export const facts = (type) => (ofWaiting(type) ? waiting : ofVisit(type) ? visit : ofAccount(type) ? others[type] ?? ["user_id", "auth_epoch", "event"] : booking);
 
 /** @import { Rule, RuleDraft } from "./types.js" */
 

@@ -286,6 +286,7 @@ pub(crate) fn time_of(session: &GroupSession, stretch: (Instant, Instant)) -> St
         starts_at: stretch.0,
         ends_at: stretch.1,
         expires_at: None,
+        service: false,
     }
 }
 

@@ -263,6 +263,7 @@ pub(crate) async fn claim(tx: &mut Tx, owner: UserId, now: Instant) -> Result<u6
             starts_at: booking.starts_at,
             ends_at: booking.ends_at,
             expires_at: None,
+            service: false,
         };
         if status.is_open() && !occupancy::take(tx, &stretch, now).await? {
             continue;

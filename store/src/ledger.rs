@@ -24,6 +24,9 @@ pub struct Ledger {
     pub waiting: Vec<WaitingLine>,
     /// By place on a list and version.
     pub waiting_steps: Vec<WaitingStepLine>,
+    pub visits: Vec<VisitLine>,
+    /// By visit and version.
+    pub visit_periods: Vec<VisitPeriodLine>,
     /// By booking and version.
     pub history: Vec<HistoryLine>,
     pub events: Vec<EventLine>,
@@ -109,6 +112,33 @@ pub struct WaitingStepLine {
     pub waiting_id: Uuid,
     pub version: i64,
     pub status: String,
+}
+
+/// A visit to a branch.
+#[derive(Clone, Debug, FromRow)]
+pub struct VisitLine {
+    pub id: Uuid,
+    pub branch_id: Uuid,
+    pub number: i64,
+    pub state: String,
+    pub client_id: Option<Uuid>,
+    pub booking_id: Option<Uuid>,
+    pub expert_id: Option<Uuid>,
+    pub joined_at: Instant,
+    pub ended_at: Option<Instant>,
+    pub next_id: Option<Uuid>,
+    pub version: i64,
+}
+
+/// One state that a visit was in.
+#[derive(Clone, Debug, FromRow)]
+pub struct VisitPeriodLine {
+    pub visit_id: Uuid,
+    pub version: i64,
+    pub state: String,
+    pub expert_id: Option<Uuid>,
+    pub began_at: Instant,
+    pub ended_at: Option<Instant>,
 }
 
 /// One step of a booking's life.
@@ -205,6 +235,18 @@ impl Store {
                 .await?,
                 waiting_steps: sqlx::query_as::<DB, _>(
                     "SELECT waiting_id, version, status FROM waiting_history ORDER BY waiting_id, version",
+                )
+                .fetch_all(pool)
+                .await?,
+                visits: sqlx::query_as::<DB, _>(
+                    "SELECT id, branch_id, number, state, client_id, booking_id, expert_id, joined_at, ended_at, \
+                     next_id, version FROM visits ORDER BY joined_at, id",
+                )
+                .fetch_all(pool)
+                .await?,
+                visit_periods: sqlx::query_as::<DB, _>(
+                    "SELECT visit_id, version, state, expert_id, began_at, ended_at FROM visit_periods \
+                     ORDER BY visit_id, version",
                 )
                 .fetch_all(pool)
                 .await?,

@@ -66,6 +66,8 @@ pub mod planning;
 pub mod preference;
 /// Who of the experts is there.
 pub mod presence;
+/// Visits to branches and their lines.
+pub mod queue;
 /// Reminders: planned with their booking, issued once.
 pub mod reminder;
 /// Figures over time.

@@ -158,6 +158,7 @@ impl Store {
             starts_at: stretch.0,
             ends_at: stretch.1,
             expires_at: Some(hold.expires_at),
+            service: false,
         };
         if !take(&mut tx, &wanted, now).await? {
             return Ok(Err(BookingError::SlotTaken));
@@ -274,6 +275,8 @@ pub(crate) struct Stretch {
     pub ends_at: Instant,
     /// Set for holds.
     pub expires_at: Option<Instant>,
+    /// Somebody who walked in is served then.
+    pub service: bool,
 }
 
 impl Stretch {
@@ -285,6 +288,7 @@ impl Stretch {
     fn kind(&self) -> &'static str {
         match self.expires_at {
             Some(_) => "hold",
+            None if self.service => "service",
             None => "booking",
         }
     }
@@ -302,6 +306,7 @@ pub(crate) fn both_sides(
         starts_at,
         ends_at,
         expires_at: None,
+        service: false,
     };
     let span = (booking.starts_at, booking.ends_at);
     let expert = (side(booking.expert.id, stretch), BookingError::SlotTaken);

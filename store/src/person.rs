@@ -56,6 +56,16 @@ const SECTIONS: &[(&str, &str)] = &[
          FROM waiting_list w JOIN users e ON e.id = w.expert_id WHERE w.client_id = $1 ORDER BY w.joined_at",
     ),
     (
+        "visits",
+        "SELECT v.id, b.name AS branch, v.number, v.state, v.name, v.booking_id, v.skill, v.note, v.minutes, v.joined_at, \
+           v.called_at, v.started_at, v.ended_at FROM visits v JOIN branches b ON b.id = v.branch_id \
+         WHERE v.client_id = $1 ORDER BY v.joined_at",
+    ),
+    (
+        "visits_as_expert",
+        "SELECT id, number, state, called_at, started_at, ended_at FROM visits WHERE expert_id = $1 ORDER BY joined_at",
+    ),
+    (
         "booking_steps",
         "SELECT h.booking_id, h.at, h.actor_id, h.actor_role, h.event, h.from_status, h.to_status, h.reason, \
            h.changes FROM booking_history h JOIN bookings b ON b.id = h.booking_id \
@@ -236,7 +246,7 @@ impl Store {
 
 /// What goes, by the person's id. Bookings, their steps and the stars of reviews stay, because others need them, without
 /// a name, a word or an address; what was sent to others about them goes with its age.
-const FORGOTTEN: [&str; 29] = [
+const FORGOTTEN: [&str; 31] = [
     "DELETE FROM avatars WHERE user_id = $1",
     "DELETE FROM refresh_tokens WHERE user_id = $1",
     "DELETE FROM oidc_links WHERE user_id = $1",
@@ -257,6 +267,8 @@ const FORGOTTEN: [&str; 29] = [
     "DELETE FROM notifications WHERE user_id = $1",
     "UPDATE waiting_list SET note = NULL WHERE client_id = $1",
     "UPDATE waiting_history SET actor_name = '' WHERE actor_id = $1",
+    "UPDATE visits SET note = NULL, name = '' WHERE client_id = $1",
+    "UPDATE visit_periods SET actor_name = '' WHERE actor_id = $1",
     "DELETE FROM guest_codes WHERE user_id = $1",
     "DELETE FROM occupancies WHERE kind = 'hold' AND source_id IN (SELECT id FROM holds WHERE client_id = $1)",
     // With a seat, if that is what was held.

@@ -35,6 +35,8 @@ pub enum Stale {
     TelegramUpdates,
     /// Questions in chats that nobody answered.
     TelegramQuestions,
+    /// Visits to branches, with how they went, by when they ended.
+    Visits,
     /// Guests who have no booking, by when they last wanted one.
     Guests,
 }
@@ -54,6 +56,7 @@ impl Stale {
             Self::OidcReturns => "oidc_returns",
             Self::TelegramUpdates => "telegram_updates",
             Self::TelegramQuestions => "telegram_questions",
+            Self::Visits => "visits",
             Self::Guests => "guests",
         }
     }
@@ -112,10 +115,15 @@ impl Stale {
                    (SELECT chat, message_id FROM telegram_questions WHERE asked_at < $1
                     ORDER BY asked_at LIMIT $2)",
             ),
+            Self::Visits => Statement::ByTime(
+                "DELETE FROM visits WHERE id IN
+                   (SELECT id FROM visits WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)",
+            ),
             Self::Guests => Statement::ByTime(
                 "DELETE FROM users WHERE id IN
                    (SELECT id FROM users u WHERE guest_email IS NOT NULL AND updated_at < $1 AND NOT disabled
                       AND NOT EXISTS (SELECT 1 FROM bookings b WHERE b.client_id = u.id)
+                      AND NOT EXISTS (SELECT 1 FROM visits v WHERE v.client_id = u.id)
                     ORDER BY updated_at LIMIT $2)",
             ),
         }

@@ -53,7 +53,7 @@ async fn a_branch_says_what_it_is_and_starts_with_the_defaults_of_the_business(f
     assert_eq!(shown.header("etag"), Some("\"1\""));
     assert_eq!(
         shown.body["settings"],
-        json!({ "default_minutes": 60, "horizon_days": 7, "min_notice_minutes": 30, "queue_timeout_minutes": 120,
+        json!({ "default_minutes": 60, "horizon_days": 7, "min_notice_minutes": 30, "queue_timeout_minutes": 120, "most_waiting": 50, "offer_minutes": 5,
             "max_load": 3, "presence_minutes": 60, "strategy": "smart", "half_life_days": 14 })
     );
     assert_eq!(

@@ -10,6 +10,8 @@ use belfry_store::ledger::{BookingLine, EventLine, Ledger};
 use chrono::TimeDelta;
 use uuid::Uuid;
 
+/// Whether visits agree with their periods, their experts' time and their events.
+pub mod queue;
 /// Whether group sessions agree with their seats.
 mod session;
 /// Whether waiting lists agree with holds and bookings.
@@ -54,6 +56,7 @@ pub async fn sound(store: &Store, terms: Terms, acknowledged: &BTreeSet<String>)
     reminders_follow_their_bookings(&ledger, &terms);
     inboxes_have_no_gap(&ledger);
     waiting::agrees(&ledger, terms.now);
+    queue::agrees(&ledger);
     session::agrees(&ledger);
     ledger
 }
@@ -123,7 +126,7 @@ fn taken_time_is_that_of_open_bookings_and_live_holds(ledger: &Ledger, terms: &T
     let found: BTreeSet<Stretch> = ledger
         .occupancies
         .iter()
-        .filter(|o| live(o.expires_at))
+        .filter(|o| live(o.expires_at) && o.kind != "service")
         .map(|o| {
             let kind = ["booking", "hold"].into_iter().find(|k| *k == o.kind);
             let kind = kind.expect("a kind this house knows");

@@ -70,6 +70,8 @@ mod preference;
 mod presence;
 /// Push: devices, and what reaches them.
 mod push;
+/// The waiting queues of branches.
+mod queue;
 /// Many at once for the same time: one has it, nobody is lied to.
 mod race;
 /// Reminders, missed bookings and vanishing notifications as people see them.

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::bus::BusSink;
 use crate::frame::Heard;
+use crate::queue;
 use crate::session::Close;
 use crate::setting;
 use crate::topic;
@@ -35,6 +36,8 @@ impl BusSink for Directory {
                 Some((user, key)) => self.end_keys(user, key),
                 None => self.counts.unusable.increment(1),
             }
+        } else if channel == queue::CHANNEL {
+            self.wake_queues();
         } else if channel == setting::CHANNEL
             && let Some(actor) = self.actor.get()
         {
@@ -65,6 +68,7 @@ impl BusSink for Directory {
         if let Some(branches) = self.branches.get() {
             branches.gap();
         }
+        self.wake_queues();
     }
 }
 
@@ -97,6 +101,14 @@ impl Directory {
     fn branch_message(&self, branch: BranchId, payload: &[u8]) {
         if let Some(branches) = self.branches.get() {
             branches.heard(branch, payload);
+        }
+        // Somebody may be there who was not.
+        self.wake_queues();
+    }
+
+    fn wake_queues(&self) {
+        if let Some(queues) = self.queues.get() {
+            queues.wake();
         }
     }
 

@@ -1,11 +1,12 @@
 //! Events that nobody keeps: whoever listens at this moment hears them.
 
 use belfry_domain::event::SOURCE;
-use belfry_domain::id::{BranchId, EventId};
+use belfry_domain::id::{BranchId, EventId, UserId};
 use belfry_domain::topic::Topic;
 use serde_json::{Value, json};
 
-use super::Supervisor;
+use super::{Supervisor, user_channel};
+use crate::frame::Frame;
 
 impl Supervisor {
     /// Tells open pages that the free slots of a branch are different now.
@@ -13,6 +14,13 @@ impl Supervisor {
         let subject = format!("branch/{branch}");
         let event = self.momentary("slots.changed", subject, Value::Null);
         self.topic(Topic::BranchSlots(branch), &event);
+    }
+
+    /// Sends a momentary CloudEvents object to all connections of `user`, on every node.
+    pub(crate) fn user(&self, user: UserId, event: &Value) {
+        let frame = Frame::event("user", event);
+        let bus = &self.0.world.bus;
+        bus.publish(&user_channel(user), frame.json());
     }
 
     /// A CloudEvents object of this moment, for [`Supervisor::topic`].

@@ -3,7 +3,7 @@
 use super::Letter;
 use crate::booking::Mode;
 use crate::calendar;
-use crate::event::{BookingFacts, DigestFacts, EventType, WaitingFacts};
+use crate::event::{BookingFacts, DigestFacts, EventType, VisitFacts, WaitingFacts};
 use crate::notification::Audience;
 use crate::template::Row;
 use crate::when;
@@ -33,6 +33,28 @@ impl Letter<'_> {
             _ => &facts.expert,
         };
         rows.push(labelled("with", other.name.clone()));
+        rows
+    }
+
+    /// The labelled lines of a mail about a visit.
+    pub(super) fn visited(&self, facts: &VisitFacts) -> Vec<Row> {
+        let (zone, language) = (self.reader.time_zone, self.language());
+        let labelled = |key: &str, value: String| Row {
+            label: self.word(key).to_owned(),
+            value,
+            href: None,
+        };
+        let other = match self.audience {
+            Audience::Expert => Some(&facts.name),
+            _ => facts.expert.as_ref().map(|expert| &expert.name),
+        };
+        let mut rows = vec![
+            labelled("place", facts.branch.name.clone()),
+            labelled("number", facts.number.to_string()),
+        ];
+        rows.extend(other.map(|name| labelled("with", name.clone())));
+        let answer_by = facts.offer_expires_at;
+        rows.extend(answer_by.map(|at| labelled("answer_by", when::brief(at, zone, language))));
         rows
     }
 

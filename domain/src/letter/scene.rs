@@ -19,6 +19,7 @@ pub(crate) enum Scene<'a> {
     Digest(DigestScene<'a>),
     Webhook(WebhookScene<'a>),
     Waiting(Box<WaitingScene<'a>>),
+    Visit(Box<VisitScene<'a>>),
     Booking(Box<BookingScene<'a>>),
 }
 
@@ -61,6 +62,32 @@ pub(crate) struct WaitingScene<'a> {
     pub answer_by: Option<String>,
     /// The group session of which a seat is waited for.
     pub session: Option<String>,
+}
+
+/// What the texts about a visit may name.
+#[derive(Serialize)]
+pub(crate) struct VisitScene<'a> {
+    pub me: Cow<'a, str>,
+    /// The person on the other side, once there is one.
+    pub other: Option<Cow<'a, str>>,
+    pub side: &'static str,
+    pub branch: Cow<'a, str>,
+    /// The branch at which they wait from now on.
+    pub moved_to: Option<Cow<'a, str>>,
+    /// What is called out.
+    pub number: i64,
+    /// Until when their expert is kept for them.
+    pub answer_by: Option<String>,
+}
+
+impl<'a> VisitScene<'a> {
+    fn names(&mut self) -> impl Iterator<Item = &mut Cow<'a, str>> {
+        let always = [&mut self.me, &mut self.branch];
+        always
+            .into_iter()
+            .chain(&mut self.other)
+            .chain(&mut self.moved_to)
+    }
 }
 
 /// What the texts about a booking may name.
@@ -116,6 +143,7 @@ impl Scene<'_> {
                 cut(&mut scene.other);
                 quote(&mut scene.session);
             }
+            Self::Visit(scene) => scene.names().for_each(cut),
             Self::Booking(scene) => {
                 scene.names().into_iter().for_each(cut);
                 quote(&mut scene.note);
@@ -137,6 +165,7 @@ impl Scene<'_> {
                 scene.me.clone_from(&widest);
                 scene.other = widest;
             }
+            Self::Visit(scene) => scene.names().for_each(|name| name.clone_from(&widest)),
             Self::Booking(scene) => {
                 let names = scene.names().into_iter();
                 names.for_each(|name| name.clone_from(&widest));

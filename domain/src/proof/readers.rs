@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 
 use crate::Instant;
-use crate::id::{BookingId, UserId};
+use crate::id::{BookingId, UserId, VisitId};
 use crate::notification::{Category, Links, People, Recipient};
 use crate::preference::Preferences;
 
@@ -54,6 +54,9 @@ impl Links for Pages {
     }
     fn waiting_list(&self) -> String {
         "https://belfry.example/waiting".to_owned()
+    }
+    fn visit(&self, visit: VisitId) -> String {
+        format!("https://belfry.example/visits/{visit}")
     }
     fn expert(&self, expert: UserId) -> String {
         format!("https://belfry.example/experts/{expert}")

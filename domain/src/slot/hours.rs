@@ -179,6 +179,16 @@ fn hours_on(schedule: &Schedule, day: i64, take: impl FnMut(Hours)) {
     in_week(&schedule.weekly, date, take);
 }
 
+/// Whether a branch is open at an instant.
+pub fn is_open(opening: &Opening, at: DateTime<Utc>) -> bool {
+    let second = at.timestamp();
+    let moment = Span {
+        start: second,
+        end: second + 1,
+    };
+    !inside(opening, vec![moment], moment.start, moment.end).is_empty()
+}
+
 /// The parts of an expert's hours at which the branch is open, from `first` to `last`.
 fn inside(opening: &Opening, own: Vec<Span>, first: i64, last: i64) -> Vec<Span> {
     if !opening.active {

@@ -35,6 +35,14 @@ macro_rules! texts {
             "waitlist.joined",
             "waitlist.offered",
             "waitlist.expired",
+            "visit.joined",
+            "visit.offered",
+            "visit.called",
+            "visit.served",
+            "visit.left",
+            "visit.no_show",
+            "visit.timed_out",
+            "visit.transferred",
             "digest.closed",
             "webhook.disabled"
         )

@@ -10,7 +10,9 @@ use belfry_domain::account::Role;
 use belfry_domain::booking::{Side, Step};
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{BookingId, UserId};
+use belfry_domain::queue::Step as QueueStep;
 use belfry_domain::waiting::Status;
+use belfry_store::queue::VisitStep;
 use belfry_store::{audit, person};
 use serde::Deserialize;
 use serde_json::json;
@@ -122,6 +124,11 @@ async fn forget(app: &App, signed: &Signed, id: UserId) -> Result<HttpResponse, 
             .experts
             .end_waiting(place, Status::Left, signed.actor(), None)
             .await?;
+    }
+    for visit in store.open_visits_of(id).await? {
+        // Who is being served goes on; the visit loses its name with the account.
+        let left = VisitStep::of(visit, QueueStep::Leave, signed.actor());
+        let _ = app.queues.step(&left).await?;
     }
     told(app, &open).await?;
     let now = app.world.clock.now();

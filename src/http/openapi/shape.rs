@@ -104,6 +104,21 @@ pub enum WaitingStatusShape {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[schema(as = VisitState)]
+#[serde(rename_all = "snake_case")]
+pub enum VisitStateShape {
+    Waiting,
+    Offered,
+    Called,
+    Serving,
+    Done,
+    Left,
+    NoShow,
+    TimedOut,
+    Transferred,
+}
+
+#[derive(Deserialize, ToSchema)]
 #[schema(as = Presence)]
 #[serde(rename_all = "snake_case")]
 pub enum PresenceShape {

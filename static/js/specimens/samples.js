@@ -92,7 +92,7 @@ export const groupSession = (expert) => ({
 export const branch = () => ({
   id: "0192d3a0-0000-7000-8000-00000000000c", name: "Riverside", address: "14 Quay Street", phone: "+84281234567", time_zone: "Asia/Ho_Chi_Minh", active: true,
   weekly: [{ weekday: "monday", from: "08:00", until: "12:00" }, { weekday: "monday", from: "13:00", until: "17:00" }], overrides: [{ date: hence(48).slice(0, 10), intervals: [] }, { date: hence(96).slice(0, 10), intervals: [{ from: "09:00", until: "11:00" }] }],
-  settings: { default_minutes: 60, horizon_days: 7, min_notice_minutes: 30, queue_timeout_minutes: 120, max_load: 3, presence_minutes: 60, strategy: "smart", half_life_days: 14 },
+  settings: { default_minutes: 60, horizon_days: 7, min_notice_minutes: 30, queue_timeout_minutes: 120, most_waiting: 50, offer_minutes: 5, max_load: 3, presence_minutes: 60, strategy: "smart", half_life_days: 14 },
   rating: 4.6, review_count: 12, version: 1,
 });
 

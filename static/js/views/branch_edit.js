@@ -29,7 +29,7 @@ const fresh = {
   active: true,
   weekly: null,
   overrides: [],
-  settings: { default_minutes: 60, horizon_days: 7, min_notice_minutes: 30, queue_timeout_minutes: 120, max_load: 3, presence_minutes: 60, strategy: "smart", half_life_days: 14 },
+  settings: { default_minutes: 60, horizon_days: 7, min_notice_minutes: 30, queue_timeout_minutes: 120, most_waiting: 50, offer_minutes: 5, max_load: 3, presence_minutes: 60, strategy: "smart", half_life_days: 14 },
   rating: null,
   review_count: 0,
   version: 0,

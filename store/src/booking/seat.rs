@@ -132,6 +132,7 @@ fn time_of_seat(seat: &Booking) -> Stretch {
         starts_at: seat.starts_at,
         ends_at: seat.ends_at,
         expires_at: None,
+        service: false,
     }
 }
 

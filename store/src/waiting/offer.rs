@@ -46,6 +46,7 @@ impl Store {
             starts_at: new.stretch.0,
             ends_at: new.stretch.1,
             expires_at: Some(hold.expires_at),
+            service: false,
         };
         if !occupancy::take(&mut tx, &wanted, now).await? {
             return Ok(Err(BookingError::SlotTaken));

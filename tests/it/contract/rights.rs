@@ -141,6 +141,21 @@ const TABLE: &str = "
     uudffffyfy PATCH /api/v1/branches/{id}
     yyyyyyyyyy GET /api/v1/branches/{id}/days
     yyyyyyyyyy GET /api/v1/branches/{id}/slots
+    yudyyyyyyy GET /api/v1/branches/{id}/queue
+    yudyyyyyyy POST /api/v1/branches/{id}/queue
+    uudhyyhyhy POST /api/v1/bookings/{id}/check-in
+    uudhyyyyhy GET /api/v1/visits/{id}
+    uudhyyyyhy GET /api/v1/visits/{id}/history
+    uudhyfffhf POST /api/v1/visits/{id}/accept-offer
+    uudhyfffhf POST /api/v1/visits/{id}/decline-offer
+    uudhfyyyhy POST /api/v1/visits/{id}/accept
+    uudhfyyyhy POST /api/v1/visits/{id}/start
+    uudhfyyyhy POST /api/v1/visits/{id}/finish
+    uudhfyyyhy POST /api/v1/visits/{id}/skip
+    uudhfyyyhy POST /api/v1/visits/{id}/recall
+    uudhfyyyhy POST /api/v1/visits/{id}/no-show
+    uudhfyyyhy POST /api/v1/visits/{id}/transfer
+    uudhyyyyhy POST /api/v1/visits/{id}/leave
     uudffffffy GET /api/v1/admin/api-keys
     uudffffffy POST /api/v1/admin/api-keys
     uudffffffy GET /api/v1/admin/api-keys/{id}
@@ -281,6 +296,7 @@ struct Things {
     hold: String,
     session: String,
     waiting: String,
+    visit: String,
     notification: String,
     delivery: String,
     time_off: String,
@@ -298,6 +314,7 @@ impl Things {
             ("/holds/{id}", &self.hold),
             ("/sessions/{id}", &self.session),
             ("/waiting-list/{id}", &self.waiting),
+            ("/visits/{id}", &self.visit),
             ("/notifications/{id}", &self.notification),
             ("/deliveries/{id}", &self.delivery),
         ];
@@ -355,6 +372,8 @@ async fn things(people: &[Person]) -> Things {
     expert.patch(&path, skill).await.expect(200);
     let branch = first(admin, "/branches").await;
     let wish = json!({ "branch_id": branch, "skill": "law", "starts_at": "2027-03-02T14:00:00Z", "mode": "online" });
+    let path = format!("/branches/{branch}/queue");
+    let visit = client.post(&path, json!({})).await.expect(201).text("id");
     let assigned = client.post("/bookings", wish).await.expect(201).text("id");
     Things {
         branch,
@@ -365,6 +384,7 @@ async fn things(people: &[Person]) -> Things {
         hold,
         session,
         waiting,
+        visit,
         notification: first(expert, "/notifications").await,
         delivery: first(admin, "/admin/deliveries").await,
         time_off,

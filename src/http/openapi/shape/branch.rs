@@ -37,8 +37,12 @@ pub struct BranchSettingsShape {
     /// The last bookable date is today plus this many days.
     horizon_days: u16,
     min_notice_minutes: u32,
-    /// How long somebody may wait in the queue of the branch. Kept for it: there is no queue yet.
+    /// How long somebody may wait in the queue of the branch.
     queue_timeout_minutes: u32,
+    /// How many may wait in it at once; 0: the branch has none.
+    most_waiting: u16,
+    /// How long an expert is kept for somebody whose turn it is.
+    offer_minutes: u16,
     /// Most bookings on one date that an expert may have to be given another one; `null`: no limit.
     max_load: Option<u16>,
     /// Starts sooner than this go to experts who are not offline; 0: to anybody.

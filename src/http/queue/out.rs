@@ -1,0 +1,208 @@
+//! Visits as they are answered.
+
+use belfry_domain::booking::Party;
+use belfry_domain::id::BranchId;
+use belfry_domain::queue::{State, Visit, ahead};
+use belfry_store::queue::{Counts, VisitPeriod};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::http::App;
+use crate::http::booking::{ActorOut, PartyOut};
+use crate::http::named::NamedOut;
+use crate::http::openapi::shape::VisitStateShape;
+use crate::http::problem::Problem;
+
+/// One person's time at a branch.
+#[derive(Serialize, ToSchema)]
+pub struct VisitOut {
+    id: Uuid,
+    /// What is called out: 1, 2, 3 … on each date of the branch.
+    number: i64,
+    branch: NamedOut,
+    #[schema(value_type = VisitStateShape, example = "waiting")]
+    state: &'static str,
+    /// What they are called by at the branch.
+    name: String,
+    /// The account, if they have one.
+    client: Option<PartyOut>,
+    /// Who is kept for them, or had them.
+    expert: Option<PartyOut>,
+    /// The one expert they wait for, if it must be one.
+    wanted_expert: Option<PartyOut>,
+    /// The appointment they came for.
+    booking_id: Option<Uuid>,
+    skill: Option<String>,
+    note: Option<String>,
+    /// How long it is expected to take.
+    minutes: u16,
+    /// How many come before them, until they are called.
+    ahead: i64,
+    /// Offers they let pass.
+    misses: i64,
+    joined_at: DateTime<Utc>,
+    /// Not their turn before.
+    not_before: Option<DateTime<Utc>>,
+    /// When they will have waited as long as the branch lets anybody wait.
+    times_out_at: DateTime<Utc>,
+    /// Until when their expert is kept for them.
+    offer_expires_at: Option<DateTime<Utc>>,
+    called_at: Option<DateTime<Utc>>,
+    started_at: Option<DateTime<Utc>>,
+    ended_at: Option<DateTime<Utc>>,
+    /// The visit at another branch that this one goes on from.
+    transferred_from: Option<Uuid>,
+    /// The visit at another branch that goes on from this one.
+    transferred_to: Option<Uuid>,
+    /// Opens the visit as a bearer token; only in the answer to whoever joined without an account.
+    secret: Option<String>,
+    version: i64,
+}
+
+impl VisitOut {
+    pub(super) fn new(visit: Visit, ahead: i64) -> Self {
+        let party = |party: Option<Party>| party.map(PartyOut::from);
+        Self {
+            id: visit.id.uuid(),
+            number: visit.number,
+            branch: NamedOut {
+                id: visit.branch.id.uuid(),
+                name: visit.branch.name,
+            },
+            state: visit.state.as_str(),
+            name: visit.name,
+            client: party(visit.client),
+            expert: party(visit.expert),
+            wanted_expert: party(visit.wanted),
+            booking_id: visit.booking_id.map(|id| id.uuid()),
+            skill: visit.skill,
+            note: visit.note,
+            minutes: visit.minutes,
+            ahead,
+            misses: visit.misses,
+            joined_at: visit.joined_at,
+            not_before: visit.not_before,
+            times_out_at: visit.times_out_at,
+            offer_expires_at: visit.offer_expires_at,
+            called_at: visit.called_at,
+            started_at: visit.started_at,
+            ended_at: visit.ended_at,
+            transferred_from: visit.previous_id.map(|id| id.uuid()),
+            transferred_to: visit.next_id.map(|id| id.uuid()),
+            secret: None,
+            version: visit.version,
+        }
+    }
+
+    /// A visit with where it stands now.
+    pub(super) async fn shown(app: &App, visit: Visit) -> Result<Self, Problem> {
+        let now = app.world.clock.now();
+        let ahead = app.world.store.visits_ahead(&visit, now).await?;
+        Ok(Self::new(visit, ahead))
+    }
+
+    /// The same with the secret that opens it.
+    pub(super) fn opened_by(self, secret: String) -> Self {
+        Self {
+            secret: Some(secret),
+            ..self
+        }
+    }
+}
+
+/// How the waiting queue of a branch stands.
+#[derive(Serialize, ToSchema)]
+pub struct QueueOut {
+    branch_id: Uuid,
+    /// Whether somebody may join now.
+    open: bool,
+    /// Why nobody may: `inactive`, `off`, `hours` or `full`.
+    reason: Option<&'static str>,
+    waiting: i64,
+    called: i64,
+    serving: i64,
+    /// Those who are served, called, asked or waiting, in this order.
+    board: Vec<BoardOut>,
+    /// The same visits with everything about them; `null` for who is not staff of the branch.
+    visits: Option<Vec<VisitOut>>,
+}
+
+/// A number on the board.
+#[derive(Serialize, ToSchema)]
+pub struct BoardOut {
+    number: i64,
+    #[schema(value_type = VisitStateShape, example = "called")]
+    state: &'static str,
+    expert: Option<PartyOut>,
+}
+
+impl QueueOut {
+    pub(super) fn new(
+        branch: BranchId,
+        reason: Option<&'static str>,
+        line: Vec<Visit>,
+        staff: bool,
+    ) -> Self {
+        let counts = Counts::of(&line);
+        let board = line.iter().map(|visit| BoardOut {
+            number: visit.number,
+            state: visit.state.as_str(),
+            expert: visit.expert.clone().map(PartyOut::from),
+        });
+        let board = board.collect();
+        let visits = staff.then(|| {
+            let places: Vec<i64> = line.iter().map(|visit| ahead(&line, visit)).collect();
+            let visits = line.into_iter().zip(places);
+            visits
+                .map(|(visit, ahead)| VisitOut::new(visit, ahead))
+                .collect()
+        });
+        Self {
+            branch_id: branch.uuid(),
+            open: reason.is_none(),
+            reason,
+            waiting: counts.waiting,
+            called: counts.called,
+            serving: counts.serving,
+            board,
+            visits,
+        }
+    }
+}
+
+/// How a visit went so far, oldest first.
+#[derive(Serialize, ToSchema)]
+pub struct VisitHistoryOut {
+    items: Vec<VisitPeriodOut>,
+}
+
+/// One state, from when to when.
+#[derive(Serialize, ToSchema)]
+pub struct VisitPeriodOut {
+    at: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
+    #[schema(value_type = VisitStateShape, example = "waiting")]
+    state: &'static str,
+    expert: Option<NamedOut>,
+    actor: ActorOut,
+}
+
+impl VisitHistoryOut {
+    pub(super) fn new(periods: Vec<VisitPeriod>) -> Self {
+        let item = |period: VisitPeriod| VisitPeriodOut {
+            at: period.began_at,
+            until: period.ended_at,
+            state: period.state.parse().map_or("", State::as_str),
+            expert: period
+                .expert_id
+                .zip(period.expert_name)
+                .map(|(id, name)| NamedOut { id, name }),
+            actor: ActorOut::new(period.actor_id, period.actor_name, period.actor_role),
+        };
+        Self {
+            items: periods.into_iter().map(item).collect(),
+        }
+    }
+}

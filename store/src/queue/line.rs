@@ -1,0 +1,148 @@
+//! Who is there for those who wait, and which lines there are.
+
+use belfry_domain::queue::Desk;
+use sqlx::types::Json;
+
+use super::*;
+
+/// A branch at which somebody waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OpenLine {
+    pub branch: BranchId,
+}
+
+/// How many are where at a branch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    pub waiting: i64,
+    pub called: i64,
+    pub serving: i64,
+}
+
+impl Counts {
+    /// Those of a line.
+    pub fn of(line: &[Visit]) -> Self {
+        let mut counts = Self::default();
+        for visit in line {
+            match visit.state {
+                State::Waiting | State::Offered => counts.waiting += 1,
+                State::Called => counts.called += 1,
+                State::Serving => counts.serving += 1,
+                _ => {}
+            }
+        }
+        counts
+    }
+}
+
+#[derive(FromRow)]
+struct DeskRow {
+    id: Uuid,
+    name: String,
+    tags: Json<Vec<String>>,
+    taken_from: Option<Instant>,
+    idle_since: Option<Instant>,
+}
+
+impl Store {
+    /// The branches at which somebody waits or has an offer, and how many do.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_lines(&self) -> Result<Vec<(OpenLine, i64)>, StoreError> {
+        let rows: Vec<(Uuid, i64)> = on_read!(self, |pool| {
+            sqlx::query_as::<DB, _>(
+                "SELECT branch_id, COUNT(*) FROM visits \
+                 WHERE state IN ('waiting', 'offered', 'called', 'serving') AND state IN ('waiting', 'offered') \
+                 GROUP BY branch_id ORDER BY branch_id",
+            )
+            .fetch_all(pool)
+            .await?
+        });
+        let line = |(branch, count): (Uuid, i64)| {
+            let branch = branch.into();
+            (OpenLine { branch }, count)
+        };
+        Ok(rows.into_iter().map(line).collect())
+    }
+
+    /// The experts of a branch who are there and have nobody.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn free_desks(
+        &self,
+        branch: BranchId,
+        now: Instant,
+    ) -> Result<Vec<Desk>, StoreError> {
+        let rows = on_read!(self, |pool| {
+            sqlx::query_as::<DB, DeskRow>(
+                "SELECT u.id, u.name, e.tags, \
+                   (SELECT MIN(o.starts_at) FROM occupancies o WHERE o.subject_id = u.id AND o.ends_at > $2 \
+                      AND (o.expires_at IS NULL OR o.expires_at > $2)) AS taken_from, \
+                   (SELECT MAX(v.ended_at) FROM visits v WHERE v.expert_id = u.id) AS idle_since \
+                 FROM users u JOIN experts e ON e.user_id = u.id \
+                 WHERE u.branch_id = $1 AND u.role = 'expert' AND u.disabled = FALSE AND e.presence = 'online' \
+                   AND NOT EXISTS (SELECT 1 FROM visits v WHERE v.expert_id = u.id \
+                     AND v.state IN ('offered', 'called', 'serving')) \
+                 ORDER BY u.id",
+            )
+            .bind(branch.uuid())
+            .bind(now)
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows.into_iter().map(desk).collect())
+    }
+
+    /// The booking with this code, for staff of the expert's branch.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn booking_id_by_code(&self, code: &str) -> Result<Option<BookingId>, StoreError> {
+        let row: Option<(Uuid,)> = on_read!(self, |pool| {
+            sqlx::query_as::<DB, _>(
+                "SELECT id FROM bookings WHERE code = $1 AND archived_at IS NULL",
+            )
+            .bind(code)
+            .fetch_optional(pool)
+            .await?
+        });
+        Ok(row.map(|(id,)| id.into()))
+    }
+
+    /// An expert of a branch as a desk, whether they are there or not; `None` when they are not of the branch.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn desk_of(
+        &self,
+        branch: BranchId,
+        expert: UserId,
+    ) -> Result<Option<Desk>, StoreError> {
+        let row = on_read!(self, |pool| {
+            sqlx::query_as::<DB, DeskRow>(
+                "SELECT u.id, u.name, e.tags, NULL AS taken_from, NULL AS idle_since \
+                 FROM users u JOIN experts e ON e.user_id = u.id \
+                 WHERE u.id = $2 AND u.branch_id = $1 AND u.role = 'expert' AND u.disabled = FALSE",
+            )
+            .bind(branch.uuid())
+            .bind(expert.uuid())
+            .fetch_optional(pool)
+            .await?
+        });
+        Ok(row.map(desk))
+    }
+}
+
+fn desk(row: DeskRow) -> Desk {
+    Desk {
+        expert: Party {
+            id: row.id.into(),
+            name: row.name,
+        },
+        skills: row.tags.0,
+        taken_from: row.taken_from,
+        idle_since: row.idle_since,
+    }
+}
