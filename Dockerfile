@@ -18,7 +18,8 @@ RUN apt-get update \
 COPY --from=build /out/belfry /usr/local/bin/belfry
 USER belfry
 VOLUME /data
-EXPOSE 8080
+# gRPC listens on 50051 where it is switched on: BELFRY_GRPC__LISTEN=0.0.0.0:50051.
+EXPOSE 8080 50051
 ENV BELFRY_LISTEN=0.0.0.0:8080 \
     BELFRY_DATA_DIR=/data
 # `belfry health` asks the server of this container whether it is ready.

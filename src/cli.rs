@@ -215,6 +215,9 @@ async fn serve(options: Options, with_demo: bool) -> Result<()> {
     let mut interrupted = signal(SignalKind::interrupt())?;
     let house = House::start(options, store, clock).await?;
     say(&format!("Belfry is ready at http://{}", house.address))?;
+    if let Some(address) = house.grpc_address {
+        say(&format!("gRPC is served at http://{address}"))?;
+    }
     if with_demo {
         say(&demo::logins())?;
     }

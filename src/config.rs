@@ -1,6 +1,7 @@
 //! Settings: the commented default file, an own file over it, the environment over both.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -36,6 +37,7 @@ pub const DEFAULT: &str = include_str!("config/default.toml");
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     pub http: Http,
+    pub grpc: Grpc,
     pub database: Database,
     pub auth: Auth,
     pub limits: Limits,
@@ -78,6 +80,25 @@ pub struct Http {
     pub body_seconds: u64,
     pub answer_seconds: u64,
     pub drain_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grpc {
+    pub listen: String,
+    pub workers: usize,
+}
+
+impl Grpc {
+    /// Where to listen; `None` when nobody calls this way.
+    ///
+    /// # Errors
+    /// When it is no address.
+    pub fn address(&self) -> Result<Option<SocketAddr>> {
+        let listen = self.listen.trim();
+        let address = (!listen.is_empty()).then(|| listen.parse()).transpose();
+        address.context("[grpc] listen is no address with a port, such as 127.0.0.1:50051")
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -356,6 +377,8 @@ impl Settings {
             bounces.is_empty() || bounces.len() >= 16,
             "[email] bounce_secret must have at least 16 characters"
         );
+        self.grpc.address()?;
+        anyhow::ensure!(self.grpc.workers > 0, "[grpc] workers must be at least 1");
         self.auth.oidc.check()?;
         self.telegram.check()?;
         self.sms.check()?;
@@ -436,6 +459,8 @@ mod tests {
         assert!(load(&[("BELFRY_COURIERS__SMS__WORKERS", "0")]).is_err());
         assert!(load(&[("BELFRY_EMAIL__LEASE_SECONDS", "0")]).is_err());
         assert!(load(&[("BELFRY_SCHEDULER__TIME_ZONE", "Europe/Brelin")]).is_err());
+        assert!(load(&[("BELFRY_GRPC__LISTEN", "50051")]).is_err());
+        assert!(load(&[("BELFRY_GRPC__LISTEN", "[::1]:50051")]).is_ok());
     }
 
     #[test]

@@ -42,6 +42,7 @@ use crate::cache::RedisSlotCache;
 use crate::channel::calendar::WebCalendars;
 use crate::channel::{self, Oidc, telegram::Bot};
 use crate::config::Settings;
+use crate::grpc::Grpc;
 use crate::http::auth::Gate;
 use crate::http::figures::Figures;
 use crate::http::limit::Limiter;
@@ -72,6 +73,8 @@ pub struct Options {
 /// A running node.
 pub struct House {
     pub address: SocketAddr,
+    /// Where gRPC is served, if it is.
+    pub grpc_address: Option<SocketAddr>,
     pub world: World,
     pub experts: Experts,
     pub branches: Branches,
@@ -84,6 +87,7 @@ pub struct House {
     signing: JoinHandle<()>,
     keeping: Keeping,
     chats: Option<Listener>,
+    grpc: Option<Grpc>,
     server: ServerHandle,
     served: JoinHandle<std::io::Result<()>>,
     live: Live,
@@ -132,6 +136,12 @@ impl House {
         let listener = TcpListener::bind(options.listen)
             .with_context(|| format!("listening on {}", options.listen))?;
         let address = listener.local_addr()?;
+        let calling = settings.grpc.address()?;
+        let calling = calling.map(|address| {
+            let bound = TcpListener::bind(address);
+            bound.with_context(|| format!("listening on {address} for gRPC"))
+        });
+        let calling = calling.transpose()?;
         let tokens = Tokens::new(shared_secret(&settings, &store).await?);
         let redis = options.redis_url.as_ref().map(Secret::expose);
         let bus: Arc<dyn Bus> = match redis {
@@ -266,6 +276,7 @@ impl House {
             settings: settings.clone(),
         });
         keep_tidy(app.clone());
+        let app_for_grpc = app.clone().into_inner();
         let workers =
             NonZeroUsize::new(settings.http.workers).or(std::thread::available_parallelism().ok());
         let live_data = Data::new(live.clone());
@@ -287,10 +298,14 @@ impl House {
                     .configure(routes)
             },
         )?;
+        let grpc = calling.map(|listener| Grpc::start(listener, app_for_grpc));
+        let grpc = grpc.transpose()?;
         let handle = server.handle();
         let served = tokio::spawn(server);
         Ok(Self {
             address,
+            grpc_address: grpc.as_ref().map(|grpc| grpc.address),
+            grpc,
             world,
             experts,
             branches,
@@ -313,7 +328,15 @@ impl House {
     /// Takes the node down: nothing new is accepted, live connections are told to come back elsewhere,
     /// requests and messages under way are finished, leases are given back.
     pub async fn stop(self) {
-        server::drain(&self.server, &self.live, self.drain).await;
+        let calls = async {
+            match self.grpc {
+                Some(grpc) => Some(grpc.drain(self.drain).await),
+                None => None,
+            }
+        };
+        // Its threads are kept until the database is closed.
+        let ((), _threads) =
+            futures::join!(server::drain(&self.server, &self.live, self.drain), calls);
         if let Err(error) = self.served.await {
             tracing::warn!(%error, "the server did not end well");
         }

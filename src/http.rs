@@ -1,5 +1,6 @@
 //! Everything over HTTP: the application's state and, on one screen, all of its routes.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
@@ -171,17 +172,19 @@ pub struct App {
 
 /// The address a request comes from, as rate limits know it.
 pub fn address(app: &App, request: &HttpRequest) -> String {
-    let forwarded = app
-        .settings
-        .http
-        .trust_forwarded_for
-        .then(|| request.headers().get("x-forwarded-for"))
-        .flatten()
-        .and_then(|value| value.to_str().ok())
+    let forwarded = request.headers().get("x-forwarded-for");
+    let forwarded = forwarded.and_then(|value| value.to_str().ok());
+    address_of(app, forwarded, request.peer_addr())
+}
+
+/// The address of a peer, or the one that a proxy names, if proxies are believed.
+pub fn address_of(app: &App, forwarded: Option<&str>, peer: Option<SocketAddr>) -> String {
+    let forwarded = forwarded
+        .filter(|_| app.settings.http.trust_forwarded_for)
         .and_then(|list| list.rsplit(',').next())
         .map(|last| last.trim().to_owned());
     forwarded
-        .or_else(|| request.peer_addr().map(|peer| peer.ip().to_string()))
+        .or_else(|| peer.map(|peer| peer.ip().to_string()))
         .unwrap_or_default()
 }
 

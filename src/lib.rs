@@ -15,6 +15,8 @@ pub mod demo;
 /// What strangers send, as a fuzzer sends it.
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+/// The same operations over gRPC.
+pub mod grpc;
 /// Whether a running server is ready, for container health checks.
 pub mod health;
 /// The house put together.

@@ -140,7 +140,7 @@ impl Gate {
         if key.is_live(now) && key.last_used_at.is_none_or(|used| used + UNNOTED <= now) {
             let (store, id) = (self.world.store.clone(), key.id);
             // Whether it can be noted must not decide whether the caller is answered.
-            actix_web::rt::spawn(async move {
+            tokio::spawn(async move {
                 if let Err(error) = store.api_key_used(id, now).await {
                     tracing::warn!(%error, key = %id, "the use of a key was not noted");
                 }
@@ -244,6 +244,12 @@ impl Signed {
     }
 }
 
+impl From<Admitted> for Signed {
+    fn from(admitted: Admitted) -> Self {
+        Self(admitted.account, admitted.key.map(|key| key.id))
+    }
+}
+
 impl FromRequest for Signed {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
@@ -253,22 +259,34 @@ impl FromRequest for Signed {
         Box::pin(async move {
             let app = request.app_data::<Data<App>>();
             let app = app.ok_or_else(|| Problem::new("unauthenticated"))?;
-            let Admitted { account, key, .. } = admitted(app, &request).await?;
-            Ok(Self(account, key.map(|key| key.id)))
+            Ok(admitted(app, &request).await?.into())
         })
     }
 }
 
-/// Lets the caller of a route in. A key needs the scope of the route and a share of its own limit.
+/// Lets the caller of a route in.
+///
+/// # Errors
+/// As [`admit`].
+pub async fn admitted(app: &App, request: &HttpRequest) -> Result<Admitted, Problem> {
+    let route = request.match_pattern().unwrap_or_default();
+    admit(app, bearer(request), (request.method().as_str(), &route)).await
+}
+
+/// Lets in who shows this token for a route of REST, whatever brings the call. A key needs the scope of the route and a
+/// share of its own limit.
 ///
 /// # Errors
 /// `unauthenticated`, `account-disabled`, `insufficient-scope`, `too-many-requests`, or the store's own.
-pub async fn admitted(app: &App, request: &HttpRequest) -> Result<Admitted, Problem> {
-    let token = bearer(request).ok_or_else(|| Problem::new("unauthenticated"))?;
+pub async fn admit(
+    app: &App,
+    token: Option<&str>,
+    (method, route): (&str, &str),
+) -> Result<Admitted, Problem> {
+    let token = token.ok_or_else(|| Problem::new("unauthenticated"))?;
     let admitted = app.gate.admit(token).await?;
     if let Some(key) = &admitted.key {
-        let route = request.match_pattern().unwrap_or_default();
-        match scope_of(request.method().as_str(), &route) {
+        match scope_of(method, route) {
             Some(scope) if key.may(scope) => {}
             wanted => return Err(out_of_scope(wanted)),
         }
@@ -297,7 +315,11 @@ fn out_of_scope(wanted: Option<Scope>) -> Problem {
 
 /// The token of an `Authorization: Bearer` header.
 pub fn bearer(request: &HttpRequest) -> Option<&str> {
-    let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
+    token_of(request.headers().get(AUTHORIZATION)?.to_str().ok()?)
+}
+
+/// The token of such a header's text.
+pub fn token_of(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

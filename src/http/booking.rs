@@ -14,7 +14,7 @@ use belfry_store::booking::HistoryEntry;
 use belfry_store::guest::GuestTerms;
 use belfry_store::idempotency::IdempotencyKey;
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -24,7 +24,7 @@ use crate::http::auth::Signed;
 use crate::http::branch::skill;
 use crate::http::etag::versioned;
 use crate::http::expert::number;
-use crate::http::idempotency::{Created, once};
+use crate::http::idempotency::{Answered, Asked, Created, once_asked};
 use crate::http::input::{Body, Faults, Id, instant};
 use crate::http::openapi::shape::ModeShape;
 use crate::http::problem::Problem;
@@ -51,45 +51,48 @@ mod visitor;
 pub mod words;
 
 use guest::GuestIn;
-pub use out::{ActorOut, BookingOut, HistoryOut, HoldOut, PartyOut, SessionRefOut, notice_of};
-use visitor::Visitor;
+pub use out::{
+    ActorOut, BookingOut, BookingReviewOut, ClockMovedOut, HistoryOut, HoldOut, PartyOut,
+    SessionRefOut, notice_of,
+};
+pub use visitor::Visitor;
 
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HoldIn {
-    expert_id: Uuid,
-    starts_at: DateTime<Utc>,
+    pub expert_id: Uuid,
+    pub starts_at: DateTime<Utc>,
     /// The expert's first length when left out.
     #[schema(minimum = 1, maximum = 1440)]
-    minutes: Option<i64>,
+    pub minutes: Option<i64>,
 }
 
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BookingIn {
     /// Either this or `branch_id`.
-    expert_id: Option<Uuid>,
+    pub expert_id: Option<Uuid>,
     /// Whoever of this branch is found.
-    branch_id: Option<Uuid>,
+    pub branch_id: Option<Uuid>,
     /// Only who has this among their tags; with `branch_id`.
     #[schema(max_length = 40)]
-    skill: Option<String>,
-    starts_at: DateTime<Utc>,
+    pub skill: Option<String>,
+    pub starts_at: DateTime<Utc>,
     /// The expert's first length when left out, or the branch's own.
     #[schema(minimum = 1, maximum = 1440)]
-    minutes: Option<i64>,
+    pub minutes: Option<i64>,
     #[schema(value_type = ModeShape, example = "online")]
-    mode: Mode,
+    pub mode: Mode,
     #[schema(max_length = 2000)]
-    note: Option<String>,
+    pub note: Option<String>,
     /// A group session: the booking is a seat of it. Expert, time and mode are those that were seen of it.
-    session_id: Option<Uuid>,
+    pub session_id: Option<Uuid>,
     /// The caller's own hold, let go with the booking.
-    hold_id: Option<Uuid>,
+    pub hold_id: Option<Uuid>,
     /// For whom; managers and admins only.
-    client_id: Option<Uuid>,
+    pub client_id: Option<Uuid>,
     /// Who books without an account; only without a token.
-    guest: Option<GuestIn>,
+    pub guest: Option<GuestIn>,
 }
 
 impl BookingIn {
@@ -171,9 +174,24 @@ pub async fn hold(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
+    let input = body.read();
+    let asked = Asked::of(&request, signed.claimant(), &body.print(&input)?)?;
+    Ok(hold_once(&app, &signed, input, asked).await?.respond())
+}
+
+/// Holds a slot for whoever signed in.
+///
+/// # Errors
+/// What is wrong with the wish, or what the expert answers.
+pub async fn hold_once(
+    app: &App,
+    signed: &Signed,
+    input: Result<HoldIn, Problem>,
+    asked: Asked,
+) -> Result<Answered, Problem> {
     let client = signed.0.id;
     let make = async |key| {
-        let input: HoldIn = body.read()?;
+        let input = input?;
         let minutes = checked_minutes(input.minutes)?;
         let request = HoldRequest {
             client,
@@ -189,7 +207,7 @@ pub async fn hold(
         hold.map(|hold| Created::new(&HoldOut::from(hold)))
             .ok_or_else(|| Problem::new("not-found"))
     };
-    once(&app, &request, signed.claimant(), &body, make, recover).await
+    once_asked(app, asked, make, recover).await
 }
 
 /// Lets go of a held slot.
@@ -200,10 +218,19 @@ pub async fn release(
     signed: Signed,
     id: Id<HoldId>,
 ) -> Result<HttpResponse, Problem> {
-    if !app.experts.release(id.0, signed.0.id).await? {
-        return Err(Problem::new("not-found"));
-    }
+    let_go(&app, &signed, id.0).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Lets go of the caller's hold.
+///
+/// # Errors
+/// `not-found`, or the store's own.
+pub async fn let_go(app: &App, signed: &Signed, id: HoldId) -> Result<(), Problem> {
+    match app.experts.release(id, signed.0.id).await? {
+        true => Ok(()),
+        false => Err(Problem::new("not-found")),
+    }
 }
 
 fn checked_minutes(minutes: Option<i64>) -> Result<Option<u16>, Problem> {
@@ -224,9 +251,24 @@ pub async fn create(
         return guest::create(&app, &request, &body).await;
     }
     let signed = Signed::extract(&request).await?;
+    let input = body.read();
+    let asked = Asked::of(&request, signed.claimant(), &body.print(&input)?)?;
+    Ok(create_once(&app, &signed, input, asked).await?.respond())
+}
+
+/// Books for whoever signed in, or for whom they name.
+///
+/// # Errors
+/// What is wrong with the wish, or what experts and branches answer.
+pub async fn create_once(
+    app: &App,
+    signed: &Signed,
+    input: Result<BookingIn, Problem>,
+    asked: Asked,
+) -> Result<Answered, Problem> {
     let caller = signed.caller();
     let make = async |key| {
-        let input: BookingIn = body.read()?;
+        let input = input?;
         let mut faults = Faults::default();
         input.check(&mut faults);
         if input.guest.is_some() {
@@ -234,7 +276,7 @@ pub async fn create(
             faults.refuse("/guest", detail);
         }
         faults.check()?;
-        let client = client_of(&app, &signed, input.client_id).await?;
+        let client = client_of(app, signed, input.client_id).await?;
         if input.expert_id == Some(client.id.uuid()) {
             let detail = "Experts cannot book themselves; take time off instead.";
             return Err(Problem::field("/expert_id", FieldError::INVALID, detail));
@@ -245,19 +287,19 @@ pub async fn create(
             actor: signed.actor(),
             guest: None,
         };
-        let booking = book(&app, &input, wish, key).await?;
+        let booking = book(app, &input, wish, key).await?;
         if let Some(hold) = input.hold_id {
             // Still there only if it held another time.
             app.experts.release(hold.into(), caller.id).await?;
         }
-        Ok(Created::new(&shown(&app, booking, &caller).await?))
+        Ok(Created::new(&shown(app, booking, &caller).await?))
     };
     let recover = async |id: Uuid| {
         let booking = app.world.store.booking(id.into()).await?;
         let booking = booking.ok_or_else(|| Problem::new("not-found"))?;
-        Ok(Created::new(&shown(&app, booking, &caller).await?))
+        Ok(Created::new(&shown(app, booking, &caller).await?))
     };
-    once(&app, &request, signed.claimant(), &body, make, recover).await
+    once_asked(app, asked, make, recover).await
 }
 
 /// Brings a wish that was checked before the expert.
@@ -320,11 +362,11 @@ pub(super) async fn client_of(
     })
 }
 
-pub(super) async fn shown(
-    app: &App,
-    booking: Booking,
-    caller: &Caller,
-) -> Result<BookingOut, Problem> {
+/// The booking as `caller` sees it.
+///
+/// # Errors
+/// The store's own.
+pub async fn shown(app: &App, booking: Booking, caller: &Caller) -> Result<BookingOut, Problem> {
     let notice = app.experts.cancel_notice(booking.expert.id).await?;
     Ok(BookingOut::new(
         booking,
@@ -335,7 +377,10 @@ pub(super) async fn shown(
 }
 
 /// The booking, for somebody it concerns; `not-found` for everybody else.
-pub(super) async fn concerned(
+///
+/// # Errors
+/// `not-found`, or the store's own.
+pub async fn concerned(
     app: &App,
     signed: &Signed,
     id: BookingId,

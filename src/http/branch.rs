@@ -35,11 +35,11 @@ const MOST_TRIES: usize = 5;
 pub struct ListQuery {
     /// Text in name or address.
     #[param(max_length = 100)]
-    query: Option<String>,
+    pub query: Option<String>,
     /// Also branches that are not active.
-    closed: Option<bool>,
-    limit: Option<i64>,
-    after: Option<String>,
+    pub closed: Option<bool>,
+    pub limit: Option<i64>,
+    pub after: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -48,19 +48,19 @@ pub struct ListQuery {
 pub struct SlotsQuery {
     /// The first date; today when left out.
     #[param(format = Date)]
-    from: Option<String>,
+    pub from: Option<String>,
     /// 7 when left out.
     #[param(minimum = 1, maximum = 62)]
-    days: Option<i64>,
+    pub days: Option<i64>,
     /// IANA zone of the dates; the branch's when left out.
     #[param(example = "Asia/Ho_Chi_Minh")]
-    time_zone: Option<String>,
+    pub time_zone: Option<String>,
     /// Length; the branch's own when left out.
     #[param(minimum = 1, maximum = 1440)]
-    minutes: Option<i64>,
+    pub minutes: Option<i64>,
     /// Only experts who have this among their tags.
     #[param(max_length = 40)]
-    skill: Option<String>,
+    pub skill: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -168,24 +168,24 @@ impl SettingsIn {
 #[derive(Serialize, ToSchema)]
 pub struct BranchOut {
     #[schema(value_type = Uuid)]
-    id: BranchId,
-    name: String,
-    address: String,
-    phone: Option<String>,
-    time_zone: &'static str,
-    active: bool,
+    pub id: BranchId,
+    pub name: String,
+    pub address: String,
+    pub phone: Option<String>,
+    pub time_zone: &'static str,
+    pub active: bool,
     /// `null`: no hours of its own, so those of its experts count.
     #[schema(value_type = Option<Vec<WindowShape>>)]
-    weekly: Option<Vec<Window>>,
+    pub weekly: Option<Vec<Window>>,
     /// Dates that do not follow the week.
     #[schema(value_type = Vec<OverrideShape>)]
-    overrides: Vec<Override>,
+    pub overrides: Vec<Override>,
     #[schema(value_type = BranchSettingsShape)]
-    settings: BranchSettings,
+    pub settings: BranchSettings,
     /// Mean stars of its experts, `null` before the first review.
-    rating: Option<f64>,
-    review_count: i64,
-    version: i64,
+    pub rating: Option<f64>,
+    pub review_count: i64,
+    pub version: i64,
 }
 
 impl From<Branch> for BranchOut {
@@ -222,7 +222,10 @@ fn audited(branch: &Branch) -> Value {
 }
 
 /// The branch with this id, or `not-found`.
-async fn branch(app: &App, id: BranchId) -> Result<Branch, Problem> {
+///
+/// # Errors
+/// `not-found`, or the store's own.
+pub async fn branch(app: &App, id: BranchId) -> Result<Branch, Problem> {
     let found = app.world.store.branch(id).await?;
     found.ok_or_else(|| Problem::new("not-found"))
 }
@@ -231,7 +234,14 @@ async fn branch(app: &App, id: BranchId) -> Result<Branch, Problem> {
 #[utoipa::path(get, path = "/api/v1/branches", tag = "Branches", params(ListQuery),
     responses((status = 200, body = Page<BranchOut>)), security(()))]
 pub async fn list(app: Data<App>, query: Query<ListQuery>) -> Result<HttpResponse, Problem> {
-    let query = query.0;
+    Ok(HttpResponse::Ok().json(found(&app, query.0).await?))
+}
+
+/// The branches that are asked for.
+///
+/// # Errors
+/// What is wrong with the question, or the store's own.
+pub async fn found(app: &App, query: ListQuery) -> Result<Page<BranchOut>, Problem> {
     let limit = limit(query.limit)?;
     let after = cursor::<(String, BranchId)>(query.after.as_deref())?;
     let mut faults = Faults::default();
@@ -245,7 +255,7 @@ pub async fn list(app: Data<App>, query: Query<ListQuery>) -> Result<HttpRespons
     let store = &app.world.store;
     let found = store.list_branches(&filter, after, limit + 1).await?;
     let key = |branch: &Branch| (branch.name.clone(), branch.id);
-    Ok(HttpResponse::Ok().json(page(found, limit, key, BranchOut::from)))
+    Ok(page(found, limit, key, BranchOut::from))
 }
 
 /// One branch.
@@ -431,7 +441,11 @@ async fn answer(
     Ok(unless_known(request, &answer.etag, &answer.body))
 }
 
-fn asked(query: SlotsQuery, view: View) -> Result<BranchQuery, Problem> {
+/// Checks a question for free slots of a branch.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn asked(query: SlotsQuery, view: View) -> Result<BranchQuery, Problem> {
     let mut faults = Faults::default();
     let from = faults.take_some(query.from.as_deref(), |v| date("/from", v));
     let time_zone = faults.take_some(query.time_zone.as_deref(), |v| {

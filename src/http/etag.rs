@@ -32,6 +32,11 @@ impl IfMatch {
         })
     }
 
+    /// An edit for one version, or for any.
+    pub fn of(version: Option<i64>) -> Self {
+        Self(version.map(|version| vec![version]))
+    }
+
     /// Refuses an edit made for another version.
     ///
     /// # Errors

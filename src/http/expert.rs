@@ -46,16 +46,16 @@ pub struct ListQuery {
 pub struct SlotsQuery {
     /// The first date; today when left out.
     #[param(format = Date)]
-    from: Option<String>,
+    pub from: Option<String>,
     /// 7 when left out.
     #[param(minimum = 1, maximum = 62)]
-    days: Option<i64>,
+    pub days: Option<i64>,
     /// IANA zone of the dates; the expert's when left out.
     #[param(example = "Asia/Ho_Chi_Minh")]
-    time_zone: Option<String>,
+    pub time_zone: Option<String>,
     /// Length; the expert's first when left out.
     #[param(minimum = 1, maximum = 1440)]
-    minutes: Option<i64>,
+    pub minutes: Option<i64>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -88,8 +88,8 @@ pub struct PresenceIn {
 #[derive(Serialize, ToSchema)]
 pub struct PresenceOut {
     #[schema(value_type = PresenceShape, example = "online")]
-    presence: Presence,
-    since: DateTime<Utc>,
+    pub presence: Presence,
+    pub since: DateTime<Utc>,
 }
 
 /// An expert as everybody sees them.
@@ -303,7 +303,11 @@ pub async fn slots(
     Ok(unless_known(&request, &answer.etag, &answer.body))
 }
 
-fn slot_query(query: SlotsQuery) -> Result<SlotQuery, Problem> {
+/// Checks a question for free slots of an expert.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn slot_query(query: SlotsQuery) -> Result<SlotQuery, Problem> {
     let mut faults = Faults::default();
     let from = faults.take_some(query.from.as_deref(), |v| date("/from", v));
     let time_zone = faults.take_some(query.time_zone.as_deref(), |v| {
@@ -362,12 +366,20 @@ pub async fn set_presence(
 ) -> Result<HttpResponse, Problem> {
     run_expert(&app, &signed, id.0).await?;
     let input: PresenceIn = body.read()?;
-    let said = app.attendance.set(id.0, input.presence).await?;
+    Ok(HttpResponse::Ok().json(say(&app, id.0, input.presence).await?))
+}
+
+/// Takes the word of somebody who answers for an expert.
+///
+/// # Errors
+/// `not-found`, or the store's own.
+pub async fn say(app: &App, id: UserId, presence: Presence) -> Result<PresenceOut, Problem> {
+    let said = app.attendance.set(id, presence).await?;
     let said = said.ok_or_else(|| Problem::new("not-found"))?;
-    Ok(HttpResponse::Ok().json(PresenceOut {
+    Ok(PresenceOut {
         presence: said.presence,
         since: said.since,
-    }))
+    })
 }
 
 /// An expert's reviews, newest first.

@@ -1,5 +1,6 @@
 //! `Idempotency-Key` on creating calls (draft-ietf-httpapi-idempotency-key-header).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -10,6 +11,7 @@ use belfry_domain::field::FieldError;
 use belfry_store::idempotency::{IdempotencyKey, NextAction};
 use belfry_store::{Store, StoreError, crash};
 use chrono::TimeDelta;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -49,7 +51,7 @@ pub struct Created {
 
 impl Created {
     /// 201 with `body`.
-    pub fn new(body: &impl serde::Serialize) -> Self {
+    pub fn new(body: &impl Serialize) -> Self {
         let body = serde_json::to_value(body).unwrap_or_default();
         Self {
             status: StatusCode::CREATED,
@@ -59,7 +61,7 @@ impl Created {
     }
 
     /// The same, of which a repetition is answered `kept` alone: a secret in the body is shown once and kept nowhere.
-    pub fn keeping(self, kept: &impl serde::Serialize) -> Self {
+    pub fn keeping(self, kept: &impl Serialize) -> Self {
         let kept = serde_json::to_value(kept).unwrap_or_default();
         Self {
             kept: Some(kept),
@@ -75,11 +77,89 @@ impl Created {
     }
 }
 
-/// Runs `make` once per key. Without a key it just runs. `recover` answers for a thing that was made by a
-/// process that died before it could answer.
+/// A creating call, as far as its repetition goes: what it is known by, and whom its answer is for.
+pub struct Asked {
+    key: Option<IdempotencyKey>,
+    /// The same for the same request, however it came.
+    print: Vec<u8>,
+    /// In which a refusal is kept.
+    pub language: &'static str,
+    pub request_id: String,
+}
+
+/// What a creating call comes to.
+pub enum Answered {
+    /// It was made just now.
+    Made(Created),
+    /// It had been made, by a process that died before it could answer.
+    Recovered(Created),
+    /// The first answer, as it was kept.
+    Replayed { status: StatusCode, body: String },
+}
+
+impl Asked {
+    /// `method` and `route` are those of REST, whatever brings the call; `said` is what was asked for.
+    pub fn new(
+        key: Option<IdempotencyKey>,
+        (method, path): (&str, &str),
+        said: &[u8],
+        language: &'static str,
+        request_id: String,
+    ) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(method);
+        hasher.update(path);
+        hasher.update(said);
+        Self {
+            key,
+            print: hasher.finalize().to_vec(),
+            language,
+            request_id,
+        }
+    }
+
+    /// Reads the key of a request.
+    ///
+    /// # Errors
+    /// `validation` for what is no key, and what the body answers.
+    pub fn of(request: &HttpRequest, caller: String, said: &[u8]) -> Result<Self, Problem> {
+        let key = request.headers().get("idempotency-key");
+        let key = key.map(|key| key.to_str().unwrap_or_default());
+        Ok(Self::new(
+            key_of(key, caller)?,
+            (request.method().as_str(), request.path()),
+            said,
+            crate::http::problem::language(request),
+            crate::http::layer::request_id(request),
+        ))
+    }
+}
+
+/// What was asked for, the same however it was written: instants in UTC, members by name, those without a value left
+/// out. So it stays the same when a release knows one member more.
+pub fn print<T: Serialize>(said: &T) -> Vec<u8> {
+    // Plain values with string keys always have a JSON form.
+    let said = serde_json::to_value(said).unwrap_or_default();
+    let members = said.as_object().into_iter().flatten();
+    let given: BTreeMap<_, _> = members.filter(|(_, value)| !value.is_null()).collect();
+    serde_json::to_vec(&given).unwrap_or_default()
+}
+
+impl Answered {
+    /// The answer over HTTP.
+    pub fn respond(self) -> HttpResponse {
+        match self {
+            Self::Made(made) => made.respond(),
+            Self::Recovered(made) => replayed(made.respond()),
+            Self::Replayed { status, body } => replayed(replay(status, body)),
+        }
+    }
+}
+
+/// Runs `make` once per key of a request with this body, as [`once_asked`].
 ///
 /// # Errors
-/// What `make` answers, `idempotency-key-reused`, `idempotency-key-running`, or the store's own.
+/// As [`once_asked`].
 pub async fn once<M, R>(
     app: &App,
     request: &HttpRequest,
@@ -92,16 +172,35 @@ where
     M: Future<Output = Result<Created, Problem>>,
     R: Future<Output = Result<Created, Problem>>,
 {
-    let Some(key) = key_of(request, caller)? else {
-        return make(None).await.map(Created::respond);
+    let said = body.bytes();
+    let asked = Asked::of(request, caller, said.as_ref().map_or(&[], |said| said))?;
+    if asked.key.is_some() {
+        said?;
+    }
+    let answered = once_asked(app, asked, make, recover).await?;
+    Ok(answered.respond())
+}
+
+/// Runs `make` once per key. Without a key it just runs. `recover` answers for a thing that was made by a
+/// process that died before it could answer.
+///
+/// # Errors
+/// What `make` answers, `idempotency-key-reused`, `idempotency-key-running`, or the store's own.
+pub async fn once_asked<M, R>(
+    app: &App,
+    asked: Asked,
+    make: impl FnOnce(Option<IdempotencyKey>) -> M,
+    recover: impl FnOnce(Uuid) -> R,
+) -> Result<Answered, Problem>
+where
+    M: Future<Output = Result<Created, Problem>>,
+    R: Future<Output = Result<Created, Problem>>,
+{
+    let Some(key) = asked.key else {
+        return make(None).await.map(Answered::Made);
     };
     let store = &app.world.store;
     let now = app.world.clock.now();
-    let mut hasher = Sha256::new();
-    hasher.update(request.method().as_str());
-    hasher.update(request.path());
-    hasher.update(body.bytes()?);
-    let hash = hasher.finalize();
     let claim = Claim {
         key: key.clone(),
         until: now + LOCKED,
@@ -109,7 +208,10 @@ where
     if app.unsettled.contains(&key) {
         return Err(Problem::wait("unavailable", 1));
     }
-    let begun = match store.begin_idempotent(&key, &hash, claim.until, now).await {
+    let begun = store
+        .begin_idempotent(&key, &asked.print, claim.until, now)
+        .await;
+    let begun = match begun {
         Ok(begun) => begun,
         Err(error) => {
             // It may have claimed the key before nobody heard of it.
@@ -123,21 +225,21 @@ where
         NextAction::OtherRequest => return Err(Problem::new("idempotency-key-reused")),
         NextAction::Replay { status, body } => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-            return Ok(replayed(replay(status, body)));
+            return Ok(Answered::Replayed { status, body });
         }
         NextAction::Recover { resource_id } => {
             let made = recover(resource_id).await?;
             claim.settle(app, End::of(&made)).await;
-            return Ok(replayed(made.respond()));
+            return Ok(Answered::Recovered(made));
         }
     }
-    match make(Some(key.clone())).await {
+    match make(Some(key)).await {
         Ok(made) => {
             crash::point("idempotency.made");
             // It is made, whether or not the answer can be kept at this moment.
             claim.settle(app, End::of(&made)).await;
             crash::point("idempotency.finished");
-            Ok(made.respond())
+            Ok(Answered::Made(made))
         }
         Err(problem) => {
             // A refusal is the answer to this key; a failure is none, and may be tried again.
@@ -145,11 +247,9 @@ where
             let end = if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
                 End::Failed
             } else {
-                let language = crate::http::problem::language(request);
-                let body = problem.body(language, &crate::http::layer::request_id(request));
                 End::Answered {
                     status: status.as_u16(),
-                    body,
+                    body: problem.body(asked.language, &asked.request_id),
                 }
             };
             claim.settle(app, end).await;
@@ -195,7 +295,7 @@ impl Claim {
         let (store, clock) = (app.world.store.patient(), app.world.clock.clone());
         let unsettled = app.unsettled.clone();
         unsettled.insert(self.key.clone());
-        actix_web::rt::spawn(async move {
+        tokio::spawn(async move {
             // Later than that anybody may take it.
             while clock.now() < self.until && self.write(&store, &end).await.is_err() {
                 tokio::time::sleep(RETRY).await;
@@ -214,11 +314,14 @@ impl Claim {
     }
 }
 
-fn key_of(request: &HttpRequest, caller: String) -> Result<Option<IdempotencyKey>, Problem> {
-    let Some(value) = request.headers().get("idempotency-key") else {
+/// The key of `caller` that stands in a header.
+///
+/// # Errors
+/// `validation` for what is no key.
+pub fn key_of(header: Option<&str>, caller: String) -> Result<Option<IdempotencyKey>, Problem> {
+    let Some(key) = header.map(str::trim) else {
         return Ok(None);
     };
-    let key = value.to_str().unwrap_or_default().trim();
     if key.is_empty() || key.len() > 255 {
         let detail = "An Idempotency-Key has 1 to 255 plain characters.";
         return Err(Problem::field(

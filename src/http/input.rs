@@ -11,9 +11,11 @@ use actix_web::{FromRequest, HttpRequest, web};
 use belfry_domain::field::FieldError;
 use belfry_domain::{Instant, to_micros};
 use chrono::{DateTime, Datelike, Utc};
+use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::http::App;
+use crate::http::idempotency;
 use crate::http::problem::Problem;
 
 /// Largest JSON body that is read.
@@ -75,6 +77,19 @@ impl Body {
             .read();
         }
         self.read()
+    }
+
+    /// What was asked for, the same for the same wish however it was written; for what could not be read, the body as
+    /// it came.
+    ///
+    /// # Errors
+    /// As [`Body::bytes`].
+    pub fn print<T: Serialize>(&self, read: &Result<T, Problem>) -> Result<Vec<u8>, Problem> {
+        let bytes = self.bytes()?;
+        Ok(match read {
+            Ok(read) => idempotency::print(read),
+            Err(_) => bytes.to_vec(),
+        })
     }
 
     /// The body as it came.

@@ -227,11 +227,15 @@ fn loggable(request: &HttpRequest) -> String {
     }
 }
 
-/// A caller's own request id, when it is short and plain enough for a log.
 fn accepted_id(request: &ServiceRequest) -> Option<String> {
-    let id = request.headers().get(X_REQUEST_ID)?.to_str().ok()?;
+    plain_id(request.headers().get(X_REQUEST_ID)?.to_str().ok())
+}
+
+/// A caller's own request id, when it is short and plain enough for a log.
+pub fn plain_id(said: Option<&str>) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    ((8..=128).contains(&id.len()) && id.chars().all(plain)).then(|| id.to_owned())
+    said.filter(|id| (8..=128).contains(&id.len()) && id.chars().all(plain))
+        .map(str::to_owned)
 }
 
 /// Gives error answers their body; answers of the framework itself get one of the same shape.

@@ -14,14 +14,34 @@ pub async fn health() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
 
+/// What requests need.
+pub struct Readiness {
+    database: bool,
+    bus: bool,
+}
+
+impl Readiness {
+    /// Looks at it.
+    pub async fn of(app: &App) -> Self {
+        Self {
+            database: app.world.store.ping().await.is_ok(),
+            bus: app.world.bus.is_up().await,
+        }
+    }
+
+    /// Whether nothing is missing.
+    pub fn is_ready(&self) -> bool {
+        self.database && self.bus
+    }
+}
+
 /// Whether requests can be served; 503 with what is missing.
 #[utoipa::path(get, path = "/readyz", tag = "Operation", responses((status = 200), (status = 503)), security(()))]
 pub async fn ready(app: Data<App>) -> HttpResponse {
-    let database = app.world.store.ping().await.is_ok();
-    let bus = app.world.bus.is_up().await;
+    let found = Readiness::of(&app).await;
     // The server does not listen before its migrations are done.
-    let parts = json!({ "database": database, "bus": bus, "migrations": true });
-    if database && bus {
+    let parts = json!({ "database": found.database, "bus": found.bus, "migrations": true });
+    if found.is_ready() {
         return HttpResponse::Ok().json(json!({ "status": "ready", "parts": parts }));
     }
     HttpResponse::ServiceUnavailable()

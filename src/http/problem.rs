@@ -97,6 +97,12 @@ impl Problem {
         self
     }
 
+    /// The seconds to wait, where waiting helps.
+    pub fn retry_after(&self) -> Option<u64> {
+        let named = self.headers.iter().find(|(name, _)| name == RETRY_AFTER)?;
+        named.1.to_str().ok()?.parse().ok()
+    }
+
     /// The stable name.
     pub fn slug(&self) -> &'static str {
         self.slug

@@ -66,6 +66,11 @@ pub const ALL: &[Figure] = &[
         "Time from the head of a request to the head of its answer, by method, route and status.",
     ),
     figure(
+        Histogram,
+        "belfry_grpc_request_seconds",
+        "Time from the head of a gRPC call to the head of its answer, by method and code.",
+    ),
+    figure(
         Counter,
         "belfry_http_late_answers_total",
         "Requests that were answered 503 because their handler took too long.",

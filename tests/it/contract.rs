@@ -5,7 +5,7 @@ pub mod body;
 /// Committed, generated and served are the same document, and every call of it is there.
 pub mod document;
 /// Who may call what.
-mod rights;
+pub mod rights;
 /// What signs somebody in.
 mod token;
 /// What every answer has.

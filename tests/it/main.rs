@@ -40,6 +40,8 @@ mod feed;
 mod group_commit;
 /// Group sessions and their seats.
 mod group_session;
+/// The same operations over gRPC.
+mod grpc;
 /// Booking without an account.
 mod guest;
 /// Repeated wishes, and the first answer to them.

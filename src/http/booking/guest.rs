@@ -30,7 +30,7 @@ use crate::http::setting::guests_may_book;
 use crate::secret;
 
 /// Who books without an account.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GuestIn {
     #[schema(min_length = 1, max_length = 100)]

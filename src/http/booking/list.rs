@@ -19,33 +19,33 @@ use crate::http::auth::Signed;
 use crate::http::csv;
 use crate::http::input::{Faults, Query};
 use crate::http::openapi::shape::SortShape;
-use crate::http::page::{cursor, limit, page};
+use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
     /// One or more, with commas.
-    status: Option<String>,
+    pub status: Option<String>,
     /// Instant or date (in the caller's zone): `from <= starts_at`.
-    from: Option<String>,
+    pub from: Option<String>,
     /// Instant or date (in the caller's zone): `starts_at < to`.
-    to: Option<String>,
-    expert_id: Option<Uuid>,
-    client_id: Option<Uuid>,
+    pub to: Option<String>,
+    pub expert_id: Option<Uuid>,
+    pub client_id: Option<Uuid>,
     /// Only those of experts of this branch.
-    branch_id: Option<Uuid>,
+    pub branch_id: Option<Uuid>,
     /// Only seats of this group session.
-    session_id: Option<Uuid>,
+    pub session_id: Option<Uuid>,
     /// Text in code, note and names.
     #[param(max_length = 100)]
-    query: Option<String>,
+    pub query: Option<String>,
     /// `-starts_at` (latest first, when left out) or `starts_at`.
     #[param(inline, value_type = Option<SortShape>)]
-    sort: Option<String>,
-    limit: Option<i64>,
-    after: Option<String>,
+    pub sort: Option<String>,
+    pub limit: Option<i64>,
+    pub after: Option<String>,
 }
 
 /// The caller's bookings, as client or as expert; a manager's branch; all of them for admins.
@@ -56,10 +56,21 @@ pub async fn list(
     signed: Signed,
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let query = query.0;
+    Ok(HttpResponse::Ok().json(found(&app, &signed, query.0).await?))
+}
+
+/// The bookings that somebody sees and asks for.
+///
+/// # Errors
+/// What is wrong with the question, or the store's own.
+pub async fn found(
+    app: &App,
+    signed: &Signed,
+    query: ListQuery,
+) -> Result<Page<BookingOut>, Problem> {
     let limit = limit(query.limit)?;
     let after = cursor::<(Instant, BookingId)>(query.after.as_deref())?;
-    let filter = filter_of(&query, &signed)?;
+    let filter = filter_of(&query, signed)?;
     let caller = signed.caller();
     let scope = scope_of(&caller);
     let found = app
@@ -74,7 +85,7 @@ pub async fn list(
         let minutes = notices.get(&booking.expert.id).copied().unwrap_or_default();
         BookingOut::new(booking, Some(&caller), TimeDelta::minutes(minutes), now)
     };
-    Ok(HttpResponse::Ok().json(page(found, limit, |b| (b.starts_at, b.id), show)))
+    Ok(page(found, limit, |b| (b.starts_at, b.id), show))
 }
 
 /// The bookings, and the places on waiting lists, that somebody sees.

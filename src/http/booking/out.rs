@@ -1,5 +1,7 @@
 //! What a booking looks like on the wire.
 
+use std::borrow::Cow;
+
 use belfry_domain::Instant;
 use belfry_domain::account::Caller;
 use belfry_domain::booking::{Actor, Booking, Hold, Mode, Party, Review, Status};
@@ -11,7 +13,8 @@ use belfry_domain::id::{BookingId, GroupSessionId, HoldId, UserId};
 use belfry_domain::wall;
 use belfry_store::booking::HistoryEntry;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -21,11 +24,11 @@ use crate::http::openapi::shape::{ModeShape, StatusShape};
 use crate::http::problem::Problem;
 
 /// One of the two people of a booking.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct PartyOut {
     #[schema(value_type = Uuid)]
-    id: UserId,
-    name: String,
+    pub id: UserId,
+    pub name: String,
 }
 
 impl From<Party> for PartyOut {
@@ -38,11 +41,11 @@ impl From<Party> for PartyOut {
 }
 
 /// The group session that a booking is a seat of.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct SessionRefOut {
     #[schema(value_type = Uuid)]
-    id: GroupSessionId,
-    title: String,
+    pub id: GroupSessionId,
+    pub title: String,
 }
 
 impl From<SessionRef> for SessionRefOut {
@@ -55,11 +58,11 @@ impl From<SessionRef> for SessionRefOut {
 }
 
 /// What the client said afterwards.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct BookingReviewOut {
-    stars: i64,
-    text: Option<String>,
-    created_at: DateTime<Utc>,
+    pub stars: i64,
+    pub text: Option<String>,
+    pub created_at: DateTime<Utc>,
 }
 
 impl From<Review> for BookingReviewOut {
@@ -73,54 +76,56 @@ impl From<Review> for BookingReviewOut {
 }
 
 /// What a clock was to show at the start of a booking, and what it shows now that its rules changed.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct ClockMovedOut {
     #[schema(example = "2027-03-29T09:00")]
-    promised: String,
+    pub promised: String,
     #[schema(example = "2027-03-29T10:00")]
-    shown: String,
+    pub shown: String,
 }
 
 /// A booking as the people it concerns see it.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct BookingOut {
     #[schema(value_type = Uuid)]
-    id: BookingId,
+    pub id: BookingId,
     /// Six digits.
-    code: String,
+    pub code: String,
     #[schema(value_type = StatusShape, example = "pending")]
-    status: Status,
-    expert: PartyOut,
-    client: PartyOut,
+    pub status: Status,
+    pub expert: PartyOut,
+    pub client: PartyOut,
     /// Set for a seat of a group session, with which alone it moves.
-    session: Option<SessionRefOut>,
-    starts_at: DateTime<Utc>,
-    ends_at: DateTime<Utc>,
-    minutes: i64,
+    pub session: Option<SessionRefOut>,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub minutes: i64,
     /// The expert's zone.
-    time_zone: &'static str,
+    #[schema(value_type = String)]
+    pub time_zone: Tz,
     /// Set while the clock there shows another time at the start than when it was booked, because its rules changed.
-    clock_moved: Option<ClockMovedOut>,
+    pub clock_moved: Option<ClockMovedOut>,
     #[schema(value_type = ModeShape, example = "online")]
-    mode: Mode,
-    place: Option<String>,
-    link: Option<String>,
-    note: Option<String>,
+    pub mode: Mode,
+    pub place: Option<String>,
+    pub link: Option<String>,
+    pub note: Option<String>,
     /// Why it was rejected, cancelled or missed.
-    reason: Option<String>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-    confirmed_at: Option<DateTime<Utc>>,
-    version: i64,
+    pub reason: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub confirmed_at: Option<DateTime<Utc>>,
+    pub version: i64,
     /// What the caller may do now.
-    actions: Vec<&'static str>,
+    #[schema(value_type = Vec<String>)]
+    pub actions: Vec<Cow<'static, str>>,
     /// The last instant at which the client may cancel or move it; `null` once it has ended.
-    cancel_until: Option<DateTime<Utc>>,
-    review: Option<BookingReviewOut>,
+    pub cancel_until: Option<DateTime<Utc>>,
+    pub review: Option<BookingReviewOut>,
     /// Only in the answer to whoever booked without an account: sent as `Authorization: Bearer`, it shows, cancels and
     /// moves this one booking.
     #[serde(skip_serializing_if = "Option::is_none")]
-    manage_token: Option<String>,
+    pub manage_token: Option<String>,
 }
 
 impl BookingOut {
@@ -136,7 +141,7 @@ impl BookingOut {
             actions.retain(|action| *action == "cancel");
         }
         Self {
-            actions,
+            actions: actions.into_iter().map(Cow::Borrowed).collect(),
             cancel_until: booking
                 .status
                 .is_open()
@@ -157,7 +162,7 @@ impl BookingOut {
             session: booking.session.map(SessionRefOut::from),
             starts_at: booking.starts_at,
             ends_at: booking.ends_at,
-            time_zone: booking.time_zone.name(),
+            time_zone: booking.time_zone,
             mode: booking.mode,
             place: booking.place,
             link: booking.link,
@@ -185,15 +190,15 @@ pub fn notice_of(rules: &BookingRules) -> TimeDelta {
 }
 
 /// A held slot.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct HoldOut {
     #[schema(value_type = Uuid)]
-    id: HoldId,
+    pub id: HoldId,
     #[schema(value_type = Uuid)]
-    expert_id: UserId,
-    starts_at: DateTime<Utc>,
-    ends_at: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
+    pub expert_id: UserId,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
 }
 
 impl From<Hold> for HoldOut {

@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use belfry_actors::expert::MoveRequest;
-use belfry_domain::booking::{Edit, Mode, Review, Step};
+use belfry_domain::booking::{Booking, Edit, Mode, Review, Side, Step};
 use belfry_domain::id::BookingId;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -40,15 +40,15 @@ pub struct EditIn {
 #[serde(deny_unknown_fields)]
 pub struct ReasonIn {
     #[schema(max_length = 500)]
-    reason: Option<String>,
+    pub reason: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RescheduleIn {
-    starts_at: DateTime<Utc>,
+    pub starts_at: DateTime<Utc>,
     #[schema(minimum = 1, maximum = 1440)]
-    minutes: Option<i64>,
+    pub minutes: Option<i64>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -103,12 +103,26 @@ async fn step(
 ) -> Result<HttpResponse, Problem> {
     let (_, side) = concerned(&app, &signed, id.0).await?;
     let input: ReasonIn = body.read_or_empty()?;
-    let reason = words::reason(input.reason.as_deref())?;
-    let booking = app
-        .experts
-        .step(id.0, step, side, signed.actor(), reason, if_match.version())
-        .await?;
+    let booking = take(&app, &signed, (id.0, side), step, input, &if_match).await?;
     answer(&app, booking, &signed).await
+}
+
+/// Lets somebody whom a booking concerns take a step.
+///
+/// # Errors
+/// What is wrong with the reason, or what the booking's state and rules refuse.
+pub async fn take(
+    app: &App,
+    signed: &Signed,
+    (id, side): (BookingId, Side),
+    step: Step,
+    input: ReasonIn,
+    if_match: &IfMatch,
+) -> Result<Booking, Problem> {
+    let reason = words::reason(input.reason.as_deref())?;
+    let (actor, version) = (signed.actor(), if_match.version());
+    let taken = app.experts.step(id, step, side, actor, reason, version);
+    Ok(taken.await?)
 }
 
 /// Agrees to a pending booking; staff.
@@ -208,8 +222,23 @@ pub async fn reschedule(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let signed = visitor.at(id.0)?;
-    let (booking, side) = concerned(&app, &signed, id.0).await?;
+    let concerned = concerned(&app, &signed, id.0).await?;
     let input: RescheduleIn = body.read()?;
+    let booking = relocate(&app, &signed, concerned, input, &if_match).await?;
+    answer(&app, booking, &signed).await
+}
+
+/// Lets somebody whom a booking concerns move it.
+///
+/// # Errors
+/// What is wrong with the wish, or what the booking's state, the rules and the time's being taken refuse.
+pub async fn relocate(
+    app: &App,
+    signed: &Signed,
+    (booking, side): (Booking, Side),
+    input: RescheduleIn,
+    if_match: &IfMatch,
+) -> Result<Booking, Problem> {
     if_match.check(booking.version)?;
     let now = app.world.clock.now();
     let notice = app.experts.cancel_notice(booking.expert.id).await?;
@@ -225,7 +254,7 @@ pub async fn reschedule(
     };
     let booking = app.experts.reschedule(request).await?;
     app.scheduler.nudge();
-    answer(&app, booking, &signed).await
+    Ok(booking)
 }
 
 /// Reviews a completed booking, once; its client.

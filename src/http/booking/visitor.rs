@@ -36,6 +36,20 @@ impl Visitor {
         }
         Ok(self.signed)
     }
+
+    /// Whom a token lets in that is the link to a booking; `None` for any other token.
+    ///
+    /// # Errors
+    /// `unauthenticated` for a link that opens nothing any more, `account-disabled`, or the store's own.
+    pub async fn by_link(app: &App, token: &str) -> Result<Option<Self>, Problem> {
+        if app.tokens.read_booking(token).is_none() {
+            return Ok(None);
+        }
+        let visitor = opened_by(app, token).await?;
+        visitor
+            .map(Some)
+            .ok_or_else(|| Problem::new("unauthenticated"))
+    }
 }
 
 impl FromRequest for Visitor {
@@ -48,19 +62,22 @@ impl FromRequest for Visitor {
         let signing_in = Signed::from_request(request, payload);
         Box::pin(async move {
             if let (Some(app), Some(token)) = (app, token)
-                && app.tokens.read_booking(&token).is_some()
+                && let Some(visitor) = Self::by_link(&app, &token).await?
             {
-                return by_link(&app, &token)
-                    .await?
-                    .ok_or_else(|| Problem::new("unauthenticated"));
+                return Ok(visitor);
             }
-            let signed = signing_in.await?;
-            Ok(Self { signed, only: None })
+            Ok(signing_in.await?.into())
         })
     }
 }
 
-async fn by_link(app: &App, token: &str) -> Result<Option<Visitor>, Problem> {
+impl From<Signed> for Visitor {
+    fn from(signed: Signed) -> Self {
+        Self { signed, only: None }
+    }
+}
+
+async fn opened_by(app: &App, token: &str) -> Result<Option<Visitor>, Problem> {
     let Some(booking) = linked(app, token).await? else {
         return Ok(None);
     };
