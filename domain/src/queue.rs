@@ -20,8 +20,18 @@ use crate::account::UnknownName;
 use crate::booking::Party;
 use crate::id::{BookingId, BranchId, VisitId};
 
+/// What is not known of a line, and how it is drawn.
+mod chance;
+/// How long services take, learned from those that are over.
+pub mod duration;
+/// How long each of the line will wait, and how good such estimates were.
+pub mod estimate;
+/// The merged line of walk-ins and appointments, and how desks take it.
+pub mod line;
 /// Who is offered to whom, and who is put behind whom.
 mod order;
+/// The line played on from now.
+mod replay;
 
 pub use order::{Desk, Turn, behind, turns};
 
