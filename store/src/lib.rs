@@ -90,6 +90,8 @@ pub mod telegram;
 pub mod template;
 /// What the right to listen to a topic is decided on.
 pub mod topic;
+/// How much of the experts' hours is booked.
+pub mod utilisation;
 /// Waiting lists.
 pub mod waiting;
 
