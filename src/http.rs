@@ -316,7 +316,9 @@ fn api(config: &mut ServiceConfig) {
                 .patch(branch::update),
         )
         .service(web::resource("/branches/{id}/slots").get(branch::slots))
-        .service(web::resource("/branches/{id}/days").get(branch::days));
+        .service(web::resource("/branches/{id}/days").get(branch::days))
+        .service(web::resource("/branches/{id}/statistics").get(branch::statistics::get))
+        .service(web::resource("/branches/{id}/statistics.csv").get(branch::statistics::file));
     // Bookings.
     config
         .service(web::resource("/holds").post(booking::hold))

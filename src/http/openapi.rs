@@ -37,6 +37,7 @@ use super::{
         schedule::holiday::get, schedule::holiday::put,
         import::list, import::create, import::remove, import::refresh,
         branch::list, branch::create, branch::get, branch::update, branch::slots, branch::days,
+        branch::statistics::get, branch::statistics::file,
         booking::hold, booking::release, booking::create, booking::list::list, booking::list::file, booking::lookup::find,
         booking::lookup::by_link, booking::lookup::cancel, booking::guest::claim, booking::otp::ask, booking::otp::show,
         booking::get, booking::steps::edit, booking::steps::confirm, booking::steps::reject,

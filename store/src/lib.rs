@@ -82,6 +82,8 @@ pub mod schedule;
 pub mod session;
 /// Values that all nodes share and nobody configures.
 pub mod setting;
+/// How branches fare.
+pub mod statistics;
 /// Addresses to which nothing is sent any more.
 pub mod suppression;
 /// Telegram chats: whose they are, which updates were handled, what was asked in them.

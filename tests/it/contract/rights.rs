@@ -141,6 +141,8 @@ const TABLE: &str = "
     uudffffyfy PATCH /api/v1/branches/{id}
     yyyyyyyyyy GET /api/v1/branches/{id}/days
     yyyyyyyyyy GET /api/v1/branches/{id}/slots
+    uudffffyfy GET /api/v1/branches/{id}/statistics
+    uudffffyfy GET /api/v1/branches/{id}/statistics.csv
     uudffffffy GET /api/v1/admin/api-keys
     uudffffffy POST /api/v1/admin/api-keys
     uudffffffy GET /api/v1/admin/api-keys/{id}

@@ -8,3 +8,6 @@ CREATE TABLE branch_utilisation (
     measured_at    TEXT NOT NULL,
     PRIMARY KEY (branch_id, days)
 );
+
+-- Who had been asked before, in order, and had just been taken.
+ALTER TABLE assignments ADD COLUMN passed_on TEXT NOT NULL DEFAULT '[]';
