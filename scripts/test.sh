@@ -18,6 +18,9 @@ cargo fmt --all --check
 step "Supply chain"
 scripts/deny.sh
 
+step "Alert rules and dashboard"
+scripts/alerts.sh
+
 # Clippy lints while it compiles, and cargo then builds every dependency once, where a separate `cargo clippy`
 # would check all of them a second time. `make lint` is the usual way while working.
 export RUSTC_WORKSPACE_WRAPPER=clippy-driver

@@ -340,7 +340,9 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource("/visits/{id}/skip").post(queue::visit::skip))
         .service(web::resource("/visits/{id}/recall").post(queue::visit::recall))
         .service(web::resource("/visits/{id}/no-show").post(queue::visit::no_show))
-        .service(web::resource("/visits/{id}/transfer").post(queue::visit::transfer));
+        .service(web::resource("/visits/{id}/transfer").post(queue::visit::transfer))
+        .service(web::resource("/branches/{id}/statistics").get(branch::statistics::get))
+        .service(web::resource("/branches/{id}/statistics.csv").get(branch::statistics::file));
     // Bookings.
     config
         .service(web::resource("/holds").post(booking::hold))

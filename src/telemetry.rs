@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::sync::OnceLock;
 
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
 /// Every figure of the house.
@@ -14,25 +14,35 @@ static FIGURES: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 const SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
-/// People wait for minutes and hours.
-const WAITS: [f64; 10] = [
-    30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 5400.0, 7200.0,
+/// Of what people wait for, in seconds.
+const MINUTES: [f64; 11] = [
+    60.0, 120.0, 300.0, 600.0, 900.0, 1200.0, 1800.0, 2700.0, 3600.0, 5400.0, 7200.0,
 ];
+
+/// How long people wait, unlike programs.
+fn people_wait() -> impl Iterator<Item = Matcher> {
+    let waits = catalogue::ALL.iter().map(|figure| figure.name);
+    let waits = waits.filter(|name| name.ends_with("_wait_seconds"));
+    waits.map(|name| Matcher::Full(name.to_owned()))
+}
 
 /// Starts collecting figures. Repeating it changes nothing.
 pub fn collect() {
     FIGURES.get_or_init(|| {
-        PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
-            .and_then(|builder| {
-                let waits = Matcher::Full("belfry_queue_wait_seconds".to_owned());
-                builder.set_buckets_for_metric(waits, &WAITS)
-            })
+        builder()
             .and_then(PrometheusBuilder::install_recorder)
             .inspect_err(|error| tracing::warn!(%error, "no figures are collected"))
             .ok()
             .inspect(|_| catalogue::announce())
     });
+}
+
+fn builder() -> Result<PrometheusBuilder, BuildError> {
+    let seconds = Matcher::Suffix("_seconds".to_owned());
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(seconds, &SECONDS)?;
+    people_wait().try_fold(builder, |builder, name| {
+        builder.set_buckets_for_metric(name, &MINUTES)
+    })
 }
 
 /// All figures in the Prometheus text format.

@@ -41,6 +41,8 @@ mod memory;
 mod refusals;
 /// Free slots as they are answered.
 mod slots;
+/// How many wishes were served.
+mod tally;
 /// Who hears that time of an expert came free, for those who wait for it.
 mod waitlist;
 
@@ -48,6 +50,8 @@ pub use ahead::FreeTime;
 pub use desk::{BookingRules, Committed, Experts, SeatRequest, SessionDraft};
 pub use flight::{AtBranch, BookRequest, Done, HoldRequest, MoveRequest, OfferRequest};
 pub use slots::{DayQuery, ExplainedDay, SlotQuery, SlotsAnswer};
+
+pub(crate) use tally::{Asked, tally};
 
 use entry::Shared;
 use flight::{Flight, Job, Want};

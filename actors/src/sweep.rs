@@ -20,6 +20,9 @@ use metrics::counter;
 
 use crate::{Attendance, Experts, World};
 
+/// How much of the experts' hours is booked.
+mod utilisation;
+
 /// Rows per statement.
 const BATCH: i64 = 200;
 /// Batches per step and round; what is left waits for the next round.
@@ -58,6 +61,8 @@ pub struct TickReport {
     pub devices: u64,
     /// Weeks whose figures were made anew.
     pub weeks: u64,
+    /// Branches whose utilisation was measured.
+    pub branches: u64,
     /// Rows deleted for their age: notifications, events, deliveries, keys and tokens.
     pub pruned: u64,
     /// Steps that the database refused; the next sweep does them.
@@ -149,6 +154,8 @@ impl Sweep {
         report.missed = settle(self.miss(now).await, "missed", &mut report.failed);
         let weeks = self.world.store.roll_up_weeks(now).await;
         report.weeks = settle(weeks, "weeks", &mut report.failed);
+        let measured = self.measure_branches(now).await;
+        report.branches = settle(measured, "utilisation", &mut report.failed);
         report.waiting = settle(
             self.serve_waiting_lists(now).await,
             "waiting",

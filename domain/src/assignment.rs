@@ -91,6 +91,20 @@ pub enum Part {
     Waited,
 }
 
+impl Part {
+    /// The name used in the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Share => "share",
+            Self::Load => "load",
+            Self::Adjoining => "adjoining",
+            Self::Previous => "previous",
+            Self::Presence => "presence",
+            Self::Waited => "waited",
+        }
+    }
+}
+
 /// One part of a score.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Scored {
@@ -136,6 +150,27 @@ pub fn rank(strategy: Strategy, candidates: Vec<Candidate>, occasion: &Occasion)
         by_score.then_with(|| tie(one).cmp(&tie(other)))
     });
     ranked
+}
+
+/// What speaks most for who was chosen, beside whoever would have been next; nothing where nobody was, or where lots
+/// were drawn.
+pub fn decisive(candidates: &[Ranked], chosen: UserId) -> Option<Part> {
+    let at = candidates
+        .iter()
+        .position(|ranked| ranked.candidate.expert == chosen)?;
+    let next = candidates.get(at + 1)?;
+    let ahead = candidates[at].parts.iter().map(|scored| {
+        let mut theirs = next.parts.iter();
+        let theirs = theirs.find(|other| other.part == scored.part);
+        (
+            scored.part,
+            scored.value - theirs.map_or(0.0, |theirs| theirs.value),
+        )
+    });
+    ahead
+        .filter(|(_, ahead)| *ahead > 0.0)
+        .max_by(|(_, one), (_, other)| one.total_cmp(other))
+        .map(|(part, _)| part)
 }
 
 fn smart(candidate: &Candidate, occasion: &Occasion) -> Vec<(Part, f64)> {

@@ -26,6 +26,9 @@ use crate::http::openapi::shape::{
 use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
 
+/// How a branch fares.
+pub mod statistics;
+
 /// How often an edit without `If-Match` is made anew, when somebody else was faster.
 const MOST_TRIES: usize = 5;
 

@@ -3,13 +3,16 @@
 //! Every node reads them, however often it is asked, at most once in a few seconds. What cannot be read stays as
 //! it was; how old it is, is a figure too.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant as Stopwatch};
 
 use belfry_actors::World;
 use belfry_domain::Instant;
 use belfry_domain::channel::Channel;
-use belfry_store::StoreError;
+use belfry_store::utilisation::Utilisation;
+use belfry_store::{Store, StoreError};
+use dashmap::DashSet;
 use metrics::gauge;
 
 /// The shortest time between two readings.
@@ -21,6 +24,16 @@ pub struct Figures {
     started: Stopwatch,
     /// Milliseconds after the start before which nothing is read again.
     next: AtomicU64,
+    /// The branches of which something is told.
+    branches: DashSet<Measured>,
+}
+
+/// What is told of a branch, over so many dates.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Measured {
+    branch: String,
+    id: String,
+    days: String,
 }
 
 impl Figures {
@@ -30,6 +43,7 @@ impl Figures {
             world,
             started: Stopwatch::now(),
             next: AtomicU64::new(0),
+            branches: DashSet::new(),
         }
     }
 
@@ -85,9 +99,48 @@ impl Figures {
             gauge!("belfry_deliveries_ambiguous", "channel" => channel)
                 .set(backlog.ambiguous as f64);
         }
+        self.read_utilisation(&store).await?;
         gauge!("belfry_figures_read_timestamp_seconds").set(now.timestamp_micros() as f64 / 1e6);
         Ok(())
     }
+}
+
+impl Figures {
+    /// How much of the experts' hours is booked, as the last sweep found it. A branch that is called otherwise by now, or
+    /// is gone, counts nothing under its old name.
+    async fn read_utilisation(&self, store: &Store) -> Result<(), StoreError> {
+        let found = store.utilisation().await?;
+        let there: HashSet<Measured> = found.iter().map(measured).collect();
+        let gone = self.branches.iter().filter(|one| !there.contains(&**one));
+        let gone: Vec<Measured> = gone.map(|one| one.clone()).collect();
+        for one in &gone {
+            show(one, 0, 0);
+            self.branches.remove(one);
+        }
+        for one in found {
+            show(&measured(&one), one.booked_minutes, one.open_minutes);
+            self.branches.insert(measured(&one));
+        }
+        Ok(())
+    }
+}
+
+fn measured(found: &Utilisation) -> Measured {
+    Measured {
+        branch: found.branch_name.clone(),
+        id: found.branch_id.to_string(),
+        days: found.days.to_string(),
+    }
+}
+
+fn show(of: &Measured, booked: i64, open: i64) {
+    let labels = [
+        ("branch", of.branch.clone()),
+        ("branch_id", of.id.clone()),
+        ("days", of.days.clone()),
+    ];
+    gauge!("belfry_branch_booked_minutes", &labels).set(booked as f64);
+    gauge!("belfry_branch_open_minutes", &labels).set(open as f64);
 }
 
 /// How long ago something became due, in seconds; 0 when it is not due yet, or not there.

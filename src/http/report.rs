@@ -118,7 +118,7 @@ impl From<WeekRow> for WeekOut {
 }
 
 impl CountsOut {
-    fn total(self) -> i64 {
+    pub(super) fn total(self) -> i64 {
         self.pending
             + self.confirmed
             + self.in_progress

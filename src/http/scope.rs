@@ -103,6 +103,8 @@ const TABLE: &[(&str, &str, Scope)] = &[
     ("PUT", "/admin/settings", SettingsWrite),
     ("GET", "/admin/settings/configured", SettingsRead),
     ("PATCH", "/branches/{id}", SettingsWrite),
+    ("GET", "/branches/{id}/statistics", ReportsRead),
+    ("GET", "/branches/{id}/statistics.csv", ReportsRead),
     ("GET", "/admin/users", PeopleRead),
     ("GET", "/admin/users.csv", PeopleRead),
     ("GET", "/admin/users/{id}", PeopleRead),

@@ -57,6 +57,22 @@ use Kind::{Counter, Gauge, Histogram};
 /// The channels by name.
 const CHANNELS: [&str; 6] = ["email", "telegram", "sms", "fcm", "web_push", "webhook"];
 
+/// Why a wish for a booking is refused: the codes of the contract, and `failed` for a fault of the house.
+const REFUSALS: [&str; 12] = [
+    "slot-taken",
+    "client-busy",
+    "slot-not-offered",
+    "session-full",
+    "session-closed",
+    "offer-gone",
+    "too-many-open",
+    "stale",
+    "not-found",
+    "forbidden",
+    "unavailable",
+    "failed",
+];
+
 /// Every figure, in the order of what it is about.
 pub const ALL: &[Figure] = &[
     // Requests.
@@ -136,6 +152,18 @@ pub const ALL: &[Figure] = &[
     ),
     // Bookings.
     figure(
+        Counter,
+        "belfry_bookings_created_total",
+        "Bookings made on this node, by what was asked: an expert, a branch, a seat of a session, an offer.",
+    )
+    .by("by", &["expert", "branch", "session", "offer"]),
+    figure(
+        Counter,
+        "belfry_bookings_refused_total",
+        "Wishes for a booking that came to nothing on this node, by the code of the refusal.",
+    )
+    .by("reason", &REFUSALS),
+    figure(
         Histogram,
         "belfry_bookings_per_commit",
         "Bookings written in one transaction.",
@@ -176,6 +204,19 @@ pub const ALL: &[Figure] = &[
         "belfry_slot_cache_lost_bumps_total",
         "Changes that the slot cache was not told of: its answers may be a minute old.",
     ),
+    // Branches.
+    figure(
+        Gauge,
+        "belfry_branch_booked_minutes",
+        "Minutes of the experts' time that are booked, by branch, over so many dates from today; from the last sweep.",
+    )
+    .open(),
+    figure(
+        Gauge,
+        "belfry_branch_open_minutes",
+        "Minutes for which the experts can be booked, by branch, over so many dates from today; from the last sweep.",
+    )
+    .open(),
     // Events and reminders.
     figure(
         Gauge,

@@ -2,7 +2,7 @@
 
 import { user } from "./session.js";
 
-/** @import { Expert, Override, Ref, WeeklyInterval } from "./types.js" */
+/** @import { Counts, Expert, Override, Ref, WeeklyInterval } from "./types.js" */
 
 /**
  * @typedef {object} BranchSettings
@@ -41,8 +41,26 @@ import { user } from "./session.js";
  * @property {string | null} skill
  * @property {string} expert_id
  * @property {number} attempt
+ * @property {{expert_id: string, name: string | null}[]} passed_on who was asked before
  * @property {{expert_id: string, name: string | null, score: number, parts: {part: string, value: number}[]}[]} candidates
  */
+
+/**
+ * @typedef {object} Statistics how a branch fared
+ * @property {Ref} branch
+ * @property {string} time_zone
+ * @property {string} from
+ * @property {string} to
+ * @property {Counts} bookings
+ * @property {{date: string, counts: Counts, created: number}[]} days
+ * @property {{expert: Ref, counts: Counts, booked_minutes: number, open_minutes: number, cancelled: Sides}[]} experts
+ * @property {Sides} cancelled
+ * @property {number | null} mean_lead_minutes
+ * @property {{count: number, mean: number | null, stars: number[], newest: {booking_id: string, expert: Ref, client_name: string, stars: number, text: string, created_at: string}[]}} reviews
+ * @property {{given: number, passed_on: number, with_skill: number, only_one: number, by_strategy: {strategy: string, count: number}[], decided_by: {part: string, count: number}[]}} assignments
+ */
+
+/** @typedef {{by_client: number, by_staff: number, by_system: number}} Sides by whom bookings were cancelled */
 
 /**
  * What the pages need of whoever is booked. A branch is booked without a person; the skill narrows who may be found.

@@ -18,6 +18,7 @@ export const routes = [
   { path: "/branches", view: () => import("./views/branches.js"), title: "branches.title", for: "any" },
   { path: "/branches/:id", view: () => import("./views/branch.js"), title: "branch.title", for: "any" },
   { path: "/branches/:id/edit", view: () => import("./views/branch_edit.js"), title: "branch.edit", for: "managers" },
+  { path: "/branches/:id/statistics", view: () => import("./views/branch_statistics.js"), title: "statistics.title", for: "managers" },
   { path: "/admin/new-branch", view: () => import("./views/branch_edit.js"), title: "branches.add", for: "admin" },
   { path: "/bookings", view: () => import("./views/bookings.js"), title: "bookings.title", for: "user" },
   { path: "/bookings/:id", view: () => import("./views/booking.js"), title: "booking.title", for: "user" },

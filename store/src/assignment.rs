@@ -22,8 +22,8 @@ pub struct NewAssignment {
     pub strategy: Strategy,
     /// What was asked for.
     pub skill: Option<String>,
-    /// How many others were asked before.
-    pub attempt: i64,
+    /// Who was asked before, in order, and had just been taken.
+    pub passed_on: Vec<UserId>,
     /// Everybody who could have had it, the first to be asked in front.
     pub candidates: Vec<Ranked>,
 }
@@ -36,9 +36,12 @@ pub struct Assignment {
     pub expert_id: UserId,
     pub strategy: String,
     pub skill: Option<String>,
+    /// How many others were asked before.
     pub attempt: i64,
+    /// Who that was, in order; empty where it was not kept yet.
+    pub passed_on: Vec<UserId>,
     pub candidates: Vec<Ranked>,
-    /// What the candidates are called by now.
+    /// What all of these are called by now.
     pub names: HashMap<UserId, String>,
     pub decided_at: Instant,
 }
@@ -51,6 +54,7 @@ struct Row {
     strategy: String,
     skill: Option<String>,
     attempt: i64,
+    passed_on: Json<Vec<UserId>>,
     candidates: Json<Vec<Ranked>>,
     decided_at: Instant,
 }
@@ -72,8 +76,8 @@ impl Store {
     pub async fn assignment(&self, booking: BookingId) -> Result<Option<Assignment>, StoreError> {
         let found = on_read!(self, |pool| {
             sqlx::query_as::<DB, Row>(
-                "SELECT a.branch_id, b.name AS branch_name, a.expert_id, a.strategy, a.skill, a.attempt, a.candidates, \
-                   a.decided_at \
+                "SELECT a.branch_id, b.name AS branch_name, a.expert_id, a.strategy, a.skill, a.attempt, \
+                   a.passed_on, a.candidates, a.decided_at \
                  FROM assignments a JOIN branches b ON b.id = a.branch_id WHERE a.booking_id = $1",
             )
             .bind(booking.uuid())
@@ -84,7 +88,9 @@ impl Store {
             return Ok(None);
         };
         let ids = row.candidates.0.iter();
-        let ids: Vec<Uuid> = ids.map(|ranked| ranked.candidate.expert.uuid()).collect();
+        let ids = ids.map(|ranked| ranked.candidate.expert);
+        let ids = ids.chain(row.passed_on.0.iter().copied());
+        let ids: Vec<Uuid> = ids.map(UserId::uuid).collect();
         let names: Vec<(Uuid, String)> = on_read!(self, |pool| {
             sqlx::query_as::<DB, _>(formatcp!(
                 "SELECT id, name FROM users WHERE id {}",
@@ -102,6 +108,7 @@ impl Store {
             strategy: row.strategy,
             skill: row.skill,
             attempt: row.attempt,
+            passed_on: row.passed_on.0,
             candidates: row.candidates.0,
             names: names.collect(),
             decided_at: row.decided_at,
@@ -175,17 +182,18 @@ pub(crate) async fn insert(
 ) -> Result<(), StoreError> {
     on_tx!(tx, |c| {
         sqlx::query::<DB>(
-            "INSERT INTO assignments (booking_id, branch_id, expert_id, strategy, skill, attempt, candidates, decided_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO assignments (booking_id, branch_id, expert_id, strategy, skill, attempt, candidates, decided_at, \
+             passed_on) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(booking.id.uuid())
         .bind(new.branch_id.uuid())
         .bind(booking.expert.id.uuid())
         .bind(new.strategy.as_str())
         .bind(&new.skill)
-        .bind(new.attempt)
+        .bind(new.passed_on.len() as i64)
         .bind(Json(&new.candidates))
         .bind(booking.created_at)
+        .bind(Json(&new.passed_on))
         .execute(&mut *c)
         .await?;
     });

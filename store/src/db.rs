@@ -124,6 +124,8 @@ pub(crate) trait Dialect: Database {
     const RANDOM_ID: &'static str;
     /// The length of the booking `b` in whole minutes.
     const BOOKED_MINUTES: &'static str;
+    /// How long before its start the booking `b` was made, in whole minutes.
+    const LEAD_MINUTES: &'static str;
     /// Whether a text contains the bound [`Anywhere`], whatever the case of its letters.
     const FINDS: &'static str;
 }
@@ -140,6 +142,8 @@ impl Dialect for Sqlite {
     const RANDOM_ID: &'static str = "randomblob(16)";
     const BOOKED_MINUTES: &'static str =
         "CAST(round((julianday(b.ends_at) - julianday(b.starts_at)) * 1440) AS bigint)";
+    const LEAD_MINUTES: &'static str =
+        "CAST(round((julianday(b.starts_at) - julianday(b.created_at)) * 1440) AS bigint)";
     // SQLite's LIKE knows the case of ASCII alone, while GLOB takes both forms of any letter.
     const FINDS: &'static str = "GLOB";
 }
@@ -157,6 +161,8 @@ impl Dialect for Postgres {
     const RANDOM_ID: &'static str = "gen_random_uuid()";
     const BOOKED_MINUTES: &'static str =
         "CAST(EXTRACT(EPOCH FROM b.ends_at - b.starts_at) / 60 AS bigint)";
+    const LEAD_MINUTES: &'static str =
+        "CAST(EXTRACT(EPOCH FROM b.starts_at - b.created_at) / 60 AS bigint)";
     const FINDS: &'static str = "ILIKE";
 }
 

@@ -84,6 +84,8 @@ pub mod schedule;
 pub mod session;
 /// Values that all nodes share and nobody configures.
 pub mod setting;
+/// How branches fare.
+pub mod statistics;
 /// Addresses to which nothing is sent any more.
 pub mod suppression;
 /// Telegram chats: whose they are, which updates were handled, what was asked in them.
@@ -92,6 +94,8 @@ pub mod telegram;
 pub mod template;
 /// What the right to listen to a topic is decided on.
 pub mod topic;
+/// How much of the experts' hours is booked.
+pub mod utilisation;
 /// Waiting lists.
 pub mod waiting;
 

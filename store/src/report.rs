@@ -317,10 +317,10 @@ impl Store {
 }
 
 /// Statuses whose bookings take the expert's time.
-const TAKING: &str = "('pending', 'confirmed', 'in_progress', 'completed', 'missed')";
+pub(crate) const TAKING: &str = "('pending', 'confirmed', 'in_progress', 'completed', 'missed')";
 
 /// The expert's time of a session counts once, however many have a seat.
-const FIRST_SEAT: &str = formatcp!(
+pub(crate) const FIRST_SEAT: &str = formatcp!(
     "(b.session_id IS NULL OR NOT EXISTS (SELECT 1 FROM bookings s WHERE s.session_id = b.session_id \
        AND s.id < b.id AND s.status IN {TAKING}))"
 );

@@ -140,3 +140,40 @@ test("a manager edits the hours and rules of their branch, and of no other", asy
   nothingWrong(found, manager.complaints);
   await manager.end();
 });
+
+test("who runs a branch sees how it fares, as it happens; who runs another one does not", async () => {
+  const branch = await newBranch("Sail House");
+  const admin = await person("admin@belfry.test");
+  const page = await admin.tab(`/branches/${branch.id}`);
+  await live(page);
+  await page.getByRole("link", { name: "Statistics" }).click();
+  await page.getByText("Nothing happened on these dates").waitFor();
+  const [slot] = await times(branch.id);
+  const { access_token: token } = await signIn("client8@belfry.test");
+  const body = { branch_id: branch.id, starts_at: slot.starts_at, mode: "online" };
+  const booked = await call("POST", "/bookings", { token, body });
+  assert.equal(booked.status, 201, JSON.stringify(booked.body));
+  // Made today, so that it is there although it starts later.
+  const made = page.locator("figure.chart", { hasText: "Bookings made, by day" });
+  await made.waitFor();
+  await made.locator("summary").click();
+  await made.locator("td", { hasText: /^1$/ }).waitFor();
+  const date = slot.starts_at.slice(0, 10);
+  await page.getByLabel("Until").fill(date);
+  await page.locator(".tile", { hasText: "Pending" }).locator("strong", { hasText: /^1$/ }).waitFor();
+  await page.getByText("Given by the branch").waitFor();
+  await call("POST", `/bookings/${booked.body.id}/cancel`, { token, body: {} });
+  await page.locator("li", { hasText: "Cancelled by clients" }).locator("strong", { hasText: /^1$/ }).waitFor();
+  const figures = (await call("GET", `/branches/${branch.id}/statistics?to=${date}`, { token: admin.session.access_token })).body;
+  const rows = await page.locator("section[aria-labelledby=full] tbody tr").count();
+  assert.equal(rows, figures.experts.length);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download as CSV" }).click()]);
+  assert.match(download.suggestedFilename(), /^statistics-.*csv$/);
+  const manager = await person("manager@belfry.test");
+  const foreign = await manager.tab(`/branches/${branch.id}`);
+  assert.equal(await foreign.locator('a[href$="/statistics"]').count(), 0);
+  await open(foreign, `/branches/${branch.id}/statistics`);
+  await foreign.locator('main a[href="/branches"]').waitFor();
+  nothingWrong(admin.complaints, manager.complaints);
+  await Promise.all([admin.end(), manager.end()]);
+});

@@ -108,7 +108,7 @@ test("pages of an expert", async () => {
 });
 
 test("pages of an administrator", async () => {
-  const admin = await person("admin@belfry.test");
+  const admin = await person("admin@belfry.test", { expect: [422] });
   const page = await admin.tab();
   const found = [];
   const mails = (await call("GET", "/admin/deliveries?limit=1", { token: admin.session.access_token })).body.items;
@@ -117,6 +117,9 @@ test("pages of an administrator", async () => {
   const [branch] = (await call("GET", "/branches?query=saigon")).body.items;
   await inspect(page, "branch-edit", `/branches/${branch.id}/edit`, found);
   await inspect(page, "branch-new", "/admin/new-branch", found);
+  await inspect(page, "branch-statistics", `/branches/${branch.id}/statistics`, found);
+  await inspect(page, "branch-statistics-none", `/branches/${branch.id}/statistics?from=2001-01-01&to=2001-02-01`, found);
+  await inspect(page, "branch-statistics-failed", `/branches/${branch.id}/statistics?from=2001-02-01&to=2001-01-01`, found);
   await inspect(page, "rules", "/admin/rules", found);
   await inspect(page, "rule", "/admin/rules/booking.created.client", found);
   await inspect(page, "rule-new", "/admin/new-rule", found);

@@ -19,6 +19,11 @@ use crate::engine::{Fresh, on_both_engines};
 use crate::spine::Spine;
 use crate::town::Town;
 
+/// What is counted of bookings.
+mod bookings;
+/// The dashboard.
+mod dashboard;
+
 on_both_engines!(
     every_figure_that_a_rule_names_is_there_and_described,
     the_figures_tell_how_long_everything_waits,
@@ -28,6 +33,9 @@ const RULES: &str = include_str!("../../deploy/prometheus/belfry.rules.yml");
 
 /// Prometheus' own.
 const FOREIGN: [&str; 1] = ["up"];
+
+/// Counted once there are waiting queues.
+const AWAITED: [&str; 2] = ["belfry_queue_wait_seconds", "belfry_queue_waiting"];
 
 /// The names of figures in an expression.
 fn named(expression: &str) -> BTreeSet<String> {

@@ -11,10 +11,14 @@ use crate::town::{Answer, Person, Town};
 
 /// Whom a booking at a branch is given to.
 mod assignment;
+/// What those who run a branch know of a booking.
+mod desk;
 /// Many at once, on one node and on two.
 mod race;
 /// Free slots of a whole branch.
 mod slots;
+/// How a branch fares.
+mod statistics;
 
 on_both_engines!(
     a_branch_says_what_it_is_and_starts_with_the_defaults_of_the_business,

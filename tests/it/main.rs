@@ -50,6 +50,8 @@ mod idempotency;
 mod import;
 /// The inbox.
 mod inbox;
+/// The manifests for Kubernetes.
+mod kubernetes;
 /// What a house at rest must look like in its tables.
 mod ledger;
 /// Live connections.

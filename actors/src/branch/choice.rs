@@ -222,7 +222,7 @@ impl BranchActor {
                 branch_id: self.id,
                 strategy: settings.strategy,
                 skill: wish.skill.clone(),
-                attempt: tried.len() as i64,
+                passed_on: tried.clone(),
                 candidates: ranked,
             },
         });

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::choice::{Answer, Choose, Chosen, Given, Landed, Wish};
 use super::slots::{BranchAnswer, BranchQuery, GetSlots};
 use super::{BranchActor, Changed, PresenceChanged};
-use crate::expert::{AtBranch, BookRequest, Experts, Refused};
+use crate::expert::{Asked, AtBranch, BookRequest, Experts, Refused, tally};
 use crate::wake::{self, Held};
 use crate::{Line, Place, Supervisor, World};
 
@@ -92,6 +92,10 @@ impl Branches {
     /// # Errors
     /// `SlotTaken` with alternatives, `NotOffered`, and what [`Experts::book`] refuses for the client's own sake.
     pub async fn book(&self, branch: BranchId, wish: BranchBooking) -> Result<Booking, Refused> {
+        tally(Asked::Branch, self.assign(branch, wish).await)
+    }
+
+    async fn assign(&self, branch: BranchId, wish: BranchBooking) -> Result<Booking, Refused> {
         let world = &self.0.world;
         let BranchBooking { request, skill } = wish;
         let client = request.client.id;

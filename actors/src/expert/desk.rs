@@ -15,7 +15,7 @@ use super::flight::{BookRequest, Command, Done, HoldRequest, MoveRequest};
 use super::mailbox::{Ask, ExplainDay, GetSlots, NextFree, Notice};
 use super::slots::{DayQuery, ExplainedDay, SlotQuery, SlotsAnswer};
 use super::waitlist::{self, Bell};
-use super::{Busy, ExpertActor, LINE, Refused, World};
+use super::{Asked, Busy, ExpertActor, LINE, Refused, World, tally};
 use crate::cache::SlotCache;
 use crate::group_commit::GroupCommit;
 use crate::{Line, Place, Supervisor, wake};
@@ -158,9 +158,20 @@ impl Experts {
     /// # Errors
     /// `SlotTaken` with alternatives, `ClientBusy`, `NotOffered`, and what [`Refused`] lists.
     pub async fn book(&self, expert: UserId, request: BookRequest) -> Result<Booking, Refused> {
-        match self.command(expert, Command::Book(request)).await? {
-            Done::Booking(booking) => Ok(*booking),
-            Done::Hold(_) | Done::Offer(_) => Err(Busy("expert").into()),
+        // One at a branch is counted there, when it has an end.
+        let asked = match (&request.branch, request.offer) {
+            (Some(_), _) => None,
+            (None, Some(_)) => Some(Asked::Offer),
+            (None, None) => Some(Asked::Expert),
+        };
+        let booked = match self.command(expert, Command::Book(request)).await {
+            Ok(Done::Booking(booking)) => Ok(*booking),
+            Ok(Done::Hold(_) | Done::Offer(_)) => Err(Busy("expert").into()),
+            Err(refused) => Err(refused),
+        };
+        match asked {
+            Some(asked) => tally(asked, booked),
+            None => booked,
         }
     }
 

@@ -262,3 +262,26 @@ fn equals_are_asked_in_turn_whoever_asks() {
         "{counts:?}"
     );
 }
+
+#[test]
+fn what_decided_is_where_the_chosen_one_is_furthest_ahead_of_the_next() {
+    let known = Candidate {
+        previous: true,
+        ..candidate(1)
+    };
+    let ranked = rank(Strategy::Smart, vec![candidate(2), known], &occasion(1));
+    let (first, last) = (ranked[0].candidate.expert, ranked[1].candidate.expert);
+    assert_eq!(decisive(&ranked, first), Some(Part::Previous));
+    assert_eq!(decisive(&ranked, last), None, "nobody was next");
+    let equals = rank(
+        Strategy::Smart,
+        vec![candidate(1), candidate(2)],
+        &occasion(1),
+    );
+    let first = equals[0].candidate.expert;
+    assert_eq!(decisive(&equals, first), None, "lots were drawn");
+    for scored in &ranked[0].parts {
+        let name = serde_json::to_value(scored.part).unwrap();
+        assert_eq!(name, scored.part.as_str());
+    }
+}

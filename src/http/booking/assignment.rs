@@ -32,9 +32,20 @@ pub struct AssignmentOut {
     expert_id: UserId,
     /// How many others were asked before, who had been taken in that very moment.
     attempt: i64,
+    /// Who that was, in order.
+    passed_on: Vec<PassedOnOut>,
     decided_at: DateTime<Utc>,
     /// Everybody who could have had it, the first to be asked in front.
     candidates: Vec<CandidateOut>,
+}
+
+/// Somebody who was asked and had just been taken.
+#[derive(Serialize, ToSchema)]
+pub struct PassedOnOut {
+    #[schema(value_type = Uuid)]
+    expert_id: UserId,
+    /// `null` once the account is gone.
+    name: Option<String>,
 }
 
 /// What spoke for and against somebody.
@@ -59,6 +70,11 @@ pub struct CandidateOut {
 
 impl From<Assignment> for AssignmentOut {
     fn from(found: Assignment) -> Self {
+        let passed_on = found.passed_on.iter().map(|id| PassedOnOut {
+            expert_id: *id,
+            name: found.names.get(id).cloned(),
+        });
+        let passed_on = passed_on.collect();
         let candidate = |Ranked {
                              candidate,
                              score,
@@ -82,6 +98,7 @@ impl From<Assignment> for AssignmentOut {
             skill: found.skill,
             expert_id: found.expert_id,
             attempt: found.attempt,
+            passed_on,
             decided_at: found.decided_at,
             candidates: found.candidates.into_iter().map(candidate).collect(),
         }

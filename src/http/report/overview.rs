@@ -208,7 +208,7 @@ fn by_day(counted: &[DayCount]) -> BTreeMap<NaiveDate, CountsOut> {
 }
 
 impl CountsOut {
-    fn of(&mut self, status: Status) -> &mut i64 {
+    pub(in crate::http) fn of(&mut self, status: Status) -> &mut i64 {
         match status {
             Status::Pending => &mut self.pending,
             Status::Confirmed => &mut self.confirmed,

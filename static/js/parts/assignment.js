@@ -24,7 +24,7 @@ export function AssignmentFacts({ found }) {
   return html`<section class="card" aria-labelledby="assignment">
     <h2 id="assignment">${t("assignment.title")}</h2>
     <p>${t("assignment.lead", { branch: found.branch.name, strategy: t(`branch_strategy.${found.strategy}`) })}${found.skill && ` ${t("assignment.skill", { skill: found.skill })}`}</p>
-    ${found.attempt > 0 && html`<p class="soft">${t("assignment.attempt", { n: found.attempt })}</p>`}
+    ${found.attempt > 0 && html`<p class="soft">${t("assignment.attempt", { n: found.attempt })}${found.passed_on.length > 0 && ` ${found.passed_on.map((one) => one.name ?? t("assignment.gone")).join(", ")}`}</p>`}
     <ol class="candidates">
       ${found.candidates.map((one) => html`<li key=${one.expert_id} class=${one.expert_id === found.expert_id ? "chosen" : undefined}>
         <p class="row between"><span class="strong">${one.name ?? t("assignment.gone")}</span><span class="score">${signed(one.score)}</span></p>

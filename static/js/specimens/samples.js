@@ -99,6 +99,7 @@ export const branch = () => ({
 /** @param {Expert} expert @returns {import("../types.js").Assignment} */
 export const assignment = (expert) => ({
   branch: { id: branch().id, name: branch().name }, strategy: "smart", skill: null, expert_id: expert.id, attempt: 1,
+  passed_on: [{ expert_id: branch().id, name: WORDS }],
   candidates: [
     { expert_id: expert.id, name: expert.name, score: 1.25, parts: [{ part: "share", value: 1 }, { part: "previous", value: 0.25 }] },
     { expert_id: branch().id, name: WORDS, score: -0.5, parts: [{ part: "load", value: -0.5 }] },

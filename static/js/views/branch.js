@@ -52,7 +52,8 @@ export default function BranchPage({ params: { id }, query, path }) {
           ${!branch.active && html`<span class="badge cancelled">${t("branch.inactive")}</span>`}
         </p>
       </div>
-      ${runs(id) && html`<a class="button" href=${`/branches/${id}/edit`}><${Icon} name="edit" size=${18} />${t("branch.edit")}</a>`}
+      ${runs(id) && html`<a class="button" href=${`/branches/${id}/statistics`}><${Icon} name="week" size=${18} />${t("statistics.title")}</a>
+      <a class="button" href=${`/branches/${id}/edit`}><${Icon} name="edit" size=${18} />${t("branch.edit")}</a>`}
     </header>
     <section class="card book-card" aria-label=${t("expert.times")}>
       ${!startsAt && html`<h2>${t("expert.times")}</h2>

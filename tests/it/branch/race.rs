@@ -67,7 +67,19 @@ async fn everybody_is_served(town: Town) {
             .get(&format!("/bookings/{id}/assignment"))
             .await
             .expect(200);
-        fallen += why.body["attempt"].as_i64().unwrap();
+        let attempt = why.body["attempt"].as_i64().unwrap();
+        let passed_on = why.body["passed_on"].as_array().unwrap();
+        assert_eq!(
+            passed_on.len() as i64,
+            attempt,
+            "who was asked before is kept"
+        );
+        for one in passed_on {
+            assert!(experts.contains(&one["expert_id"].to_string()), "{one}");
+            assert_ne!(one["expert_id"], why.body["expert_id"]);
+            assert!(one["name"].is_string());
+        }
+        fallen += attempt;
     }
     println!(
         "{} on {} nodes: {EXPERTS} of {EXPERTS} served, {fallen} times the next one",

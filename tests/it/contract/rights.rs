@@ -156,6 +156,8 @@ const TABLE: &str = "
     uudhfyyyhy POST /api/v1/visits/{id}/no-show
     uudhfyyyhy POST /api/v1/visits/{id}/transfer
     uudhyyyyhy POST /api/v1/visits/{id}/leave
+    uudffffyfy GET /api/v1/branches/{id}/statistics
+    uudffffyfy GET /api/v1/branches/{id}/statistics.csv
     uudffffffy GET /api/v1/admin/api-keys
     uudffffffy POST /api/v1/admin/api-keys
     uudffffffy GET /api/v1/admin/api-keys/{id}

@@ -21,6 +21,7 @@ use chrono::TimeDelta;
 use super::{Experts, Refused};
 use crate::Busy;
 use crate::expert::mailbox::Notice;
+use crate::expert::{Asked, tally};
 
 /// How often a session may change under a seat that is being taken.
 const MOST_LOOKS: u8 = 4;
@@ -178,6 +179,19 @@ impl Experts {
     /// `SessionFull`, `SessionClosed`, `ClientBusy`, `NotOffered` when it begins at another time by now, `OfferGone`
     /// for an offer that does not stand, and what [`Refused`] lists.
     pub async fn take_seat(
+        &self,
+        id: GroupSessionId,
+        starts_at: Instant,
+        request: SeatRequest,
+    ) -> Result<Booking, Refused> {
+        let asked = match request.needs_offer {
+            Some(_) => Asked::Offer,
+            None => Asked::Session,
+        };
+        tally(asked, self.seat_at(id, starts_at, request).await)
+    }
+
+    async fn seat_at(
         &self,
         id: GroupSessionId,
         starts_at: Instant,

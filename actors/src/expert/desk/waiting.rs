@@ -12,6 +12,7 @@ use belfry_store::idempotency::IdempotencyKey;
 use super::{Experts, Refused, SeatRequest};
 use crate::expert::flight::{BookRequest, Command, OfferRequest};
 use crate::expert::mailbox::{NextTurn, Notice};
+use crate::expert::{Asked, tally};
 
 /// Those who wait that are looked at in one go, longest first. Who is further back has their turn when these have
 /// been served.
@@ -117,7 +118,9 @@ impl Experts {
         key: Option<IdempotencyKey>,
     ) -> Result<Booking, Refused> {
         let offer = waiting.offer.filter(|_| waiting.status == Status::Offered);
-        let offer = offer.ok_or(BookingError::OfferGone)?;
+        let Some(offer) = offer else {
+            return tally(Asked::Offer, Err(BookingError::OfferGone.into()));
+        };
         if let Some(session) = &waiting.session {
             let request = SeatRequest {
                 client: waiting.client.clone(),
