@@ -66,7 +66,9 @@ export const isOver = (visit) => !OPEN.includes(visit.state);
 
 /** Without a socket it is asked for as often as this. */
 const LINE_MS = 6000;
-const VISIT_MS = 5000;
+const VISIT_MS = 8000;
+/** The nearer the turn, the oftener. */
+const NEAR_MS = 3000;
 const OVER_MS = 60_000;
 
 /** @param {string} branchId @param {number} [every] @returns {Watched<Line>} */
@@ -85,7 +87,7 @@ export const useVisit = (id, via, guest) =>
       onNews((one) => one.data?.visit_id === id && read()),
     ],
     arrives: () => !guest && topicsArrive(),
-    every: (visit) => (visit && isOver(visit) ? OVER_MS : VISIT_MS),
+    every: (visit) => (!visit || (visit.state === "waiting" && visit.ahead > 1) ? VISIT_MS : isOver(visit) ? OVER_MS : NEAR_MS),
   });
 
 /** The present instant, again and again. @param {number} ms */

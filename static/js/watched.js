@@ -44,6 +44,8 @@ export function useWatched({ path, query, via = api, follow, arrives = topicsArr
     /** Rises with what an action has answered, which a read from before it must not undo. */
     let turn = 0;
     let timer = 0;
+    /** What could not be read when it was told of has to be asked for, since nobody tells of it again. */
+    let missed = false;
     /** @type {T | null} */
     let known = null;
     /** @type {string | null} */
@@ -55,11 +57,13 @@ export function useWatched({ path, query, via = api, follow, arrives = topicsArr
       const mine = turn;
       try {
         const answer = await via.read(path, query, etag);
+        missed = false;
         if (!current || mine !== turn) return;
         etag = answer.etag;
         known = answer.data ?? known;
         setState({ key, data: known, error: null, at: Date.now(), failing: false });
       } catch (error) {
+        missed = true;
         if (current && mine === turn) setState((old) => (old.key === key && old.data ? { ...old, failing: true } : { key, data: null, error, at: null, failing: true }));
       } finally {
         reading = false;
@@ -82,7 +86,7 @@ export function useWatched({ path, query, via = api, follow, arrives = topicsArr
     const wake = () => document.visibilityState === "visible" && read();
     const ask = () => {
       timer = setTimeout(() => {
-        if (!arrives()) wake();
+        if (missed || !arrives()) wake();
         ask();
       }, typeof every === "function" ? every(known) : every);
     };

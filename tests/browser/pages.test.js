@@ -170,7 +170,8 @@ test("pages of the waiting queue", async () => {
   await inspect(page, "ticket-serving", `/q/${first.id}#${first.secret}`, found);
   await inspect(page, "ticket-waiting", `/q/${rest[1].id}#${rest[1].secret}`, found);
   await inspect(desk, "desk", `/branches/${branch.id}/desk`, found);
-  await inspect(desk, "ticket-staff", `/visits/${rest[0].id}`, found);
+  await open(desk, `/visits/${rest[0].id}`);
+  await desk.waitForURL(`**/branches/${branch.id}/desk?visit=${rest[0].id}`);
   await inspect(page, "board", `/branches/${branch.id}/board`, found);
   await inspect(page, "branch-line", `/branches/${branch.id}`, found);
   await act(first, "finish");

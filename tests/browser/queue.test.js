@@ -1,7 +1,7 @@
 // The waiting queue in two browsers and more: a visitor's ticket, the desk of the branch, the screen on its wall.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { axe, call, close, live, nothingWrong, open, person, signIn, until } from "./support/browser.js";
+import { axe, call, close, live, nothingWrong, open, person, signIn } from "./support/browser.js";
 import { SECRET, newBranch, newClient, newExpert } from "./support/branch.js";
 
 after(close);
@@ -120,8 +120,8 @@ test("whoever is next is asked by itself, sees the time run, and comes; who lets
   await theirs.locator(".ticket-clock .countdown").waitFor();
   await look(theirs, "ticket offered");
   // Nobody answers: it passes on, and both pages say so by themselves.
-  await until("the offer passes on", async () => (await page.locator(".ticket.offered").count()) > 0 || page.waitForTimeout(1000).then(() => false), 100_000);
-  await says(theirs, "1 person before you").catch(() => says(theirs, "You are next"));
+  await page.locator(".ticket.offered").waitFor({ timeout: 120_000 });
+  await says(theirs, "1 person before you");
   await theirs.getByText("One turn has passed you by").waitFor();
   await page.getByRole("button", { name: "I am coming" }).click();
   await says(page, "Please go to Later Lou");
@@ -212,8 +212,19 @@ test("an appointment of today is checked in by its code, and a wrong code is tol
   await pia.getByRole("link", { name: "Appointment" }).waitFor();
   await pia.getByText(/not before/).waitFor();
   assert.equal((await queueOf(branch.id, (await signIn("admin@belfry.test")).access_token)).visits[0].booking_id, booked.body.id);
-  nothingWrong(found, desk.complaints);
-  await desk.end();
+
+  // Whoever has an account says by themselves that they came.
+  const own = await newClient("Early Eve");
+  const eve = await person(own.email, { width: 360, password: SECRET });
+  const second = days.flatMap((day) => day.slots).find((one) => one.starts_at >= slot.ends_at);
+  const hers = await call("POST", "/bookings", { token: eve.session.access_token, body: { branch_id: branch.id, starts_at: second.starts_at, mode: "offline" } });
+  assert.equal(hers.status, 201, JSON.stringify(hers.body));
+  const phone = await eve.tab(`/bookings/${hers.body.id}`);
+  await phone.getByRole("button", { name: "I am here" }).click();
+  await phone.locator(".ticket.waiting").waitFor();
+  await page.locator(".line-row", { hasText: "Early Eve" }).waitFor();
+  nothingWrong(found, desk.complaints, eve.complaints);
+  await Promise.all([desk.end(), eve.end()]);
 });
 
 test("a screen that loses the house says so, keeps what it shows, and comes back by itself", async () => {

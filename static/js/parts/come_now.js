@@ -44,7 +44,7 @@ function Standing({ line, branch, full }) {
     ${full && html`<p>${t("queue.none_free")}</p>`}
     <dl class="come-facts">
       <div><dt>${t("queue.in_line")}</dt><dd><strong>${line.waiting ? t("queue.waiting", { n: line.waiting }) : t("queue.nobody")}</strong></dd></div>
-      <div><dt>${t("queue.joining_now")}</dt><dd><${Estimate} estimate=${line.estimate} /></dd></div>
+      ${line.estimate && html`<div><dt>${t("queue.joining_now")}</dt><dd><${Estimate} estimate=${line.estimate} /></dd></div>`}
     </dl>`;
 }
 

@@ -38,7 +38,7 @@ export function LineRow({ visit, chosen = false, busy = false, fault = null, sho
         ${state === "offered" && visit.offer_expires_at && html`<span class="hint">${t("desk.answers_within")} <${Countdown} until=${visit.offer_expires_at} /></span>`}</p>
       <p class="row wrap meta soft">
         <span class="row"><${Icon} name="clock" size=${16} />${waited(visit)}</span>
-        ${state === "waiting" && !early && html`<span>${t("desk.turn")} <${Estimate} estimate=${visit.estimate} /></span>`}
+        ${state === "waiting" && !early && visit.estimate && html`<span>${t("desk.turn")} <${Estimate} estimate=${visit.estimate} /></span>`}
         ${early && html`<span class="row"><${Icon} name="calendar" size=${16} />${t("desk.not_before", { time: formatTime(visit.not_before ?? "", zone.value) })}</span>`}
         ${visit.booking_id && html`<a href=${`/bookings/${visit.booking_id}`}>${t("desk.appointment")}</a>`}
         ${visit.wanted_expert && state === "waiting" && html`<span class="row"><${Icon} name="user" size=${16} />${t("desk.only", { name: visit.wanted_expert.name })}</span>`}

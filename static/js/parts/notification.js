@@ -35,14 +35,6 @@ const icons = {
   "waitlist.joined": "people",
   "waitlist.offered": "ticket",
   "waitlist.expired": "clock",
-  "visit.joined": "people",
-  "visit.offered": "ticket",
-  "visit.called": "ticket",
-  "visit.served": "check",
-  "visit.left": "cross",
-  "visit.no_show": "offline",
-  "visit.timed_out": "clock",
-  "visit.transferred": "move",
 };
 
 /** @param {Notification} notification */

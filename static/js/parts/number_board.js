@@ -30,7 +30,7 @@ export function NumberBoard({ line, onCall }) {
     <section class="board-next" aria-labelledby="board-next"><h2 id="board-next">${t("board.next")}</h2>
       ${next.length === 0 ? html`<p class="board-quiet">${t("queue.nobody")}</p>` : html`<ol>${next.slice(0, NEXT_MOST).map((one) => html`<li key=${one.number}>${one.number}</li>`)}</ol>`}
       <dl><div><dt>${t("board.waiting")}</dt><dd>${line.waiting}</dd></div>
-        <div><dt>${t("queue.joining_now")}</dt><dd>${line.open ? html`<${Estimate} estimate=${line.estimate} clock=${false} />` : t(`desk.closed_${line.reason ?? "hours"}`)}</dd></div></dl>
+        ${(line.estimate || !line.open) && html`<div><dt>${t("queue.joining_now")}</dt><dd>${line.open ? html`<${Estimate} estimate=${line.estimate} clock=${false} />` : t(`desk.closed_${line.reason ?? "hours"}`)}</dd></div>`}</dl>
     </section>
   </div>`;
 }

@@ -14,17 +14,17 @@ import { VisitState } from "./visit_state.js";
 /** @typedef {"accept-offer" | "decline-offer" | "leave"} Answer */
 
 /**
- * @param {{visit: Visit, busy?: boolean, mine?: boolean, place?: string, onAnswer: (answer: Answer) => void, onEnd?: () => void, children?: any}} props
- *   mine: the reader may answer; place: the branch's address; onEnd: an offer ran out
+ * @param {{visit: Visit, busy?: boolean, place?: string, onAnswer: (answer: Answer) => void, onEnd?: () => void, children?: any}} props
+ *   place: the branch's address; onEnd: an offer ran out
  */
-export function Ticket({ visit, busy = false, mine = true, place = "", onAnswer, onEnd, children }) {
+export function Ticket({ visit, busy = false, place = "", onAnswer, onEnd, children }) {
   const { state } = visit;
   return html`<section class=${`ticket ${state}`} data-visit=${visit.id}>
     <p class="ticket-top row wrap between"><a href=${`/branches/${visit.branch.id}`}>${visit.branch.name}</a><${VisitState} state=${state} /></p>
     <h1 class="ticket-number"><small>${t("visit.number")}</small> <b>${visit.number}</b></h1>
     <p class="ticket-says" role="status">${says(visit)}</p>
     ${state === "waiting" && html`<${Waiting} visit=${visit} />`}
-    ${state === "offered" && html`<${Offered} visit=${visit} busy=${busy} mine=${mine} onAnswer=${onAnswer} onEnd=${onEnd} />`}
+    ${state === "offered" && html`<${Offered} visit=${visit} busy=${busy} onAnswer=${onAnswer} onEnd=${onEnd} />`}
     ${state === "called" && html`<p class="ticket-where"><${Icon} name="pin" size=${22} /><span>${visit.branch.name}${place && html`<br /><span class="ticket-place">${place}</span>`}</span></p>`}
     ${children}
   </section>`;
@@ -43,17 +43,17 @@ function says(visit) {
 
 /** @param {{visit: Visit}} props */
 const Waiting = ({ visit }) => html`
-  <p class="ticket-estimate"><span class="hint">${t("visit.your_turn")}</span> <${Estimate} estimate=${visit.estimate} /></p>
+  ${visit.estimate && html`<p class="ticket-estimate"><span class="hint">${t("visit.your_turn")}</span> <${Estimate} estimate=${visit.estimate} /></p>`}
   ${visit.misses > 0 && html`<p class="notice pending"><span>${t("visit.missed_once")}</span></p>`}`;
 
-/** @param {{visit: Visit, busy: boolean, mine: boolean, onAnswer: (answer: Answer) => void, onEnd?: () => void}} props */
-const Offered = ({ visit, busy, mine, onAnswer, onEnd }) => html`
+/** @param {{visit: Visit, busy: boolean, onAnswer: (answer: Answer) => void, onEnd?: () => void}} props */
+const Offered = ({ visit, busy, onAnswer, onEnd }) => html`
   ${visit.offer_expires_at && html`<p class="ticket-clock"><span class="hint">${t("visit.answer_within")}</span> <${Countdown} until=${visit.offer_expires_at} onEnd=${onEnd} /></p>`}
-  ${mine && html`<div class="ticket-answers">
+  <div class="ticket-answers">
     <button class="button primary" type="button" disabled=${busy} onClick=${() => onAnswer("accept-offer")}><${Icon} name="check" />${t("visit.accept")}</button>
     <button class="button" type="button" disabled=${busy} onClick=${() => onAnswer("decline-offer")}>${t("visit.decline")}</button>
     <p class="hint">${t(visit.misses ? "visit.decline_last" : "visit.decline_hint")}</p>
-  </div>`}`;
+  </div>`;
 
 /** What happens next, or what to do now that it is over. @param {{visit: Visit}} props */
 export function NextSteps({ visit }) {

@@ -7,6 +7,7 @@ import { Bell } from "../parts/bell.js";
 import { BookForm } from "../parts/book_form.js";
 import { Act, Edit, Move, ReviewForm } from "../parts/booking_actions.js";
 import { BranchField } from "../parts/branch_field.js";
+import { CheckInButton } from "../parts/check_in.js";
 import { ComeNow } from "../parts/come_now.js";
 import { Configured } from "../parts/configured.js";
 import { Desk } from "../parts/desk.js";
@@ -62,6 +63,7 @@ export const reading = {
     ${behind(t("act.reschedule"), (close) => html`<${Move} booking=${bookings[1]} onClose=${close} onDone=${close} />`)}
   </div><${ReviewForm} booking=${bookings[4]} onDone=${nothing} />`,
   branch_field: () => html`<${BranchField} value="" />`,
+  check_in: ({ bookings }) => html`<p class="hint">${t("booking.here")}</p><${CheckInButton} booking=${{ ...bookings[1], mode: "offline", session: null, starts_at: new Date().toISOString(), ends_at: hence(1) }} />`,
   come_now: ({ house }) => html`<${ComeNow} branch=${house} next="/design" />`,
   configured: () => html`<${Configured} />`,
   desk: () => html`<${Desk} query=${new URLSearchParams()} title=${t("desk.expert")}>${(/** @type {Expert} */ expert, /** @type {any} */ picker) => html`${picker}<p class="soft">${expert.name}</p>`}<//>`,

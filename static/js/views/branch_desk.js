@@ -23,14 +23,14 @@ import { connection, say } from "../store.js";
 
 const TICK_MS = 20_000;
 
-/** @param {{params: {id: string}}} props */
-export default function BranchDesk({ params: { id } }) {
+/** @param {{params: {id: string}, query: URLSearchParams}} props */
+export default function BranchDesk({ params: { id }, query }) {
   const place = useLoad(async () => /** @type {Branch} */ (await api.get(`/branches/${id}`)), [id]);
   const people = useLoad(async () => /** @type {Expert[]} */ ((await api.get("/experts", { branch_id: id, limit: 100 })).items), [id]);
   const line = useLine(id);
   const desk = useDeeds(line.refresh);
   const [dialog, setDialog] = useState(/** @type {"add" | "check-in" | Visit | null} */ (null));
-  const [chosenId, setChosen] = useState(/** @type {string | null} */ (null));
+  const [chosenId, setChosen] = useState(query.get("visit"));
   useNow(TICK_MS);
   useEffect(() => {
     const stops = [onTopic(`branch:${id}:presence`, people.refresh), onResync(people.refresh)];
@@ -81,9 +81,9 @@ export default function BranchDesk({ params: { id } }) {
     <header class="page-head">
       <div class="row wrap between"><h1>${t("desk.of", { name: place.data.name })}</h1>
         <p class="row wrap"><a class="button small" href=${`/branches/${id}/board`} target="_blank"><${Icon} name="system" size=${16} />${t("board.open")}</a><a class="button small" href=${`/branches/${id}`}>${t("branch.view")}</a></p></div>
-      <p class="row wrap meta soft"><span>${t("queue.waiting", { n: line.data.waiting })}</span><span>${t("desk.joining")} <${Estimate} estimate=${line.data.estimate} /></span>${!line.data.open && html`<span class="badge cancelled">${t(`desk.closed_${line.data.reason ?? "hours"}`)}</span>`}<${Heard} at=${line.at} failing=${line.failing} live=${connection.value === "live"} /></p>
+      <p class="row wrap meta soft"><span>${t("queue.waiting", { n: line.data.waiting })}</span>${line.data.estimate && html`<span>${t("desk.joining")} <${Estimate} estimate=${line.data.estimate} /></span>`}${!line.data.open && html`<span class="badge cancelled">${t(`desk.closed_${line.data.reason ?? "hours"}`)}</span>`}<${Heard} at=${line.at} failing=${line.failing} live=${connection.value === "live"} /></p>
       <div class="actions">
-        <button class="button primary" type="button" disabled=${!next || Boolean(desk.busy)} onClick=${callNext}><${Icon} name="bell" size=${18} />${next ? t("desk.call_next", { number: next.number }) : t("desk.call_nobody")}${key("N")}</button>
+        <button class="button primary" type="button" disabled=${!next || Boolean(desk.busy)} onClick=${callNext}><${Icon} name="bell" size=${18} />${next ? t("desk.call_next", { number: next.number }) : t(later.length ? "desk.nobody_ready" : "desk.call_nobody")}${key("N")}</button>
         <button class="button" type="button" onClick=${() => setDialog("add")}><${Icon} name="plus" size=${18} />${t("desk.add")}${key("A")}</button>
         <button class="button" type="button" onClick=${() => setDialog("check-in")}><${Icon} name="ticket" size=${18} />${t("desk.check_in")}${key("I")}</button>
       </div>

@@ -13,6 +13,7 @@ import { Icon } from "../parts/icon.js";
 import { Empty, Failed, Skeleton, explain } from "../parts/states.js";
 import { NextSteps, Ticket } from "../parts/ticket.js";
 import { isOver, keepTicket, secretOf, ticketPath, useVisit, worksAt } from "../queue.js";
+import { go } from "../router.js";
 import { user } from "../session.js";
 import { connection } from "../store.js";
 
@@ -45,9 +46,15 @@ function Visiting({ id, secret }) {
   useEffect(() => {
     if (visit && mine) keepTicket(visit, secret);
   }, [id, secret, mine, over, visit?.branch.id]);
+  // Word of a visit leads staff here, too; what they do with it they do at the desk.
+  const desk = visit && !mine && worksAt(visit.branch.id) ? `/branches/${visit.branch.id}/desk?visit=${id}` : null;
+  useEffect(() => {
+    if (desk) go(desk, { replace: true });
+  }, [desk]);
 
   if (page.loading) return html`<div class="narrow"><${Skeleton} kind="page" rows=${3} /></div>`;
   if (page.error instanceof Problem && [401, 404].includes(page.error.status)) return html`<${Unknown} />`;
+  if (desk) return html`<${Skeleton} kind="page" rows=${5} />`;
   if (page.error || !visit) return html`<${Failed} page error=${page.error} retry=${page.retry} />`;
 
   const answer = async (/** @type {Answer} */ what) => {
@@ -63,22 +70,21 @@ function Visiting({ id, secret }) {
     }
     setBusy(false);
   };
-  const may = mine && ["waiting", "offered", "called"].includes(visit.state);
+  const may = ["waiting", "offered", "called"].includes(visit.state);
   return html`<div class="narrow">
-    <${Ticket} visit=${visit} busy=${busy} mine=${mine} place=${branch.data?.address} onAnswer=${answer} onEnd=${page.refresh}>
+    <${Ticket} visit=${visit} busy=${busy} place=${branch.data?.address} onAnswer=${answer} onEnd=${page.refresh}>
       ${fault && html`<p class="notice bad" role="alert">${fault}</p>`}
       ${over && html`<${Ended} visit=${visit} secret=${secret} />`}
     <//>
     ${!over && html`<${Heard} at=${page.at} failing=${page.failing} live=${!secret && connection.value === "live"} />`}
     <${NextSteps} visit=${visit} />
-    ${mine && !over && html`<div class="stack">
+    ${!over && html`<div class="stack">
       ${visit.state !== "serving" && html`<label class="check"><input type="checkbox" checked=${alerts.value} onChange=${(/** @type {any} */ event) => setAlerts(event.target.checked)} /><span>${t("visit.alert")}<br /><span class="hint">${t("visit.alert_hint")}</span></span></label>`}
       <div class="actions">
         ${secret && html`<${CopyButton} text=${location.origin + ticketPath(id, secret)} label=${t("visit.copy")} />`}
         ${may && html`<button class="button quiet-danger" type="button" onClick=${() => setLeaving(true)}><${Icon} name="out" size=${18} />${t("visit.leave")}</button>`}
       </div>
     </div>`}
-    ${!mine && worksAt(visit.branch.id) && html`<a class="button" href=${`/branches/${visit.branch.id}/desk`}><${Icon} name="desk" size=${18} />${t("desk.open")}</a>`}
     ${leaving && html`<${Dialog} title=${t("visit.leave_title")} onClose=${() => setLeaving(false)}>
       <p>${t("visit.leave_text")}</p>
       <div class="actions">
