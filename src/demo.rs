@@ -27,6 +27,8 @@ mod cast;
 mod outside;
 /// What an administrator has to look after.
 mod paperwork;
+/// Who waits at the branches.
+mod queue;
 /// Group sessions.
 mod session;
 /// Who waits for a place.
@@ -143,6 +145,7 @@ impl Stage<'_> {
         }
         self.sessions(&hosts, &clients).await?;
         self.waiting(&hosts, &clients).await?;
+        self.queues(&hosts, &branches).await?;
         outside::add(self.store, admin, self.now).await?;
         let experts = hosts.iter().map(|host| host.party.id);
         paperwork::keep(self.store, admin, experts, self.now).await?;

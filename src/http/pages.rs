@@ -24,7 +24,7 @@ mod preload;
 struct Files;
 
 /// First segments of the app's paths. Anything else is answered with the app's not-found page.
-const PAGES: [&str; 21] = [
+const PAGES: [&str; 23] = [
     "",
     "admin",
     "agenda",
@@ -40,11 +40,13 @@ const PAGES: [&str; 21] = [
     "lookup",
     "me",
     "notifications",
+    "q",
     "register",
     "reset",
     "schedule",
     "sessions",
     "verify",
+    "visits",
     "waiting",
 ];
 

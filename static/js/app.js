@@ -22,6 +22,7 @@ function allowed(route) {
 }
 
 export function App() {
+  if (place.value.route.bare) return html`<main id="main" class="bare" tabindex="-1"><${View} /></main><${Toasts} />`;
   return html`<${Shell}><${View} /><//><${Toasts} />`;
 }
 

@@ -10,7 +10,7 @@ import { user } from "./session.js";
  * @property {number} horizon_days
  * @property {number} min_notice_minutes
  * @property {number} queue_timeout_minutes
- * @property {number} most_waiting
+ * @property {number} most_waiting 0: it has no line
  * @property {number} offer_minutes
  * @property {number | null} max_load
  * @property {number} presence_minutes

@@ -9,6 +9,7 @@ import { computed, signal } from "@preact/signals-core";
  * @property {string} title key of the page's name
  * @property {"any" | "user" | "desk" | "managers" | "admin"} for who may open it; a desk is an expert, a manager or an
  *   admin, managers are those of a branch and admins
+ * @property {boolean} [bare] it fills the screen, with nothing around it
  */
 
 /** @type {Route[]} */
@@ -19,6 +20,10 @@ export const routes = [
   { path: "/branches/:id", view: () => import("./views/branch.js"), title: "branch.title", for: "any" },
   { path: "/branches/:id/edit", view: () => import("./views/branch_edit.js"), title: "branch.edit", for: "managers" },
   { path: "/branches/:id/statistics", view: () => import("./views/branch_statistics.js"), title: "statistics.title", for: "managers" },
+  { path: "/branches/:id/desk", view: () => import("./views/branch_desk.js"), title: "desk.title", for: "desk" },
+  { path: "/branches/:id/board", view: () => import("./views/branch_board.js"), title: "board.title", for: "any", bare: true },
+  { path: "/visits/:id", view: () => import("./views/visit.js"), title: "visit.title", for: "user" },
+  { path: "/q/:id", view: () => import("./views/visit.js"), title: "visit.title", for: "any" },
   { path: "/admin/new-branch", view: () => import("./views/branch_edit.js"), title: "branches.add", for: "admin" },
   { path: "/bookings", view: () => import("./views/bookings.js"), title: "bookings.title", for: "user" },
   { path: "/bookings/:id", view: () => import("./views/booking.js"), title: "booking.title", for: "user" },
@@ -91,13 +96,13 @@ addEventListener("popstate", () => {
   address.value = location.pathname + location.search;
 });
 
-/** @param {string} to a path of this site @param {{replace?: boolean}} [options] */
+/** @param {string} to a path of this site; what follows a # stays in the address bar @param {{replace?: boolean}} [options] */
 export function go(to, options = {}) {
   const url = new URL(to, location.origin);
   if (url.origin !== location.origin) return;
   const next = url.pathname + url.search;
-  if (options.replace) history.replaceState(null, "", next);
-  else if (next !== address.value) history.pushState(null, "", next);
+  if (options.replace) history.replaceState(null, "", next + url.hash);
+  else if (next !== address.value) history.pushState(null, "", next + url.hash);
   address.value = next;
 }
 
@@ -127,6 +132,6 @@ export function followLinks() {
     if (url.origin !== location.origin || /^\/(static|api|docs)\b/.test(url.pathname)) return;
     event.preventDefault();
     if (url.hash && url.pathname === location.pathname) document.querySelector(url.hash)?.scrollIntoView();
-    else go(url.pathname + url.search);
+    else go(url.pathname + url.search + url.hash);
   });
 }

@@ -18,6 +18,8 @@ const resyncListeners = new Set();
 const POLL_MS = 15_000;
 const RETRY_MS = 60_000;
 const TOKEN_MARGIN_MS = 60_000;
+/** What comes to the signed-in person without asking. */
+const OWN = "user";
 
 /** @type {WebSocket | null} */
 let socket = null;
@@ -92,7 +94,7 @@ function openSocket(ticket) {
     if (frame.type === "welcome") {
       welcomed = topicsLive = true;
       socketFailures = 0;
-      for (const topic of topics.keys()) send({ type: "subscribe", topic });
+      for (const topic of topics.keys()) ask("subscribe", topic);
       keepAuthenticated(mine);
     }
     receive(frame);
@@ -224,6 +226,9 @@ function send(frame) {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
 }
 
+/** @param {"subscribe" | "unsubscribe"} type @param {string} topic */
+const ask = (type, topic) => topic !== OWN && send({ type, topic });
+
 /** Shows the socket a fresh token before the one that opened it runs out. @param {number} mine */
 function keepAuthenticated(mine) {
   later(async () => {
@@ -261,13 +266,13 @@ export function onTopic(topic, listener) {
   listeners.add(listener);
   if (!topics.has(topic)) {
     topics.set(topic, listeners);
-    if (topicsLive) send({ type: "subscribe", topic });
+    if (topicsLive) ask("subscribe", topic);
   }
   return () => {
     listeners.delete(listener);
     if (listeners.size || topics.get(topic) !== listeners) return;
     topics.delete(topic);
-    if (topicsLive) send({ type: "unsubscribe", topic });
+    if (topicsLive) ask("unsubscribe", topic);
   };
 }
 

@@ -19,7 +19,7 @@
  * @property {boolean} email_verified
  * @property {string} created_at
  * @property {boolean} [disabled] for administrators
- * @property {string | null} [branch_id] a manager's
+ * @property {string | null} [branch_id] a manager's or an expert's
  */
 
 /**
@@ -208,7 +208,7 @@
  * @property {string} kind
  * @property {string} title
  * @property {string} body
- * @property {{booking_id?: string, code?: string, starts_at?: string, waiting_id?: string}} data
+ * @property {{booking_id?: string, code?: string, starts_at?: string, waiting_id?: string, visit_id?: string}} data
  * @property {string | null} read_at
  * @property {string} created_at
  */

@@ -2,37 +2,18 @@
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
 import { axe, call, close, live, nothingWrong, open, person, signIn } from "./support/browser.js";
+import { newBranch, newExpert } from "./support/branch.js";
 
 after(close);
 
 const branchOf = async (name) => (await call("GET", "/branches?limit=100")).body.items.find((one) => one.name === name);
 
-const SECRET = "a-branch-of-its-own";
-const WEEK = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-
-/** Somebody new of a branch, there at these hours of every day. */
-async function newExpert(admin, branch, name, hours) {
-  const email = `${name.toLowerCase().replace(" ", ".")}.${Date.now()}@branch.test`;
-  const made = await call("POST", "/auth/register", { body: { email, password: SECRET, name, time_zone: branch.time_zone, locale: "en" } });
-  assert.equal(made.status, 201, JSON.stringify(made.body));
-  const { id } = made.body.user;
-  const changed = await call("PATCH", `/admin/users/${id}`, { token: admin, body: { role: "expert", branch_id: branch.id } });
-  assert.equal(changed.status, 200, JSON.stringify(changed.body));
-  const { booking_rules } = (await call("GET", `/experts/${id}/schedule`, { token: admin })).body;
-  const weekly = WEEK.map((weekday) => ({ weekday, ...hours }));
-  const put = await call("PUT", `/experts/${id}/schedule`, { token: admin, body: { time_zone: branch.time_zone, weekly, booking_rules } });
-  assert.equal(put.status, 200, JSON.stringify(put.body));
-}
-
-/** A branch with two experts, whose bookings no other story counts. */
-async function newBranch(name) {
-  const { access_token: admin } = await signIn("admin@belfry.test");
-  const body = { name: `${name} ${Date.now()}`, address: "4 Ropewalk", time_zone: "Europe/London" };
-  const made = await call("POST", "/branches", { token: admin, body });
-  assert.equal(made.status, 201, JSON.stringify(made.body));
-  await newExpert(admin, made.body, "Early Edda", { from: "08:00", until: "14:00" });
-  await newExpert(admin, made.body, "Later Lou", { from: "10:00", until: "18:00" });
-  return made.body;
+/** A branch with two experts. */
+async function withExperts(name) {
+  const branch = await newBranch(name);
+  await newExpert(branch, "Early Edda", { from: "08:00", until: "14:00" });
+  await newExpert(branch, "Later Lou", { from: "10:00", until: "18:00" });
+  return branch;
 }
 
 /** Free times of a branch from the day after tomorrow on. */
@@ -51,7 +32,7 @@ async function chooseDay(page, instant) {
 }
 
 test("a client finds a branch and books there without choosing a person; staff see why it was this one", async () => {
-  const branch = await newBranch("Rope House");
+  const branch = await withExperts("Rope House");
   const client = await person("client5@belfry.test", { width: 360 });
   const page = await client.tab("/branches");
   const found = [];
@@ -86,7 +67,7 @@ test("a client finds a branch and books there without choosing a person; staff s
 });
 
 test("the last free expert of a start takes it off the open page of a visitor, and back", async () => {
-  const branch = await newBranch("Quay House");
+  const branch = await withExperts("Quay House");
   const slot = (await times(branch.id)).reverse().find((one) => one.experts === 1);
   const watcher = await person("client6@belfry.test");
   const page = await watcher.tab(`/branches/${branch.id}`);

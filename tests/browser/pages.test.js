@@ -5,6 +5,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import { axe, call, close, expertOf, freeSlots, nothingWrong, open, person, signIn } from "./support/browser.js";
+import { newBranch, newExpert } from "./support/branch.js";
 
 after(close);
 
@@ -148,6 +149,40 @@ test("pages of an administrator", async () => {
   await inspect(page, "live-admin", "/live", found);
   nothingWrong(found, admin.complaints);
   await admin.end();
+});
+
+test("pages of the waiting queue", async () => {
+  const branch = await newBranch("Harbour Steps");
+  const expert = await newExpert(branch, "Desk Dana");
+  const { access_token: token } = await signIn("admin@belfry.test");
+  const guest = await person(null, { expect: [401, 404] });
+  const page = await guest.tab();
+  const admin = await person("admin@belfry.test");
+  const desk = await admin.tab();
+  const found = [];
+  const join = async (name) => (await call("POST", `/branches/${branch.id}/queue`, { body: { name, note: "My knee, again." } })).body;
+  const act = async (visit, verb, body = {}) => assert.ok((await call("POST", `/visits/${visit.id}/${verb}`, { token, body })).status < 300, verb);
+  await inspect(desk, "desk-empty", `/branches/${branch.id}/desk`, found);
+  await inspect(page, "board-empty", `/branches/${branch.id}/board`, found);
+  const first = await join("Alma Abendroth");
+  await act(first, "accept", { expert_id: expert.id });
+  await inspect(page, "ticket-called", `/q/${first.id}#${first.secret}`, found);
+  await inspect(page, "board-called", `/branches/${branch.id}/board`, found);
+  await act(first, "start");
+  const rest = [await join("Bình Nguyễn"), await join("Carl-Friedrich von Hohenlohe-Langenburg")];
+  await inspect(page, "ticket-serving", `/q/${first.id}#${first.secret}`, found);
+  await inspect(page, "ticket-waiting", `/q/${rest[1].id}#${rest[1].secret}`, found);
+  await inspect(desk, "desk", `/branches/${branch.id}/desk`, found);
+  await open(desk, `/visits/${rest[0].id}`);
+  await desk.waitForURL(`**/branches/${branch.id}/desk?visit=${rest[0].id}`);
+  await inspect(page, "board", `/branches/${branch.id}/board`, found);
+  await inspect(page, "branch-line", `/branches/${branch.id}`, found);
+  await act(first, "finish");
+  await inspect(page, "ticket-done", `/q/${first.id}#${first.secret}`, found);
+  await inspect(page, "ticket-unknown", "/q/0192d3a0-0000-7000-8000-000000000000#nothing", found);
+  await inspect(page, "board-failed", "/branches/0192d3a0-0000-7000-8000-000000000000/board", found);
+  nothingWrong(found, guest.complaints, admin.complaints);
+  await Promise.all([guest.end(), admin.end()]);
 });
 
 test("what floats: bell, menus and dialogs", async () => {

@@ -13,6 +13,9 @@ const NUMBERS = [
   ["max_load", 1, 1000],
   ["presence_minutes", 0, 1440],
   ["half_life_days", 1, 365],
+  ["most_waiting", 0, 1000],
+  ["offer_minutes", 1, 120],
+  ["queue_timeout_minutes", 1, 10080],
 ];
 const STRATEGIES = ["smart", "round_robin", "least_loaded"];
 

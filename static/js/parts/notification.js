@@ -24,17 +24,17 @@ const icons = {
   "booking.completed": "star",
   "booking.review_asked": "star",
   "calendar.conflict": "calendar",
-  "waitlist.joined": "people",
-  "waitlist.offered": "ticket",
-  "waitlist.expired": "clock",
   "visit.joined": "people",
   "visit.offered": "ticket",
-  "visit.called": "ticket",
+  "visit.called": "bell",
   "visit.served": "check",
-  "visit.left": "cross",
+  "visit.left": "out",
   "visit.no_show": "offline",
   "visit.timed_out": "clock",
   "visit.transferred": "move",
+  "waitlist.joined": "people",
+  "waitlist.offered": "ticket",
+  "waitlist.expired": "clock",
 };
 
 /** @param {Notification} notification */
@@ -47,7 +47,8 @@ export async function markRead(notification) {
 /** @param {Notification} notification */
 function open(notification) {
   markRead(notification).catch(() => {});
-  if (notification.data?.booking_id) go(`/bookings/${notification.data.booking_id}`);
+  if (notification.data?.visit_id) go(`/visits/${notification.data.visit_id}`);
+  else if (notification.data?.booking_id) go(`/bookings/${notification.data.booking_id}`);
   else if (notification.data?.waiting_id) go(notification.kind === "waitlist.expired" ? "/waiting?when=past" : "/waiting");
 }
 

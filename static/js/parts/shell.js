@@ -16,6 +16,7 @@ import { PersonMenu } from "./person_menu.js";
 /** @returns {{main: Entry[], desk: Entry[], admin: Entry[]}} */
 function entries() {
   const role = user.value?.role;
+  const branch = user.value?.branch_id;
   const desk = role === "expert" || role === "manager" || role === "admin";
   const figures = [
     { href: "/admin/overview", icon: "chart", label: t("nav.overview") },
@@ -32,6 +33,7 @@ function entries() {
     ],
     desk: desk
       ? [
+          ...(branch ? [{ href: `/branches/${branch}/desk`, icon: "desk", label: t("desk.title") }] : []),
           { href: "/live", icon: "inbox", label: t("nav.live"), short: t("nav.live_short") },
           { href: "/agenda", icon: "calendar", label: t("nav.agenda"), short: t("nav.agenda_short") },
           { href: "/sessions", icon: "people", label: t("session.title") },
@@ -63,6 +65,7 @@ function entries() {
 function isCurrent(href) {
   const { path } = place.value;
   if (href === "/") return path === "/" || path.startsWith("/experts/");
+  if (href === "/branches") return path === href || (path.startsWith("/branches/") && path !== `/branches/${user.value?.branch_id}/desk`);
   return path === href || path.startsWith(`${href}/`);
 }
 

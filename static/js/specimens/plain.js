@@ -17,18 +17,24 @@ import { ClientField } from "../parts/client_field.js";
 import { ClockMoved, ClockNotice } from "../parts/clock_moved.js";
 import { ColumnChoice } from "../parts/column_choice.js";
 import { CopyButton } from "../parts/copy_button.js";
+import { Countdown } from "../parts/countdown.js";
 import { Dialog } from "../parts/dialog.js";
 import { Difference } from "../parts/difference.js";
 import { Download } from "../parts/download.js";
+import { Estimate } from "../parts/estimate.js";
 import { Choice, Field, FormError } from "../parts/form.js";
 import { GuestFields, SignInLinks } from "../parts/guest_fields.js";
+import { Heard } from "../parts/heard.js";
 import { HoldClock } from "../parts/hold_clock.js";
 import { Icon, names } from "../parts/icon.js";
+import { LineExperts } from "../parts/line_experts.js";
+import { LineRow } from "../parts/line_row.js";
 import { LongTable } from "../parts/long_table.js";
 import { MailBody } from "../parts/mail_body.js";
 import { ModeChoice } from "../parts/mode_choice.js";
 import { Month } from "../parts/month.js";
 import { NotificationRow } from "../parts/notification.js";
+import { NumberBoard } from "../parts/number_board.js";
 import { PersonMenu } from "../parts/person_menu.js";
 import { RuleDifference, RuleVersions } from "../parts/rule_versions.js";
 import { RuleForm } from "../parts/rule_form.js";
@@ -40,16 +46,19 @@ import { SlotGrid } from "../parts/slot_grid.js";
 import { Rating, StarPicker, Stars } from "../parts/stars.js";
 import { Empty, Failed, More, Skeleton } from "../parts/states.js";
 import { DeliveryStatus, Presence, STATUSES, Status } from "../parts/status.js";
+import { NextSteps, Ticket } from "../parts/ticket.js";
 import { Ago, When } from "../parts/time.js";
 import { Timeline } from "../parts/timeline.js";
 import { DecisionCard } from "../parts/trace.js";
+import { VisitState } from "../parts/visit_state.js";
 import { WeekHours } from "../parts/week_hours.js";
 import { Wishes } from "../parts/wishes.js";
 import { ZoneField, ZonePicker } from "../parts/zone.js";
+import { STATES } from "../queue.js";
 import { draftOf } from "../rule.js";
 import { say, zone } from "../store.js";
 import { addDays, monthStart, today } from "../time.js";
-import { LONG, WORDS, assignment, branch, crowded, groupSession, hence } from "./samples.js";
+import { LONG, WORDS, assignment, branch, crowded, groupSession, hence, line, visit } from "./samples.js";
 
 /** @import { Samples } from "./samples.js" */
 /** @typedef {Record<string, (samples: Samples) => [string, any][]>} Specimens by the part's file: its states, each with what it shows */
@@ -104,10 +113,12 @@ export const plain = {
   clock_moved: ({ bookings }) => [["full", html`<p><${ClockMoved} booking=${crowded(bookings[1])} /></p><${ClockNotice} booking=${crowded(bookings[1])} onMove=${nothing} onDone=${nothing} />`]],
   column_choice: () => [["full", html`<${ColumnChoice} table="design" all=${["code", "starts", "client"]} shown=${["code", "client"]} words=${(/** @type {string} */ name) => t(`booking_table.${name}`)} />`]],
   copy_button: () => [["full", html`<${CopyButton} text="Ann" label=${t("secret.copy")} /><${CopyButton} primary text="Ann" label=${t("secret.copy")} />`]],
+  countdown: () => [["full", html`<p><${Countdown} until=${hence(1)} /></p>`], ["empty", html`<p><${Countdown} until=${hence(-1)} /></p>`]],
   dialog: () => [["full", html`<${Opened} />`], ["long", html`<${Opened} wide />`]],
   client_field: () => [["full", kept(null, (value, set) => html`<${ClientField} label=${t("wait.client")} value=${value} onChange=${set} />`)], ["long", html`<${ClientField} label=${t("wait.client")} value=${{ id: "x", name: `${WORDS} ${LONG}` }} onChange=${nothing} />`], ["fault", html`<${ClientField} label=${t("wait.client")} value=${null} error=${t("client.none")} onChange=${nothing} />`]],
   difference: () => [["full", html`<${Difference} before=${{ role: "user", disabled: false, text: "one\ntwo\nthree" }} after=${{ role: "expert", disabled: false, text: "one\n2\nthree" }} />`], ["empty", html`<${Difference} before=${{ a: 1 }} after=${{ a: 1 }} />`], ["long", html`<${Difference} before=${{ name: LONG }} after=${{ name: `${LONG}${LONG}` }} />`]],
   download: () => [["full", html`<${Download} path="/bookings.csv" name="bookings.csv" label=${t("weekly.file")} />`]],
+  estimate: ({ expert }) => [["full", html`<p><${Estimate} estimate=${visit(expert, "waiting").estimate} /></p><p><${Estimate} estimate=${visit(expert, "waiting").estimate} clock=${false} /></p>`], ["empty", html`<p><${Estimate} estimate=${null} /></p>`]],
   form: () => [
     ["full", html`<div class="form-grid"><${Field} label=${t("auth.name")} hint=${t("auth.phone_hint")} optional=${t("form.optional")} value="Ann" /><${Field} as="select" label=${t("bookings.status")}><option>${t("status.pending")}</option><//><${Field} as="textarea" label=${t("book.note")} rows="2" /></div>
       ${kept("a", (value, set) => html`<${Choice} label=${t("agenda.view")} value=${value} options=${["a", "b"].map((one) => ({ value: one, label: one === "a" ? t("agenda.day") : t("agenda.week") }))} onChange=${set} />`)}
@@ -121,13 +132,22 @@ export const plain = {
     ["full", html`<${GuestFields} bind=${(/** @type {string} */ name) => ({ name, value: "" })} /><p><${SignInLinks} words=${t("guest.have_account")} next="/" /></p>`],
     ["fault", html`<${GuestFields} bind=${(/** @type {string} */ name) => ({ name, value: LONG, error: LONG })} />`],
   ],
+  heard: () => [["full", html`<${Heard} at=${Date.now()} failing=${false} live />`], ["loading", html`<${Heard} at=${Date.now()} failing=${false} live=${false} />`], ["failed", html`<${Heard} at=${Date.now()} failing live=${false} />`]],
   hold_clock: () => [["full", html`<${HoldClock} until=${hence(1)} onEnd=${nothing} />`]],
   icon: () => [["full", html`<ul class="icons">${names.map((name) => html`<li key=${name}><${Icon} name=${name} /><code>${name}</code></li>`)}</ul>`]],
+  line_experts: ({ expert }) => [["full", html`<${LineExperts} experts=${[expert, { ...expert, id: branch().id, name: WORDS, presence: "online" }]} visits=${[visit(expert, "serving"), visit(expert, "waiting")]} mayCall=${() => true} onCall=${nothing} />`], ["empty", html`<${LineExperts} experts=${[]} visits=${[]} mayCall=${() => true} onCall=${nothing} />`]],
+  line_row: ({ expert }) => [
+    ["full", html`<ul class="list">${/** @type {const} */ (["serving", "called", "offered", "waiting"]).map((state) => html`<${LineRow} key=${state} visit=${visit(expert, state)} chosen=${state === "called"} showKeys onChoose=${nothing} onDo=${nothing} />`)}</ul>`],
+    ["fault", html`<ul class="list"><${LineRow} visit=${visit(expert, "waiting")} fault=${t("design.changes_nothing")} onChoose=${nothing} onDo=${nothing} /></ul>`],
+    ["disabled", html`<ul class="list"><${LineRow} visit=${visit(expert, "waiting")} busy onChoose=${nothing} onDo=${nothing} /></ul>`],
+    ["long", html`<ul class="list"><${LineRow} visit=${visit(expert, "waiting", { number: 1024, name: `${WORDS} ${LONG}`, note: LONG, skill: LONG, misses: 1, booking_id: branch().id, wanted_expert: { id: expert.id, name: WORDS } })} onChoose=${nothing} onDo=${nothing} /></ul>`],
+  ],
   long_table: ({ bookings }) => [["full", table(rows(bookings, 5000))], ["loading", table(rows(bookings, 3), true)], ["long", table([{ ...crowded(bookings[0]), id: "long" }])]],
   mail_body: () => [["full", html`<${MailBody} text="Plain words." html="<p>Words with <b>weight</b>.</p>" />`], ["long", html`<${MailBody} text=${`${LONG}\n${LONG}`} html=${null} />`]],
   mode_choice: () => [["full", kept("online", (value, set) => html`<${ModeChoice} value=${value} onChange=${set} />`)]],
   month: () => [["full", month(new Map([2, 3, 4, 9].map((n) => [addDays(today(zone.value), n), n])))], ["loading", month(null)], ["empty", month(new Map())]],
   notification: ({ news }) => [["full", html`<ul class="news-list card">${news.map((one) => html`<${NotificationRow} key=${one.id} notification=${one} onRead=${nothing} onDelete=${nothing} />`)}</ul>`]],
+  number_board: ({ expert }) => [["full", html`<div class="board specimen-board"><${NumberBoard} line=${line(expert)} /></div>`], ["empty", html`<div class="board specimen-board"><${NumberBoard} line=${{ ...line(expert), open: false, reason: "hours", waiting: 0, board: [] }} /></div>`]],
   person_menu: () => [["full", html`<div class="pop-holder specimen-menu"><${PersonMenu} /></div>`]],
   rule_form: ({ rules, kinds }) => [["full", html`<${RuleForm} draft=${draftOf(rules[0])} kinds=${kinds} problem=${null} onChange=${nothing} />`], ["fault", html`<${RuleForm} draft=${{ ...draftOf(rules[0]), condition: LONG }} kinds=${kinds} problem=${fault()} onChange=${nothing} />`]],
   rule_versions: ({ rules }) => [["full", html`<${RuleVersions} versions=${[{ ...rules[0], version: 2, critical: !rules[0].critical }, rules[0]]} onUse=${nothing} />`], ["empty", html`<${RuleDifference} one=${rules[0]} other=${rules[0]} />`]],
@@ -146,10 +166,16 @@ export const plain = {
     ["long", html`<${Empty} title=${`${WORDS} ${LONG}`} text=${LONG} />`],
   ],
   status: () => [["full", html`<p class="row wrap">${STATUSES.map((one) => html`<${Status} key=${one} status=${one} />`)}</p><p class="row wrap">${["pending", "sending", "sent", "retrying", "dead", "ambiguous", "skipped"].map((one) => html`<${DeliveryStatus} key=${one} status=${one} />`)}</p><p class="row wrap">${["online", "busy", "offline"].map((one) => html`<${Presence} key=${one} presence=${one} />`)}</p>`]],
+  ticket: ({ expert }) => [
+    ["full", html`${STATES.map((state) => html`<div class="narrow" key=${state}><${Ticket} visit=${visit(expert, state)} place=${branch().address} onAnswer=${nothing} /><${NextSteps} visit=${visit(expert, state)} /></div>`)}`],
+    ["disabled", html`<div class="narrow"><${Ticket} visit=${visit(expert, "offered", { misses: 1 })} busy onAnswer=${nothing} /></div>`],
+    ["long", html`<div class="narrow"><${Ticket} visit=${visit(expert, "called", { number: 1024, branch: { id: branch().id, name: `${WORDS} ${LONG}` }, expert: { id: expert.id, name: WORDS } })} place=${LONG} onAnswer=${nothing} /></div>`],
+  ],
   time: ({ expert }) => [["full", html`<p><${When} at=${hence(3)} until=${hence(4)} other=${expert.time_zone} /></p><p><${When} at=${hence(900)} /></p><p><${Ago} at=${hence(-30)} /></p>`]],
   timeline: ({ history }) => [["full", html`<${Timeline} entries=${history} />`], ["long", html`<${Timeline} entries=${history.slice(0, 1).map((one) => ({ ...one, reason: LONG, actor: { ...one.actor, name: WORDS } }))} />`]],
   toasts: () => [["full", html`<div class="actions">${/** @type {const} */ (["plain", "good", "bad"]).map((tone) => html`<button key=${tone} class="button" type="button" onClick=${() => say(t("design.toast"), { tone })}>${t(`design.toast_${tone}`)}</button>`)}<button class="button" type="button" onClick=${() => say(t("design.toast"), { tone: "good", action: { label: t("live.undo"), run: () => say(t("design.undone")) } })}>${t("design.toast_undo")}</button></div>`], ["long", html`<button class="button" type="button" onClick=${() => say(`${WORDS} ${LONG}`, { tone: "bad" })}>${t("design.toast_bad")}</button>`]],
   trace: ({ decision }) => [decision ? ["full", html`<${DecisionCard} made=${decision} />`] : ["empty", html`<p class="soft">${t("explain.none")}</p>`]],
+  visit_state: () => [["full", html`<p class="row wrap">${STATES.map((one) => html`<${VisitState} key=${one} state=${one} />`)}</p>`]],
   week_hours: ({ schedule }) => [["full", kept(schedule.weekly, (value, set) => html`<${WeekHours} weekly=${value} problem=${null} onChange=${set} />`)], ["empty", html`<${WeekHours} weekly=${[]} problem=${null} onChange=${nothing} />`], ["fault", html`<${WeekHours} weekly=${schedule.weekly.slice(0, 1)} problem=${fault()} onChange=${nothing} />`]],
   wishes: () => [["full", kept(["booking.*"], (value, set) => html`<${Wishes} value=${value} onChange=${set} />`)], ["fault", html`<${Wishes} value=${[]} error=${t("form.reason_missing")} onChange=${nothing} />`]],
   zone: ({ expert }) => [["full", html`<${ZonePicker} other=${expert.time_zone} /><${ZoneField} label=${t("schedule.zone")} value="Asia/Ho_Chi_Minh" />`]],

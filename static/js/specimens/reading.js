@@ -7,6 +7,8 @@ import { Bell } from "../parts/bell.js";
 import { BookForm } from "../parts/book_form.js";
 import { Act, Edit, Move, ReviewForm } from "../parts/booking_actions.js";
 import { BranchField } from "../parts/branch_field.js";
+import { CheckInButton } from "../parts/check_in.js";
+import { ComeNow } from "../parts/come_now.js";
 import { Configured } from "../parts/configured.js";
 import { Desk } from "../parts/desk.js";
 import { EraseMe, EraseSomebody } from "../parts/erase.js";
@@ -29,13 +31,14 @@ import { SlotPicker } from "../parts/slot_picker.js";
 import { SlotPreview } from "../parts/slot_preview.js";
 import { TelegramCard } from "../parts/telegram_card.js";
 import { TimeOffList } from "../parts/time_off.js";
+import { AddVisit, CheckIn, TransferVisit } from "../parts/visit_forms.js";
 import { WaitForm } from "../parts/wait_form.js";
 import { WebhookLog } from "../parts/webhook_log.js";
 import { draftOf } from "../rule.js";
 import { user } from "../session.js";
 import { zone } from "../store.js";
 import { today } from "../time.js";
-import { groupSession, hence } from "./samples.js";
+import { branch, groupSession, hence, visit } from "./samples.js";
 
 /** @import { Samples } from "./samples.js" */
 /** @import { Expert, User } from "../types.js" */
@@ -60,6 +63,8 @@ export const reading = {
     ${behind(t("act.reschedule"), (close) => html`<${Move} booking=${bookings[1]} onClose=${close} onDone=${close} />`)}
   </div><${ReviewForm} booking=${bookings[4]} onDone=${nothing} />`,
   branch_field: () => html`<${BranchField} value="" />`,
+  check_in: ({ bookings }) => html`<p class="hint">${t("booking.here")}</p><${CheckInButton} booking=${{ ...bookings[1], mode: "offline", session: null, starts_at: new Date().toISOString(), ends_at: hence(1) }} />`,
+  come_now: ({ house }) => html`<${ComeNow} branch=${house} next="/design" />`,
   configured: () => html`<${Configured} />`,
   desk: () => html`<${Desk} query=${new URLSearchParams()} title=${t("desk.expert")}>${(/** @type {Expert} */ expert, /** @type {any} */ picker) => html`${picker}<p class="soft">${expert.name}</p>`}<//>`,
   erase: () => html`<${EraseMe} />${behind(t("erase.button"), (close) => html`<${EraseSomebody} person=${/** @type {User} */ (user.value)} onClose=${close} onDone=${close} />`)}`,
@@ -83,6 +88,11 @@ export const reading = {
   slot_preview: ({ expert, schedule }) => html`<${SlotPreview} expertId=${expert.id} timeZone=${schedule.time_zone} lengths=${schedule.booking_rules.minutes} />`,
   telegram_card: () => html`<${TelegramCard} onChange=${nothing} />`,
   time_off: ({ expert }) => html`<${TimeOffList} expert=${expert} onChange=${nothing} />`,
+  visit_forms: ({ expert }) => html`<div class="actions">
+    ${behind(t("desk.add"), (close) => html`<${AddVisit} branch=${branch()} experts=${[expert]} onClose=${close} onDone=${nothing} />`)}
+    ${behind(t("desk.check_in"), (close) => html`<${CheckIn} branch=${branch()} onClose=${close} onDone=${nothing} />`)}
+    ${behind(t("desk.do_transfer"), (close) => html`<${TransferVisit} visit=${visit(expert, "waiting")} onClose=${close} onDone=${nothing} />`)}
+  </div>`,
   wait_form: ({ expert }) => behind(t("wait.join"), (close) => html`<${WaitForm} expert=${expert} minutes=${expert.booking_rules.minutes[0]} date=${today(zone.value)} onClose=${close} />`),
   webhook_log: ({ webhook }) => (webhook ? html`<${WebhookLog} webhook=${webhook} tried=${null} onEnd=${nothing} />` : html`<p class="soft">${t("webhooks.log_none")}</p>`),
 };

@@ -23,11 +23,12 @@ export const hence = (hours) => new Date(Math.ceil(now() / HOUR) * HOUR + hours 
  * @property {Webhook | null} webhook
  * @property {string | null} delivery
  * @property {any} decision
+ * @property {import("../types.js").Branch} house a branch that there is
  */
 
 /** @returns {Promise<Samples>} */
 export async function readSamples() {
-  const [experts, found, rules, texts, webhooks, deliveries, events] = await Promise.all([
+  const [experts, found, rules, texts, webhooks, deliveries, events, branches] = await Promise.all([
     api.get("/experts", { limit: 1 }),
     api.get("/bookings", { limit: 100 }),
     api.get("/admin/rules"),
@@ -35,6 +36,7 @@ export async function readSamples() {
     api.get("/admin/webhooks", { limit: 1 }),
     api.get("/admin/deliveries", { limit: 1, channel: "email" }),
     api.get("/admin/events", { type: "booking.confirmed", limit: 1 }),
+    api.get("/branches", { limit: 1 }),
   ]);
   const [expert] = experts.items;
   if (!expert) throw new Error("nobody to show");
@@ -58,6 +60,7 @@ export async function readSamples() {
     webhook: webhooks.items[0] ?? null,
     delivery: deliveries.items[0]?.id ?? null,
     decision: explained?.decisions?.[0] ?? null,
+    house: branches.items[0] ?? branch(),
   };
 }
 
@@ -105,4 +108,21 @@ export const assignment = (expert) => ({
     { expert_id: branch().id, name: WORDS, score: -0.5, parts: [{ part: "load", value: -0.5 }] },
     { expert_id: "gone", name: null, score: -1, parts: [] },
   ],
+});
+
+/** @param {Expert} expert @param {import("../queue.js").VisitState} state @param {Partial<import("../queue.js").Visit>} [more] @returns {import("../queue.js").Visit} */
+export const visit = (expert, state, more = {}) => {
+  const at = (/** @type {number} */ minutes) => new Date(now() + minutes * 60_000).toISOString();
+  return {
+    id: `0192d3a0-0000-7000-8000-00000000002${["waiting", "offered", "called", "serving"].indexOf(state) + 1}`, number: 14, branch: { id: branch().id, name: branch().name }, state, name: "Ann Early", client: null, wanted_expert: null,
+    expert: ["offered", "called", "serving", "done"].includes(state) ? { id: expert.id, name: expert.name } : null, booking_id: null, skill: null, note: null, minutes: 30, ahead: state === "waiting" ? 2 : 0,
+    estimate: state === "waiting" ? { p50_at: at(12), p90_at: at(26), p50_minutes: 12, p90_minutes: 26 } : null, misses: 0, joined_at: at(-17), not_before: null, times_out_at: at(90), offer_expires_at: state === "offered" ? at(4) : null,
+    called_at: state === "called" ? at(-1) : null, started_at: state === "serving" ? at(-8) : null, ended_at: null, transferred_from: null, transferred_to: null, version: 1, ...more,
+  };
+};
+
+/** @param {Expert} expert @returns {import("../queue.js").Line} */
+export const line = (expert) => ({
+  branch_id: branch().id, open: true, reason: null, waiting: 3, called: 1, serving: 1, estimate: visit(expert, "waiting").estimate, visits: null,
+  board: [{ number: 9, state: "serving", expert: { id: expert.id, name: WORDS } }, { number: 11, state: "called", expert: { id: expert.id, name: expert.name } }, ...[12, 13, 14].map((number) => ({ number, state: /** @type {const} */ ("waiting"), expert: null }))],
 });

@@ -8,6 +8,7 @@ import { Act, Edit, Move, ReviewForm } from "../parts/booking_actions.js";
 import { otherSide } from "../parts/booking_row.js";
 import { BookingFacts, CancelLimit } from "../parts/booking_facts.js";
 import { CalendarFile } from "../parts/calendar_file.js";
+import { CheckInButton } from "../parts/check_in.js";
 import { ClockNotice } from "../parts/clock_moved.js";
 import { AssignmentCard } from "../parts/assignment.js";
 import { Icon } from "../parts/icon.js";
@@ -72,6 +73,7 @@ export default function BookingPage({ params: { id }, query }) {
         <section class="card" aria-label=${t("booking.actions")}>
           <h2>${t("booking.actions")}</h2>
           <div class="action-list">
+            ${booking.client.id === user.value?.id && html`<${CheckInButton} booking=${booking} />`}
             ${buttons.filter(([verb]) => booking.actions.includes(verb)).map(
               ([verb, icon]) => html`<button key=${verb} type="button" class=${verb === "confirm" ? "button primary" : verb === "cancel" || verb === "reject" ? "button quiet-danger" : "button"} data-verb=${verb} onClick=${() => setDoing(verb)}><${Icon} name=${icon} size=${18} />${t(`act.${verb}`)}</button>`,
             )}

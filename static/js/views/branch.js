@@ -8,6 +8,7 @@ import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { BookForm } from "../parts/book_form.js";
 import { BranchHours } from "../parts/branch_hours.js";
+import { ComeNow } from "../parts/come_now.js";
 import { Field } from "../parts/form.js";
 import { GuestForm } from "../parts/guest_form.js";
 import { Icon } from "../parts/icon.js";
@@ -15,24 +16,27 @@ import { SlotPicker } from "../parts/slot_picker.js";
 import { Rating } from "../parts/stars.js";
 import { Failed, Skeleton } from "../parts/states.js";
 import { Presence } from "../parts/status.js";
+import { worksAt } from "../queue.js";
 import { setQuery } from "../router.js";
 import { user } from "../session.js";
 import { onTopic } from "../socket.js";
-import { zoneCity, zoneOffset } from "../time.js";
+import { today, zoneCity, zoneOffset } from "../time.js";
 
-/** @import { Branch, Expert, Slot } from "../types.js" */
+/** @import { Branch, Expert, Slot, Slots } from "../types.js" */
 
 /** @param {{params: {id: string}, query: URLSearchParams, path: string}} props */
 export default function BranchPage({ params: { id }, query, path }) {
   const page = useLoad(async () => /** @type {Branch} */ (await api.get(`/branches/${id}`)), [id]);
+  const times = useLoad(async () => (page.data ? /** @type {Slots} */ (await api.get(`/branches/${id}/slots`, { from: today(page.data.time_zone), days: 1, time_zone: page.data.time_zone })) : null), [id, page.data?.time_zone]);
   const people = useLoad(async () => /** @type {Expert[]} */ ((await api.get("/experts", { branch_id: id, limit: 100 })).items), [id]);
   useEffect(() => {
-    const stops = [onTopic(`branch:${id}:presence`, people.refresh), onTopic(`branch:${id}:slots`, page.refresh)];
+    const stops = [onTopic(`branch:${id}:presence`, people.refresh), onTopic(`branch:${id}:slots`, () => (page.refresh(), times.refresh()))];
     return () => stops.forEach((stop) => stop());
-  }, [id, people.refresh, page.refresh]);
+  }, [id, people.refresh, page.refresh, times.refresh]);
   if (page.loading) return html`<${Skeleton} kind="page" rows=${5} />`;
   if (page.error || !page.data) return html`<${Failed} page error=${page.error} retry=${page.retry} />`;
   const branch = page.data;
+  const fullToday = Boolean(times.data && !times.data.days.some((day) => day.slots.length));
   const skills = [...new Set((people.data ?? []).flatMap((expert) => expert.tags))].sort();
   const asked = query.get("skill");
   const host = asHost(branch, asked && skills.includes(asked) ? asked : null);
@@ -52,9 +56,11 @@ export default function BranchPage({ params: { id }, query, path }) {
           ${!branch.active && html`<span class="badge cancelled">${t("branch.inactive")}</span>`}
         </p>
       </div>
+      ${worksAt(id) && html`<a class="button" href=${`/branches/${id}/desk`}><${Icon} name="desk" size=${18} />${t("desk.title")}</a><a class="button" href=${`/branches/${id}/board`} target="_blank"><${Icon} name="system" size=${18} />${t("board.title")}</a>`}
       ${runs(id) && html`<a class="button" href=${`/branches/${id}/statistics`}><${Icon} name="week" size=${18} />${t("statistics.title")}</a>
       <a class="button" href=${`/branches/${id}/edit`}><${Icon} name="edit" size=${18} />${t("branch.edit")}</a>`}
     </header>
+    ${!startsAt && html`<${ComeNow} branch=${branch} skill=${host.skill} full=${fullToday} next=${`${path}?${query}`} />`}
     <section class="card book-card" aria-label=${t("expert.times")}>
       ${!startsAt && html`<h2>${t("expert.times")}</h2>
         <p class="soft">${t("branch.anybody")}</p>
