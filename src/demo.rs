@@ -27,6 +27,8 @@ mod cast;
 mod outside;
 /// What an administrator has to look after.
 mod paperwork;
+/// Bookings that repeat.
+mod series;
 /// Group sessions.
 mod session;
 /// Who waits for a place.
@@ -142,6 +144,7 @@ impl Stage<'_> {
             self.bookings(host, &clients).await?;
         }
         self.sessions(&hosts, &clients).await?;
+        self.series(&hosts, &clients).await?;
         self.waiting(&hosts, &clients).await?;
         outside::add(self.store, admin, self.now).await?;
         let experts = hosts.iter().map(|host| host.party.id);
@@ -294,6 +297,7 @@ impl Stage<'_> {
             updated_at: created_at,
             confirmed_at: None,
             review: None,
+            series: None,
             session: None,
         };
         let ahead = starts_at > self.now;

@@ -45,7 +45,9 @@ mod slots;
 mod waitlist;
 
 pub use ahead::FreeTime;
-pub use desk::{BookingRules, Committed, Experts, SeatRequest, SessionDraft};
+pub use desk::{
+    BookingRules, Committed, Experts, SeatRequest, SeriesRequest, SessionDraft, Together,
+};
 pub use flight::{AtBranch, BookRequest, Done, HoldRequest, MoveRequest, OfferRequest};
 pub use slots::{DayQuery, ExplainedDay, SlotQuery, SlotsAnswer};
 

@@ -84,6 +84,8 @@ ids! {
     WaitingId;
     /// Time that an expert offers to several people at once.
     GroupSessionId;
+    /// Bookings that repeat.
+    SeriesId;
     /// A stretch an expert takes off.
     TimeOffId;
     /// An event on the spine.

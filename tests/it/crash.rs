@@ -39,6 +39,8 @@ mod check;
 mod load;
 /// Whether every point is come by.
 mod points;
+/// Series among what people do.
+mod series;
 /// The server as a process.
 pub mod server;
 /// Group sessions among what people do.
