@@ -10,6 +10,7 @@ import { BookingFacts, CancelLimit } from "../parts/booking_facts.js";
 import { CalendarFile } from "../parts/calendar_file.js";
 import { ClockNotice } from "../parts/clock_moved.js";
 import { AssignmentCard } from "../parts/assignment.js";
+import { SeriesCard } from "../parts/series_card.js";
 import { Icon } from "../parts/icon.js";
 import { Stars } from "../parts/stars.js";
 import { Failed, Skeleton } from "../parts/states.js";
@@ -80,6 +81,7 @@ export default function BookingPage({ params: { id }, query }) {
           </div>
           <${CancelLimit} booking=${booking} />
         </section>
+        ${booking.series && html`<${SeriesCard} booking=${booking} />`}
         ${staff && html`<${AssignmentCard} id=${booking.id} />`}
         <section class="card"><h2>${t("booking.history")}</h2><${Timeline} entries=${history} /></section>
       </div>
