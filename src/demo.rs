@@ -29,6 +29,8 @@ mod outside;
 mod paperwork;
 /// Who waits at the branches.
 mod queue;
+/// Bookings that repeat.
+mod series;
 /// Group sessions.
 mod session;
 /// Who waits for a place.
@@ -144,6 +146,7 @@ impl Stage<'_> {
             self.bookings(host, &clients).await?;
         }
         self.sessions(&hosts, &clients).await?;
+        self.series(&hosts, &clients).await?;
         self.waiting(&hosts, &clients).await?;
         self.queues(&hosts, &branches).await?;
         outside::add(self.store, admin, self.now).await?;
@@ -297,6 +300,7 @@ impl Stage<'_> {
             updated_at: created_at,
             confirmed_at: None,
             review: None,
+            series: None,
             session: None,
         };
         let ahead = starts_at > self.now;

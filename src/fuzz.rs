@@ -294,6 +294,7 @@ pub fn calendar(bytes: &[u8]) {
         sequence: 2,
         offset_minutes: None,
         previous_starts_at: None,
+        series: None,
         session: None,
         actor_id: None,
         actor_name: name.to_owned(),

@@ -107,6 +107,8 @@ pub mod rule;
 pub mod schedule;
 /// Which scope a key needs for which call.
 pub mod scope;
+/// Bookings that repeat.
+pub mod series;
 /// The listening server, with the sockets taken over after their upgrade.
 pub mod server;
 /// What administrators set for the house, and what its operator configured.
@@ -394,6 +396,14 @@ fn api(config: &mut ServiceConfig) {
         )
         .service(web::resource("/sessions/{id}/cancel").post(group_session::cancel))
         .service(web::resource("/sessions/{id}/waiting-list").post(group_session::wait));
+    // Series.
+    config
+        .service(web::resource("/series").post(series::create))
+        .service(web::resource("/series/preview").post(series::preview))
+        .service(web::resource("/series/{id}").get(series::get))
+        .service(web::resource("/series/{id}/confirm").post(series::confirm))
+        .service(web::resource("/series/{id}/reject").post(series::reject))
+        .service(web::resource("/series/{id}/cancel").post(series::cancel));
     // Waiting lists.
     config
         .service(web::resource("/experts/{id}/waiting-list").post(waiting::join))

@@ -47,7 +47,9 @@ mod tally;
 mod waitlist;
 
 pub use ahead::FreeTime;
-pub use desk::{BookingRules, Committed, Experts, SeatRequest, SessionDraft};
+pub use desk::{
+    BookingRules, Committed, Experts, SeatRequest, SeriesRequest, SessionDraft, Together,
+};
 pub use flight::{AtBranch, BookRequest, Done, HoldRequest, MoveRequest, OfferRequest};
 pub use slots::{DayQuery, ExplainedDay, SlotQuery, SlotsAnswer};
 

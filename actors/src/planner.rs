@@ -306,8 +306,12 @@ impl Desk {
         {
             match &reading.read {
                 Ok((event, Facts::Booking(facts))) => {
-                    let topic = Topic::Booking(facts.booking_id);
-                    self.supervisor.topic(topic, &event.to_cloud_event());
+                    // Whoever looks at one of a series hears of a step that was taken with all of them.
+                    let others = facts.others().map(|step| step.booking_id);
+                    for booking in std::iter::once(facts.booking_id).chain(others) {
+                        let topic = Topic::Booking(booking);
+                        self.supervisor.topic(topic, &event.to_cloud_event());
+                    }
                 }
                 Ok((
                     _,

@@ -11,6 +11,7 @@ use crate::Instant;
 use crate::account::{Role, UnknownName};
 use crate::group_session::SessionRef;
 use crate::id::{BookingId, BranchId, HoldId, UserId};
+use crate::series::SeriesPlace;
 
 /// What it promised on the clock of its zone.
 mod clock;
@@ -71,6 +72,8 @@ pub struct Booking {
     pub client: Party,
     /// What it is a seat of, if it is one.
     pub session: Option<SessionRef>,
+    /// Which of a series it is, if it is one.
+    pub series: Option<SeriesPlace>,
     pub starts_at: Instant,
     pub ends_at: Instant,
     /// The expert's zone when it was booked.

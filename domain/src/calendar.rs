@@ -80,7 +80,14 @@ pub fn invitation(
     stamp: Instant,
 ) -> String {
     let mut file = Lines::calendar();
-    file.line(&format!("METHOD:{}", method.as_str()));
+    // An invitation is to one event (RFC 5546 §3.2.2); several are published.
+    let published = facts.others().next().is_some();
+    let said = if published {
+        "PUBLISH"
+    } else {
+        method.as_str()
+    };
+    file.line(&format!("METHOD:{said}"));
     event(
         &mut file,
         facts,
@@ -101,6 +108,23 @@ pub fn invitation(
         ));
         },
     );
+    for step in facts.others() {
+        let of_it = BookingFacts {
+            booking_id: step.booking_id,
+            sequence: step.sequence,
+            starts_at: step.starts_at,
+            ends_at: step.ends_at,
+            ..facts.clone()
+        };
+        event(
+            &mut file,
+            &of_it,
+            status(facts.status, method),
+            wording,
+            stamp,
+            |_| {},
+        );
+    }
     file.end()
 }
 

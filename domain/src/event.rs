@@ -15,7 +15,7 @@ use crate::account::{Account, UnknownName};
 use crate::booking::{Actor, Booking, Mode, Party, Status};
 use crate::channel::Way;
 use crate::group_session::SessionRef;
-use crate::id::{BookingId, EventId, GroupSessionId, UserId, WaitingId, WebhookId};
+use crate::id::{BookingId, EventId, GroupSessionId, SeriesId, UserId, WaitingId, WebhookId};
 use crate::waiting::Waiting;
 
 /// What events say of visits.
@@ -271,6 +271,8 @@ pub struct Told {
     pub offset_minutes: Option<i64>,
     /// For moves: when it would have started.
     pub previous_starts_at: Option<Instant>,
+    /// For a step that was taken with several of a series at once: what it came to for each, this booking first.
+    pub together: Vec<SeriesStep>,
 }
 
 impl Told {
@@ -281,6 +283,7 @@ impl Told {
             reason: None,
             offset_minutes: None,
             previous_starts_at: None,
+            together: Vec::new(),
         }
     }
 }
@@ -313,9 +316,34 @@ pub struct BookingFacts {
     /// What it is a seat of, if it is one.
     #[serde(default)]
     pub session: Option<SessionFacts>,
+    /// Which of a series it is, if it is one.
+    #[serde(default)]
+    pub series: Option<SeriesFacts>,
     pub actor_id: Option<UserId>,
     pub actor_name: String,
     pub actor_role: String,
+}
+
+/// A series named in an event.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SeriesFacts {
+    pub id: SeriesId,
+    /// Which of them the booking is, from 1.
+    pub number: i64,
+    pub of: i64,
+    /// Those that the step was taken with together, the booking first; empty where it is about the booking alone.
+    pub together: Vec<SeriesStep>,
+}
+
+/// A booking of a series after a step that was taken with several of them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SeriesStep {
+    pub booking_id: BookingId,
+    pub version: i64,
+    /// iCalendar SEQUENCE.
+    pub sequence: i64,
+    pub starts_at: Instant,
+    pub ends_at: Instant,
 }
 
 /// A group session named in an event.
@@ -363,10 +391,24 @@ impl BookingFacts {
             offset_minutes: told.offset_minutes,
             previous_starts_at: told.previous_starts_at,
             session: SessionFacts::of(booking.session.as_ref()),
+            series: booking.series.map(|place| SeriesFacts {
+                id: place.id,
+                number: place.number,
+                of: place.of,
+                together: told.together,
+            }),
             actor_id: told.actor.id,
             actor_name: told.actor.name,
             actor_role: told.actor.role,
         }
+    }
+}
+
+impl BookingFacts {
+    /// The other bookings of a series that the step was taken with.
+    pub fn others(&self) -> impl Iterator<Item = &SeriesStep> {
+        let together = self.series.iter().flat_map(|series| &series.together);
+        together.filter(|step| step.booking_id != self.booking_id)
     }
 }
 

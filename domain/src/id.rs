@@ -86,6 +86,8 @@ ids! {
     VisitId;
     /// Time that an expert offers to several people at once.
     GroupSessionId;
+    /// Bookings that repeat.
+    SeriesId;
     /// A stretch an expert takes off.
     TimeOffId;
     /// An event on the spine.

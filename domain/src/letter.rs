@@ -159,6 +159,10 @@ impl Letter<'_> {
         let Facts::Booking(facts) = self.facts else {
             return Vec::new();
         };
+        // A button answers one booking; what is about several is answered on their page.
+        if facts.others().next().is_some() {
+            return Vec::new();
+        }
         let steps: &[ActionStep] = match (facts.status, self.audience) {
             (Status::Pending, Audience::Expert) => &[ActionStep::Confirm, ActionStep::Reject],
             (Status::Pending | Status::Confirmed, Audience::Client)
@@ -251,6 +255,11 @@ impl Letter<'_> {
             note: facts.note.as_deref().map(quote),
             reason: facts.reason.as_deref().map(quote),
             session: facts.session.as_ref().map(|session| quote(&session.title)),
+            more: facts.others().count(),
+            last: facts
+                .others()
+                .last()
+                .map(|step| when::brief(step.starts_at, zone, language)),
         }
     }
 
@@ -321,7 +330,10 @@ impl Letter<'_> {
         );
         Some(Attachment {
             name: "invite.ics".to_owned(),
-            content_type: method.content_type(),
+            content_type: match facts.others().next() {
+                None => method.content_type(),
+                Some(_) => "text/calendar; charset=utf-8; method=PUBLISH".to_owned(),
+            },
             text,
         })
     }

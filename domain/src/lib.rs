@@ -65,6 +65,8 @@ pub mod rule;
 pub mod sample;
 /// When an expert works: weekly windows, overrides, time off.
 pub mod schedule;
+/// Bookings that repeat.
+pub mod series;
 /// What administrators set for the house while it runs.
 pub mod setting;
 /// Which times of an expert are free.

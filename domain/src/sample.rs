@@ -9,7 +9,7 @@ use crate::booking::{Mode, Status};
 use crate::channel::Way;
 use crate::event::{
     AccountFacts, BookingFacts, BranchFacts, DigestFacts, DigestItem, Event, EventType, Person,
-    SessionFacts, VisitFacts, WaitingFacts, WebhookFacts,
+    SeriesFacts, SeriesStep, SessionFacts, VisitFacts, WaitingFacts, WebhookFacts,
 };
 use crate::id::{BookingId, EventId, UserId};
 use crate::notification::Facts;
@@ -216,6 +216,7 @@ fn booking(status: Status, actor: Option<UserId>, full: bool, now: Instant) -> B
             id: Uuid::from_u128(10).into(),
             title: "Yoga for beginners".to_owned(),
         }),
+        series: (!full && actor == Some(person(1))).then(|| series(starts_at)),
         actor_id: actor,
         actor_name: match actor {
             Some(id) if id == person(1) => "Ann Lee",
@@ -225,6 +226,23 @@ fn booking(status: Status, actor: Option<UserId>, full: bool, now: Instant) -> B
         }
         .to_owned(),
         actor_role: "user".to_owned(),
+    }
+}
+
+/// Five Tuesdays, done with at once.
+fn series(starts_at: Instant) -> SeriesFacts {
+    let step = |number: i64| SeriesStep {
+        booking_id: Uuid::from_u128(20 + number as u128).into(),
+        version: 1,
+        sequence: 0,
+        starts_at: starts_at + TimeDelta::weeks(number),
+        ends_at: starts_at + TimeDelta::weeks(number) + TimeDelta::hours(1),
+    };
+    SeriesFacts {
+        id: Uuid::from_u128(11).into(),
+        number: 1,
+        of: 5,
+        together: (0..5).map(step).collect(),
     }
 }
 

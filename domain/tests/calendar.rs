@@ -34,6 +34,7 @@ fn facts() -> BookingFacts {
         sequence: 2,
         offset_minutes: None,
         previous_starts_at: None,
+        series: None,
         session: None,
         actor_id: None,
         actor_name: "Belfry".to_owned(),

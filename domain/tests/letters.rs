@@ -132,6 +132,7 @@ impl Case {
             sequence: 0,
             offset_minutes: None,
             previous_starts_at: None,
+            series: None,
             session: None,
             actor_id: Some(client),
             actor_name: "Ann Client".to_owned(),

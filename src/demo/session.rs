@@ -134,6 +134,7 @@ impl Stage<'_> {
                 updated_at: now,
                 confirmed_at: Some(now),
                 review: None,
+                series: None,
             },
         };
         // A client who is busy elsewhere at that time leaves the seat free.

@@ -17,7 +17,7 @@ use crate::http::booking::list::{self, ListQuery};
 use crate::http::booking::steps::{self, ReasonIn, RescheduleIn};
 use crate::http::booking::{
     BookingIn, BookingOut, BookingReviewOut, ClockMovedOut, HoldIn, HoldOut, PartyOut,
-    SessionRefOut, concerned, create_once, hold_once, let_go, shown,
+    SeriesPlaceOut, SessionRefOut, concerned, create_once, hold_once, let_go, shown,
 };
 use crate::http::etag::IfMatch;
 use crate::http::input::Faults;
@@ -400,6 +400,17 @@ impl From<BookingReviewOut> for v1::BookingReview {
     }
 }
 
+impl From<SeriesPlaceOut> for v1::SeriesPlace {
+    fn from(place: SeriesPlaceOut) -> Self {
+        let SeriesPlaceOut { id, number, of } = place;
+        Self {
+            id: id.to_string(),
+            number,
+            of,
+        }
+    }
+}
+
 /// Every member is named, so that none that REST gets is forgotten here.
 impl From<BookingOut> for v1::Booking {
     fn from(booking: BookingOut) -> Self {
@@ -410,6 +421,7 @@ impl From<BookingOut> for v1::Booking {
             expert,
             client,
             session,
+            series,
             starts_at,
             ends_at,
             minutes,
@@ -454,6 +466,7 @@ impl From<BookingOut> for v1::Booking {
             actions: actions.into_iter().map(Into::into).collect(),
             cancel_until: cancel_until.map(timestamp),
             review: review.map(Into::into),
+            series: series.map(Into::into),
         }
     }
 }

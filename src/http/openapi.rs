@@ -14,7 +14,7 @@ pub mod shape;
 use super::{
     account, admin, api_key, audit, booking, branch, delivery, device, expert, explain, feed,
     group_session, import, inbox, live, oidc, operation, parked, preference, provider, queue,
-    report, rule, schedule, setting, suppression, telegram, template, waiting, webhook,
+    report, rule, schedule, series, setting, suppression, telegram, template, waiting, webhook,
 };
 
 #[derive(OpenApi)]
@@ -48,6 +48,7 @@ use super::{
         booking::steps::reschedule, booking::follow, booking::unfollow, booking::assignment::get, booking::history, booking::calendar, booking::steps::review,
         group_session::create, group_session::list, group_session::get, group_session::edit, group_session::cancel,
         group_session::wait,
+        series::preview, series::create, series::get, series::confirm, series::reject, series::cancel,
         waiting::join, waiting::list, waiting::get, waiting::leave, waiting::accept, waiting::decline, waiting::history,
         inbox::list, inbox::unread_count, inbox::read, inbox::read_all, inbox::delete,
         live::create_ticket, live::events::stream,

@@ -5,6 +5,7 @@ use belfry_domain::Instant;
 use belfry_domain::booking::{Booking, Party, Review, Status};
 use belfry_domain::group_session::SessionRef;
 use belfry_domain::id::{BookingId, BranchId, GroupSessionId, UserId};
+use belfry_domain::series::SeriesPlace;
 use belfry_domain::wall;
 use const_format::formatcp;
 use serde_json::Value;
@@ -21,6 +22,8 @@ mod history;
 mod insert;
 /// Seats of group sessions.
 pub(crate) mod seat;
+/// Bookings that are made or changed together.
+pub(crate) mod together;
 /// Changing bookings.
 mod write;
 /// Holding open bookings against the rules of their zones.
@@ -33,10 +36,11 @@ pub use zone_data::Recheck;
 
 const SELECT: &str = "SELECT b.id, b.code, b.status, b.expert_id, e.name AS expert_name, \
      e.branch_id AS expert_branch, b.client_id, COALESCE(b.guest_name, c.name) AS client_name, b.session_id, \
-     g.title AS session_title, b.starts_at, b.ends_at, b.time_zone, b.promised_start, b.mode, b.place, b.link, b.note, b.reason, b.sequence, b.version, b.created_at, b.updated_at, \
+     g.title AS session_title, b.series_id, b.series_number, s.made AS series_made, b.starts_at, b.ends_at, b.time_zone, b.promised_start, b.mode, b.place, b.link, b.note, b.reason, b.sequence, b.version, b.created_at, b.updated_at, \
      b.confirmed_at, r.stars, r.text AS review_text, r.created_at AS reviewed_at \
      FROM bookings b JOIN users e ON e.id = b.expert_id JOIN users c ON c.id = b.client_id \
-     LEFT JOIN reviews r ON r.booking_id = b.id LEFT JOIN group_sessions g ON g.id = b.session_id";
+     LEFT JOIN reviews r ON r.booking_id = b.id LEFT JOIN group_sessions g ON g.id = b.session_id \
+     LEFT JOIN series s ON s.id = b.series_id";
 
 #[derive(FromRow)]
 struct BookingRow {
@@ -50,6 +54,9 @@ struct BookingRow {
     client_name: String,
     session_id: Option<Uuid>,
     session_title: Option<String>,
+    series_id: Option<Uuid>,
+    series_number: Option<i64>,
+    series_made: Option<i64>,
     starts_at: Instant,
     ends_at: Instant,
     time_zone: String,
@@ -92,6 +99,14 @@ impl TryFrom<BookingRow> for Booking {
                 .map(|(id, title)| SessionRef {
                     id: id.into(),
                     title,
+                }),
+            series: row
+                .series_id
+                .zip(row.series_number.zip(row.series_made))
+                .map(|(id, (number, of))| SeriesPlace {
+                    id: id.into(),
+                    number,
+                    of,
                 }),
             starts_at: row.starts_at,
             ends_at: row.ends_at,

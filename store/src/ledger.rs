@@ -57,6 +57,7 @@ pub struct BookingLine {
     pub client_id: Uuid,
     /// The session that it is a seat of, if it is one.
     pub session_id: Option<Uuid>,
+    pub series_id: Option<Uuid>,
     pub starts_at: Instant,
     pub ends_at: Instant,
     pub version: i64,
@@ -211,7 +212,7 @@ impl Store {
                 .fetch_all(pool)
                 .await?,
                 bookings: sqlx::query_as::<DB, _>(
-                    "SELECT id, code, status, expert_id, client_id, session_id, starts_at, ends_at, version, \
+                    "SELECT id, code, status, expert_id, client_id, session_id, series_id, starts_at, ends_at, version, \
                      created_at, updated_at FROM bookings ORDER BY id",
                 )
                 .fetch_all(pool)

@@ -80,6 +80,8 @@ mod rows;
 pub mod rule;
 /// Schedules: weeks, exceptions, time off.
 pub mod schedule;
+/// Series of bookings.
+pub mod series;
 /// Refresh tokens.
 pub mod session;
 /// Values that all nodes share and nobody configures.

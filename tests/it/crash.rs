@@ -41,6 +41,8 @@ mod load;
 mod points;
 /// The keeper of a line dies.
 mod queue;
+/// Series among what people do.
+mod series;
 /// The server as a process.
 pub mod server;
 /// Group sessions among what people do.

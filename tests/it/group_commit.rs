@@ -87,6 +87,7 @@ impl<'a> Place<'a> {
                 updated_at: self.now,
                 confirmed_at: None,
                 review: None,
+                series: None,
                 session: None,
             },
             stretch: (starts_at, ends_at),

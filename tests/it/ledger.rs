@@ -186,6 +186,16 @@ fn every_step_is_told_once(ledger: &Ledger) {
         .iter()
         .map(|s| (format!("booking/{}", s.booking_id), s.version, &*s.event))
         .collect();
+    // One event may tell of a step of several bookings of a series.
+    let together = ledger.events.iter().flat_map(|event| {
+        let others = event.data["series"]["together"].as_array();
+        let others = others.into_iter().flatten().skip(1);
+        others.map(|step| {
+            let id = step["booking_id"].as_str().unwrap();
+            let version = step["version"].as_i64().unwrap();
+            (format!("booking/{id}"), version, &*event.kind)
+        })
+    });
     let mut told: Vec<(String, i64, &str)> = ledger
         .events
         .iter()
@@ -193,6 +203,7 @@ fn every_step_is_told_once(ledger: &Ledger) {
         // These tell of no step.
         .filter(|e| !["booking.reminder", "calendar.conflict"].contains(&&*e.kind))
         .map(|e| (e.subject.clone(), e.subject_version, &*e.kind))
+        .chain(together)
         .collect();
     told.sort();
     let mut steps = steps;

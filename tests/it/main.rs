@@ -88,6 +88,8 @@ mod rule;
 mod schedule;
 /// The clockwork: reminders, missed bookings, holds, archive.
 mod scheduler;
+/// Bookings that repeat.
+mod series;
 /// What administrators set for the house.
 mod setting;
 /// Text messages to phones.

@@ -20,6 +20,8 @@ use crate::cache::SlotCache;
 use crate::group_commit::GroupCommit;
 use crate::{Line, Place, Supervisor, wake};
 
+/// Bookings that repeat.
+mod series;
 /// Group sessions and their seats.
 mod session;
 /// What people do to a booking that takes no time anew.
@@ -27,6 +29,7 @@ mod steps;
 /// Offering what came free to those who wait.
 mod waiting;
 
+pub use series::{SeriesRequest, Together};
 pub use session::{SeatRequest, SessionDraft};
 
 /// Rules of the house about bookings.

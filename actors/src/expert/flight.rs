@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use belfry_domain::Instant;
 use belfry_domain::booking::{Actor, Booking, BookingError, Hold, Mode, Party, Side, Status};
+use belfry_domain::booking_rules::BookingRules;
 use belfry_domain::branch::Terms;
 use belfry_domain::event::{EventType, Told};
 use belfry_domain::id::{BookingId, HoldId, UserId};
@@ -17,6 +18,7 @@ use belfry_store::idempotency::IdempotencyKey;
 use belfry_store::occupancy::NewHold;
 use belfry_store::waiting::NewOffer;
 use chrono::TimeDelta;
+use chrono_tz::Tz;
 use futures::channel::oneshot;
 use futures::future::LocalBoxFuture;
 use serde_json::json;
@@ -123,6 +125,23 @@ pub(super) struct Want {
     /// Held for them by an offer: only the database knows whether it still is.
     pub promised: bool,
     counts: bool,
+}
+
+impl Want {
+    /// A time that somebody would book by themselves, as everybody may.
+    pub fn of(starts_at: Instant, minutes: u16, holder: UserId) -> Self {
+        Self {
+            starts_at,
+            minutes,
+            holder,
+            replaces: Replaces::All,
+            moved: None,
+            any_time: false,
+            terms: None,
+            promised: false,
+            counts: true,
+        }
+    }
 }
 
 /// Which of somebody's own holds a command puts something else in the place of.
@@ -431,18 +450,23 @@ fn new_booking(request: &BookRequest, memory: &Memory, ends_at: Instant, now: In
         updated_at: now,
         confirmed_at: auto_confirm.then_some(now),
         review: None,
+        series: None,
         session: None,
     }
 }
 
 /// The caps that what is wanted falls under, by the expert's calendar.
 fn caps(memory: &Memory, want: &Want) -> Vec<Cap> {
-    let (zone, starts_at) = (memory.schedule.time_zone, want.starts_at);
     let own = &memory.schedule.rules;
     let rules = match &want.terms {
         Some(terms) => &terms.narrow(own),
         None => own,
     };
+    caps_of(rules, memory.schedule.time_zone, want.starts_at)
+}
+
+/// The caps that a booking at `starts_at` falls under by these rules, on the clock of `zone`.
+pub(super) fn caps_of(rules: &BookingRules, zone: Tz, starts_at: Instant) -> Vec<Cap> {
     let date = wall::local_date(zone, starts_at);
     let cap = |most: Option<u16>, (from, until), reason| {
         most.map(|most| Cap {

@@ -6,13 +6,14 @@ use std::sync::atomic::Ordering;
 
 use actix::prelude::*;
 use belfry_domain::Instant;
-use belfry_domain::id::UserId;
-use belfry_domain::slot::{Engaged, Taken};
+use belfry_domain::id::{HoldId, UserId};
+use belfry_domain::series::{self, Occurrence};
+use belfry_domain::slot::{Availability, Engaged, Taken};
 use belfry_domain::waiting::{self, Turn, Waiter};
 use futures::channel::oneshot;
 use uuid::Uuid;
 
-use super::flight::{Command, Done, Job};
+use super::flight::{Command, Done, Job, Want};
 use super::slots::MOST_ANSWERS;
 use super::{DayQuery, ExpertActor, ExplainedDay, Refused, SlotQuery, SlotsAnswer};
 use crate::{Busy, Place};
@@ -105,6 +106,55 @@ impl Handler<NextTurn> for ExpertActor {
         let now = self.world.clock.now();
         let time = self.memory.as_ref()?.availability(now);
         waiting::turn(&time, &asked.waiters, &asked.busy, self.rules.offer)
+    }
+}
+
+/// Asks which of these starts can be booked together.
+#[derive(Message)]
+#[rtype(result = "Option<Vec<Judged>>")]
+pub(super) struct JudgeSeries {
+    pub starts: Vec<Instant>,
+    pub minutes: u16,
+    /// Who asks: what they hold themselves does not stand in their way.
+    pub holder: UserId,
+    /// The client's own time.
+    pub busy: Vec<Taken>,
+    /// Kept until it is answered.
+    pub _place: Place,
+}
+
+/// What stands against a start, and what of the asker's own a booking of it takes the place of.
+pub(super) struct Judged {
+    pub occurrence: Occurrence,
+    pub holds: Vec<HoldId>,
+    /// Those of them that are offers from a waiting list.
+    pub offers: Vec<HoldId>,
+}
+
+impl Handler<JudgeSeries> for ExpertActor {
+    type Result = Option<Vec<Judged>>;
+
+    fn handle(&mut self, asked: JudgeSeries, _: &mut Context<Self>) -> Self::Result {
+        self.last_asked = std::time::Instant::now();
+        self.drop_expired();
+        let memory = self.memory.as_ref()?;
+        let (taken, counted) = memory.but_held_by(asked.holder);
+        let time = Availability {
+            taken: &taken,
+            counted: &counted,
+            ..memory.availability(self.world.clock.now())
+        };
+        let judged = series::judge(&time, &asked.starts, asked.minutes, &asked.busy);
+        let judged = judged.into_iter().map(|occurrence| {
+            let want = Want::of(occurrence.slot.starts_at, asked.minutes, asked.holder);
+            let ids = |ids: Vec<Uuid>| ids.into_iter().map(HoldId::from).collect();
+            Judged {
+                holds: ids(memory.own_holds(&want)),
+                offers: ids(memory.own_offers(&want)),
+                occurrence,
+            }
+        });
+        Some(judged.collect())
     }
 }
 

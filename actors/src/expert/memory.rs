@@ -161,6 +161,17 @@ impl Memory {
             .collect()
     }
 
+    /// What is taken, and what counts, without anything that `holder` holds.
+    pub fn but_held_by(&self, holder: UserId) -> (Vec<Taken>, Vec<Counted>) {
+        let others = || self.occupied.iter().filter(|o| o.holder != Some(holder));
+        let booked = self.counted_by.values().copied();
+        let offered = others().filter_map(|o| o.offered);
+        (
+            others().map(taken).collect(),
+            booked.chain(offered).map(counted).collect(),
+        )
+    }
+
     /// What counts, without the booking that is being moved.
     pub fn counted_but(&self, want: &Want) -> Cow<'_, [Counted]> {
         let own_offer = |o: &&Occupancy| o.offered.is_some() && o.holder == Some(want.holder);

@@ -227,6 +227,7 @@ mod tests {
             updated_at: at(0),
             confirmed_at: None,
             review: None,
+            series: None,
             session: None,
         }
     }

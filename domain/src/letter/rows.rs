@@ -92,6 +92,10 @@ impl Letter<'_> {
                     .phrase(&self.reader.locale, "when_other", &other.name);
             rows.push(plain(label, full(other_zone)));
         }
+        for step in facts.others() {
+            let full = when::full(step.starts_at, step.ends_at, zone, language);
+            rows.push(labelled("also", full));
+        }
         if let Some(at) = facts.previous_starts_at {
             rows.push(labelled("previous", when::brief(at, zone, language)));
         }

@@ -121,6 +121,9 @@ pub(crate) struct BookingScene<'a> {
     pub reason: Option<String>,
     /// The group session that it is a seat of.
     pub session: Option<String>,
+    /// How many others of a series it is about, too, and when the last of them starts.
+    pub more: usize,
+    pub last: Option<String>,
 }
 
 impl Scene<'_> {

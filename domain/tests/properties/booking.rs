@@ -148,6 +148,7 @@ impl Life {
             updated_at: now,
             confirmed_at: None,
             review: None,
+            series: None,
             session: None,
         };
         if terms.promised {

@@ -9,7 +9,8 @@ use belfry_domain::booking_rules::BookingRules;
 use belfry_domain::calendar::{self, CalendarUser, Method, Wording};
 use belfry_domain::event::{BookingFacts, Told};
 use belfry_domain::group_session::SessionRef;
-use belfry_domain::id::{BookingId, GroupSessionId, HoldId, UserId};
+use belfry_domain::id::{BookingId, GroupSessionId, HoldId, SeriesId, UserId};
+use belfry_domain::series::SeriesPlace;
 use belfry_domain::wall;
 use belfry_store::booking::HistoryEntry;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -36,6 +37,26 @@ impl From<Party> for PartyOut {
         Self {
             id: party.id,
             name: party.name,
+        }
+    }
+}
+
+/// Which of a series a booking is.
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct SeriesPlaceOut {
+    #[schema(value_type = Uuid)]
+    pub id: SeriesId,
+    /// From 1.
+    pub number: i64,
+    pub of: i64,
+}
+
+impl From<SeriesPlace> for SeriesPlaceOut {
+    fn from(place: SeriesPlace) -> Self {
+        Self {
+            id: place.id,
+            number: place.number,
+            of: place.of,
         }
     }
 }
@@ -97,6 +118,8 @@ pub struct BookingOut {
     pub client: PartyOut,
     /// Set for a seat of a group session, with which alone it moves.
     pub session: Option<SessionRefOut>,
+    /// Set for one of a series.
+    pub series: Option<SeriesPlaceOut>,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
     pub minutes: i64,
@@ -160,6 +183,7 @@ impl BookingOut {
             expert: booking.expert.into(),
             client: booking.client.into(),
             session: booking.session.map(SessionRefOut::from),
+            series: booking.series.map(SeriesPlaceOut::from),
             starts_at: booking.starts_at,
             ends_at: booking.ends_at,
             time_zone: booking.time_zone,

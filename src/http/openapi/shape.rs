@@ -84,6 +84,15 @@ pub enum ModeShape {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[schema(as = Every)]
+#[serde(rename_all = "snake_case")]
+pub enum EveryShape {
+    Day,
+    Week,
+    Month,
+}
+
+#[derive(Deserialize, ToSchema)]
 #[schema(as = GroupSessionStatus)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupSessionStatusShape {

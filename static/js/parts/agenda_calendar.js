@@ -169,6 +169,7 @@ function content(event, open) {
   line("agenda-title", event.title);
   const status = booking && t(`status.${booking.status}`);
   if (booking) line("agenda-status", booking.clock_moved ? `${t("clock.moved")} · ${status}` : status);
+  if (booking?.series) line("agenda-status", t("series.place", { n: booking.series.number, of: booking.series.of }));
   return button;
 }
 

@@ -5,6 +5,7 @@ import { target } from "../branch.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { go } from "../router.js";
+import { ONCE, clashes, exceptionsOf, ruleOf, usePreview } from "../series.js";
 import { accessToken } from "../session.js";
 import { formatLength } from "../time.js";
 import { Alternatives } from "./alternatives.js";
@@ -12,6 +13,7 @@ import { Field, FormError, useForm, useWishKey } from "./form.js";
 import { HoldClock } from "./hold_clock.js";
 import { Icon } from "./icon.js";
 import { ModeChoice } from "./mode_choice.js";
+import { RepeatFields, RepeatPreview } from "./repeat.js";
 import { Failed, Skeleton } from "./states.js";
 import { When } from "./time.js";
 
@@ -67,7 +69,11 @@ function useHold(expertId, startsAt, minutes) {
 /** @param {{expert: Host, startsAt: string, minutes: number, onBack: () => void, onPick: (slot: Slot) => void}} props */
 export function BookForm({ expert, startsAt, minutes, onBack, onPick }) {
   const keeping = useHold(expert.branch ? null : expert.id, startsAt, minutes);
-  const form = useForm({ mode: expert.branch ? "offline" : "online", note: sessionStorage.getItem(DRAFT) ?? "" });
+  const form = useForm({ mode: expert.branch ? "offline" : "online", note: sessionStorage.getItem(DRAFT) ?? "", repeat: ONCE });
+  const repeats = form.values.repeat.every !== "";
+  const rule = ruleOf(form.values.repeat);
+  const looking = usePreview({ expert_id: expert.id, starts_at: startsAt, minutes }, rule);
+  const missing = clashes(looking.preview).length;
   const keyOf = useWishKey();
   const title = useRef(/** @type {HTMLElement | null} */ (null));
   const endsAt = new Date(Date.parse(startsAt) + minutes * 60_000).toISOString();
@@ -81,10 +87,23 @@ export function BookForm({ expert, startsAt, minutes, onBack, onPick }) {
       ...(form.values.note.trim() ? { note: form.values.note.trim() } : {}),
       ...(keeping.hold && !keeping.ended ? { hold_id: keeping.hold.id } : {}),
     };
-    const booking = await api.post("/bookings", body, { key: keyOf(body) });
+    const made = repeats ? await bookSeries(body) : await api.post("/bookings", body, { key: keyOf(body) });
+    if (!made) return;
     keeping.spent();
     sessionStorage.removeItem(DRAFT);
-    go(`/bookings/${booking.id}?booked=1`, { replace: true });
+    go(`/bookings/${made.id}?booked=1`, { replace: true });
+  };
+
+  /** The first of a series, once all of it is booked; what stands against it is shown at its times. @param {any} body */
+  const bookSeries = async (body) => {
+    const wish = { ...body, rule, exceptions: exceptionsOf(looking.choices) };
+    try {
+      return (await api.post("/series", wish, { key: keyOf(wish) })).bookings[0];
+    } catch (error) {
+      if (!(error instanceof Problem) || error.slug !== "series-not-free") throw error;
+      looking.found(error.body.occurrences);
+      form.setProblem(error);
+    }
   };
 
   // On a phone the form opens above what was pressed, so it comes into view, and its heading is read.
@@ -118,9 +137,11 @@ export function BookForm({ expert, startsAt, minutes, onBack, onPick }) {
             note.onInput(event);
             sessionStorage.setItem(DRAFT, event.target.value);
           }} />
-        <${FormError} problem=${form.problem} known=${["/note", "/mode"]} />
+        ${!expert.branch && html`<${RepeatFields} repeat=${form.values.repeat} startsAt=${startsAt} problem=${looking.problem ?? form.problem} onChange=${(/** @type {any} */ change) => form.set({ repeat: { ...form.values.repeat, ...change } })} />`}
+        ${rule && html`<${RepeatPreview} looking=${looking} other=${expert.time_zone} />`}
+        <${FormError} problem=${form.problem} known=${["/note", "/mode", "/rule", "/rule/count", "/rule/until"]} />
         <div class="actions">
-          <button class="button primary" disabled=${form.busy}>${form.busy ? t("state.sending") : expert.booking_rules.auto_confirm ? t("book.send_auto") : t("book.send")}</button>
+          <button class="button primary" disabled=${form.busy || (repeats && (!looking.preview || missing > 0))}>${form.busy ? t("state.sending") : repeats ? t("series.send", { n: looking.preview?.occurrences.length ?? 0 }) : expert.booking_rules.auto_confirm ? t("book.send_auto") : t("book.send")}</button>
           <p class="hint">${expert.booking_rules.auto_confirm ? t("book.hint_auto") : t("book.hint")}</p>
         </div>
       </form>`}

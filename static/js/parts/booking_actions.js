@@ -9,7 +9,7 @@ import { say, zone } from "../store.js";
 import { dateIn, formatWhen } from "../time.js";
 import { Alternatives } from "./alternatives.js";
 import { Dialog } from "./dialog.js";
-import { Field, FormError, useForm } from "./form.js";
+import { Choice, Field, FormError, useForm } from "./form.js";
 import { Icon } from "./icon.js";
 import { ModeChoice } from "./mode_choice.js";
 import { SlotPicker } from "./slot_picker.js";
@@ -30,16 +30,24 @@ import { When } from "./time.js";
 
 /** Confirming needs no words; the other three may or must say why. @param {ActionProps & {verb: "confirm" | "reject" | "cancel" | "complete" | "miss"}} props */
 export function Act({ booking, verb, via = api, onClose, onDone }) {
-  const form = useForm({ reason: "" });
+  const form = useForm({ reason: "", scope: "one" });
   const byExpert = via === api && booking.client.id !== user.value?.id;
   const mustSay = verb === "reject" || (verb === "cancel" && byExpert);
+  const scopes = via === api && booking.series && (verb === "confirm" || verb === "reject" || verb === "cancel");
   const maySay = verb === "reject" || verb === "cancel" || verb === "miss";
   const send = async () => {
     if (mustSay && !form.values.reason.trim()) {
       throw new Problem(422, { errors: [{ pointer: "/reason", detail: t("form.reason_missing") }] });
     }
     const reason = form.values.reason.trim();
-    const changed = await via.post(`/bookings/${booking.id}/${verb}`, reason ? { reason } : {});
+    const said = reason ? { reason } : {};
+    if (scopes && form.values.scope !== "one") {
+      const from = form.values.scope === "following" ? { from: booking.series?.number } : {};
+      const series = await via.post(`/series/${booking.series?.id}/${verb}`, { ...said, ...from });
+      say(...outcome(series.bookings, verb, from.from ?? 1));
+      return onDone();
+    }
+    const changed = await via.post(`/bookings/${booking.id}/${verb}`, said);
     say(t(`done.${verb}`), { tone: "good" });
     onDone(changed);
   };
@@ -47,6 +55,7 @@ export function Act({ booking, verb, via = api, onClose, onDone }) {
     <form onSubmit=${form.submit(send)} novalidate>
       <p><${When} at=${booking.starts_at} until=${booking.ends_at} /> · ${byExpert ? booking.client.name : booking.expert.name}</p>
       ${verb === "cancel" && booking.cancel_until && html`<p class="soft">${t("booking.cancel_until", { when: formatWhen(booking.cancel_until, zone.value) })}</p>`}
+      ${scopes && html`<${Choice} label=${t("series.scope")} value=${form.values.scope} onChange=${(/** @type {string} */ scope) => form.set({ scope })} options=${["one", "following", "all"].map((value) => ({ value, label: t(`series.scope_${value}`) }))} />`}
       ${maySay && html`<${Field} as="textarea" rows="3" maxlength="500" label=${t("act.reason")} optional=${mustSay ? undefined : t("form.optional")} hint=${t("act.reason_hint")} ...${form.bind("reason")} />`}
       <${FormError} problem=${form.problem} known=${["/reason"]} />
       <div class="actions">
@@ -55,6 +64,16 @@ export function Act({ booking, verb, via = api, onClose, onDone }) {
       </div>
     </form>
   <//>`;
+}
+
+/**
+ * What to say after a step with several: those that it could not be taken with any more are named.
+ * @param {Booking[]} bookings @param {string} verb @param {number} from @returns {[string, {tone: "good" | "plain"}]}
+ */
+function outcome(bookings, verb, from) {
+  const still = verb === "cancel" ? ["pending", "confirmed"] : ["pending"];
+  const left = bookings.filter((one) => (one.series?.number ?? 0) >= from && still.includes(one.status)).length;
+  return left ? [t("series.some_left", { n: left }), { tone: "plain" }] : [t(`done.${verb}`), { tone: "good" }];
 }
 
 /** @param {ActionProps & {etag: string | null}} props etag: of the booking as shown, so that nobody's newer edit is overwritten */

@@ -5,6 +5,7 @@ import { user } from "../session.js";
 import { formatLength } from "../time.js";
 import { ClockMoved } from "./clock_moved.js";
 import { Icon } from "./icon.js";
+import { SeriesMark } from "./series_card.js";
 import { Status } from "./status.js";
 import { When } from "./time.js";
 
@@ -28,7 +29,7 @@ export const BookingRow = ({ booking }) => html`
       <p class="row wrap"><a class="stretched strong" href=${`/bookings/${booking.id}`}><${When} at=${booking.starts_at} until=${booking.ends_at} other=${booking.time_zone} /></a></p>
       ${booking.session && html`<p>${booking.session.title}</p>`}
       <p>${otherSide(booking)}</p>
-      <p class="row wrap meta soft"><${Mode} mode=${booking.mode} /><span>${formatLength(booking.minutes)}</span><span class="code">${booking.code}</span></p>
+      <p class="row wrap meta soft"><${Mode} mode=${booking.mode} /><span>${formatLength(booking.minutes)}</span><span class="code">${booking.code}</span>${booking.series && html`<${SeriesMark} series=${booking.series} />`}</p>
       ${booking.note && html`<p class="soft clamp">${booking.note}</p>`}
     </div>
     <${ClockMoved} booking=${booking} />

@@ -41,6 +41,7 @@ import { RuleForm } from "../parts/rule_form.js";
 import { RulesForm, asText } from "../parts/rules_form.js";
 import { SearchField } from "../parts/search_field.js";
 import { SecretOnce } from "../parts/secret_once.js";
+import { SeriesGroup } from "../parts/series_group.js";
 import { SessionRow } from "../parts/session_row.js";
 import { SlotGrid } from "../parts/slot_grid.js";
 import { Rating, StarPicker, Stars } from "../parts/stars.js";
@@ -154,6 +155,7 @@ export const plain = {
   rules_form: ({ schedule }) => [["full", kept(asText(schedule.booking_rules), (value, set) => html`<${RulesForm} rules=${value} problem=${null} onChange=${set} />`)], ["fault", html`<${RulesForm} rules=${asText(schedule.booking_rules)} problem=${fault()} onChange=${nothing} />`]],
   search_field: () => [["full", html`<${SearchField} label=${t("bookings.text")} value="" />`]],
   secret_once: () => [["full", html`<${SecretOnce} secret="whsec_c2VjcmV0c2VjcmV0" label=${t("webhooks.secret")} lead=${t("webhooks.secret_once")} />`], ["long", html`<${SecretOnce} secret=${LONG} label=${t("api_keys.key")} lead=${LONG} />`]],
+  series_group: ({ bookings }) => [["full", html`<ul class="list"><${SeriesGroup} bookings=${bookings.slice(1, 3).map((one, n) => ({ ...one, series: { id: "0192d3a0-0000-7000-8000-000000000002", number: n + 1, of: 2 } }))} /></ul>`]],
   session_row: ({ expert }) => [["full", html`<ul class="list"><${SessionRow} session=${groupSession(expert)} /></ul>`], ["long", html`<ul class="list"><${SessionRow} session=${{ ...groupSession(expert), title: `${WORDS} ${LONG}`, description: LONG, place: LONG, left: 0, taken: 12 }} /></ul>`]],
   slot_grid: ({ expert }) => [["full", html`<${SlotGrid} slots=${slots()} zone=${zone.value} other=${expert.time_zone} label=${t("expert.times")} onPick=${nothing} />`]],
   stars: () => [["full", html`<p><${Rating} rating=${4.6} count=${12} /></p><p><${Stars} stars=${3} /></p>${kept(4, (value, set) => html`<${StarPicker} value=${value} onChange=${set} />`)}`], ["empty", html`<${Rating} rating=${null} count=${0} />`], ["fault", html`<${StarPicker} value=${0} onChange=${nothing} error=${t("review.stars_missing")} />`]],

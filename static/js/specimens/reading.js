@@ -24,7 +24,9 @@ import { PresenceSwitch } from "../parts/presence_switch.js";
 import { Providers } from "../parts/providers.js";
 import { PushSwitch } from "../parts/push_switch.js";
 import { Rehearsal } from "../parts/rehearsal.js";
+import { RepeatFields, RepeatPreview } from "../parts/repeat.js";
 import { SeatForm } from "../parts/seat_form.js";
+import { SeriesCard } from "../parts/series_card.js";
 import { SessionList } from "../parts/session_list.js";
 import { SignInsCard } from "../parts/sign_ins.js";
 import { SlotPicker } from "../parts/slot_picker.js";
@@ -35,6 +37,7 @@ import { AddVisit, CheckIn, TransferVisit } from "../parts/visit_forms.js";
 import { WaitForm } from "../parts/wait_form.js";
 import { WebhookLog } from "../parts/webhook_log.js";
 import { draftOf } from "../rule.js";
+import { ONCE, ruleOf, usePreview } from "../series.js";
 import { user } from "../session.js";
 import { zone } from "../store.js";
 import { today } from "../time.js";
@@ -51,6 +54,13 @@ function Behind({ label, children }) {
   return html`<button class="button" type="button" onClick=${() => setOpen(true)}>${label}</button>${open && children(() => setOpen(false))}`;
 }
 const behind = (/** @type {string} */ label, /** @type {(close: () => void) => any} */ show) => html`<${Behind} label=${label}>${show}<//>`;
+
+/** @param {{expert: Expert}} props */
+function Repeating({ expert }) {
+  const [repeat, setRepeat] = useState({ ...ONCE, every: /** @type {const} */ ("week") });
+  const looking = usePreview({ expert_id: expert.id, starts_at: hence(50), minutes: expert.booking_rules.minutes[0] }, ruleOf(repeat));
+  return html`<${RepeatFields} repeat=${repeat} startsAt=${hence(50)} problem=${looking.problem} onChange=${(/** @type {any} */ change) => setRepeat((old) => ({ ...old, ...change }))} /><${RepeatPreview} looking=${looking} other=${expert.time_zone} />`;
+}
 
 /** @type {Record<string, (samples: Samples) => any>} */
 export const reading = {
@@ -80,8 +90,10 @@ export const reading = {
   providers: () => html`<${Providers} />`,
   push_switch: () => html`<${PushSwitch} onChange=${nothing} />`,
   rehearsal: ({ rules }) => html`<${Rehearsal} draft=${draftOf(rules[0])} onProblem=${nothing} />`,
+  repeat: ({ expert }) => html`<${Repeating} expert=${expert} />`,
   seat_form: ({ expert }) => html`<div class="actions">${behind(t("session.take"), (close) => html`<${SeatForm} session=${groupSession(expert)} next="/design" onClose=${close} onChange=${nothing} />`)}
     ${behind(t("wait.join"), (close) => html`<${SeatForm} session=${{ ...groupSession(expert), left: 0, taken: 12 }} next="/design" onClose=${close} onChange=${nothing} />`)}</div>`,
+  series_card: ({ repeated }) => (repeated ? html`<${SeriesCard} booking=${repeated} />` : html`<p class="soft">${t("bookings.none")}</p>`),
   session_list: ({ expert }) => html`<p class="hint">${expert.name}</p><${SessionList} expert=${expert} chosen=${null} self=${false} next="/design" />`,
   sign_ins: () => html`<${SignInsCard} />`,
   slot_picker: ({ expert }) => html`<${SlotPicker} expert=${expert} minutes=${expert.booking_rules.minutes[0]} onMinutes=${nothing} onDate=${nothing} onPick=${nothing} />`,

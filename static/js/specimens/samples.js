@@ -16,6 +16,7 @@ export const hence = (hours) => new Date(Math.ceil(now() / HOUR) * HOUR + hours 
  * @property {Expert} expert
  * @property {Schedule} schedule
  * @property {Booking[]} bookings one of each status
+ * @property {Booking | null} repeated one of a series
  * @property {any[]} history
  * @property {Notification[]} news
  * @property {Rule[]} rules versions of one, newest first
@@ -53,6 +54,7 @@ export async function readSamples() {
     expert,
     schedule,
     bookings,
+    repeated: found.items.find((/** @type {Booking} */ one) => one.series) ?? null,
     history: history.items,
     news: ["booking.created", "booking.confirmed", "booking.reminder"].map((kind, n) => news(kind, n)),
     rules: versions.items,
@@ -69,7 +71,7 @@ function made(status, expert) {
   return {
     id: "0192d3a0-0000-7000-8000-000000000000", code: "123456", status: /** @type {any} */ (status), expert, client: { id: "0192d3a0-0000-7000-8000-000000000001", name: "Ann Early" },
     starts_at: hence(26), ends_at: hence(27), minutes: 60, time_zone: expert.time_zone, clock_moved: null, mode: "online", place: null, link: "https://meet.example/room", note: "My knee.",
-    reason: null, created_at: hence(-3), updated_at: hence(-2), confirmed_at: null, version: 1, actions: [], cancel_until: null, review: null, session: null,
+    reason: null, created_at: hence(-3), updated_at: hence(-2), confirmed_at: null, version: 1, actions: [], cancel_until: null, review: null, session: null, series: null,
   };
 }
 

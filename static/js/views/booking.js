@@ -11,6 +11,7 @@ import { CalendarFile } from "../parts/calendar_file.js";
 import { CheckInButton } from "../parts/check_in.js";
 import { ClockNotice } from "../parts/clock_moved.js";
 import { AssignmentCard } from "../parts/assignment.js";
+import { SeriesCard } from "../parts/series_card.js";
 import { Icon } from "../parts/icon.js";
 import { Stars } from "../parts/stars.js";
 import { Failed, Skeleton } from "../parts/states.js";
@@ -82,6 +83,7 @@ export default function BookingPage({ params: { id }, query }) {
           </div>
           <${CancelLimit} booking=${booking} />
         </section>
+        ${booking.series && html`<${SeriesCard} booking=${booking} />`}
         ${staff && html`<${AssignmentCard} id=${booking.id} />`}
         <section class="card"><h2>${t("booking.history")}</h2><${Timeline} entries=${history} /></section>
       </div>

@@ -7,9 +7,11 @@ import { usePages } from "../load.js";
 import { BookingRow } from "../parts/booking_row.js";
 import { Field } from "../parts/form.js";
 import { SearchField } from "../parts/search_field.js";
+import { SeriesGroup } from "../parts/series_group.js";
 import { Empty, Failed, More, Skeleton } from "../parts/states.js";
 import { STATUSES } from "../parts/status.js";
 import { setQuery } from "../router.js";
+import { grouped } from "../series.js";
 import { onNews, onResync } from "../socket.js";
 import { zone } from "../store.js";
 import { addDays, instantOf } from "../time.js";
@@ -73,5 +75,5 @@ export default function Bookings({ query }) {
     (filtered
       ? html`<${Empty} icon="search" title=${t("bookings.none")} text=${t("bookings.none_text")}><button class="button" type="button" onClick=${clear}>${t("experts.clear")}</button><//>`
       : html`<${Empty} icon="ticket" title=${t(past ? "bookings.empty_past" : "bookings.empty")} text=${t("bookings.empty_text")}><a class="button primary" href="/">${t("nav.find")}</a><//>`)}
-    ${!pages.loading && (pages.items.length > 0 || pages.next) && html`<ul class="list">${pages.items.map((booking) => html`<${BookingRow} key=${booking.id} booking=${booking} />`)}</ul><${More} pages=${pages} />`}`;
+    ${!pages.loading && (pages.items.length > 0 || pages.next) && html`<ul class="list">${grouped(pages.items).map((some) => (some.length > 1 ? html`<${SeriesGroup} key=${some[0].series?.id} bookings=${some} />` : html`<${BookingRow} key=${some[0].id} booking=${some[0]} />`))}</ul><${More} pages=${pages} />`}`;
 }

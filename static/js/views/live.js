@@ -11,8 +11,10 @@ import { Field } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
 import { PresenceSwitch } from "../parts/presence_switch.js";
 import { Empty, Failed, Skeleton, explain } from "../parts/states.js";
+import { SeriesMark } from "../parts/series_card.js";
 import { Status } from "../parts/status.js";
 import { Ago, When } from "../parts/time.js";
+import { grouped } from "../series.js";
 import { onNews, onResync, onTopic } from "../socket.js";
 import { say, zone } from "../store.js";
 import { addDays, formatLength, formatTime, formatWhen, instantOf, today } from "../time.js";
@@ -79,7 +81,7 @@ function Live({ expert, picker }) {
         <h2 id="requests">${t("live.requests")}${requests && requests.length > 0 && html` <span class="soft">${requests.length}</span>`}</h2>
         ${page.loading && html`<${Skeleton} rows=${3} />`}
         ${requests?.length === 0 && html`<div class="card"><${Empty} icon="inbox" title=${t("live.none")} text=${t("live.none_text")} /></div>`}
-        ${requests && html`<ul class="list" aria-live="polite" aria-relevant="additions">${requests.map((booking) => html`<${Request} key=${booking.id} booking=${booking} fresh=${fresh.has(booking.id)} onDecide=${later.decide} />`)}</ul>`}
+        ${requests && html`<ul class="list" aria-live="polite" aria-relevant="additions">${grouped(requests).map((some) => html`<${Request} key=${some[0].series?.id ?? some[0].id} bookings=${some} fresh=${some.some((one) => fresh.has(one.id))} onDecide=${later.decide} />`)}</ul>`}
       </section>
       <section aria-labelledby="today">
         <h2 id="today">${t("live.today")}</h2>
@@ -105,12 +107,7 @@ function useDelayed(refresh) {
     sends.current.delete(id);
     return one;
   };
-  const show = (/** @type {string} */ id) =>
-    setWaiting((old) => {
-      const rest = new Map(old);
-      rest.delete(id);
-      return rest;
-    });
+  const show = (/** @type {Booking[]} */ bookings) => setWaiting((old) => new Map([...old].filter(([id]) => bookings.every((one) => one.id !== id))));
 
   useEffect(() => {
     const flush = () => [...sends.current.keys()].forEach((id) => settle(id)?.send());
@@ -121,39 +118,45 @@ function useDelayed(refresh) {
     };
   }, []);
 
-  const decide = useCallback((/** @type {Booking} */ booking, /** @type {"confirm" | "reject"} */ verb, /** @type {string} */ reason) => {
+  const decide = useCallback((/** @type {Booking[]} */ bookings, /** @type {"confirm" | "reject"} */ verb, /** @type {string} */ reason) => {
+    const [booking] = bookings;
     const { id } = booking;
+    const subject = bookings.length > 1 ? `/series/${booking.series?.id}` : `/bookings/${id}`;
     const send = async () => {
       try {
-        await api.post(`/bookings/${id}/${verb}`, reason ? { reason } : {});
+        await api.post(`${subject}/${verb}`, reason ? { reason } : {});
         refresh();
       } catch (error) {
         say(`${booking.client.name}, ${formatWhen(booking.starts_at, zone.value)}: ${explain(error)}`, { tone: "bad", ms: 0 });
-        show(id);
+        show(bookings);
         refresh();
       }
     };
     const undo = () => {
       settle(id);
-      show(id);
+      show(bookings);
     };
     const dismiss = say(t(`live.${verb}ed`, { name: booking.client.name }), { tone: "good", ms: 0, action: { label: t("live.undo"), run: undo } });
     const timer = setTimeout(() => settle(id)?.send(), UNDO_MS);
     sends.current.set(id, { timer, send, dismiss });
-    setWaiting((old) => new Map(old).set(id, booking.version));
+    setWaiting((old) => new Map([...old, ...bookings.map((one) => /** @type {[string, number]} */ ([one.id, one.version]))]));
   }, [refresh]);
 
   return { waiting, decide };
 }
 
-/** @param {{booking: Booking, fresh: boolean, onDecide: (booking: Booking, verb: "confirm" | "reject", reason: string) => void}} props */
-function Request({ booking, fresh, onDecide }) {
+/** @param {{bookings: Booking[], fresh: boolean, onDecide: (bookings: Booking[], verb: "confirm" | "reject", reason: string) => void}} props */
+function Request({ bookings: asked, fresh, onDecide }) {
+  // Newest first is right for requests; the times of one are read in their order.
+  const bookings = [...asked].sort((a, b) => a.starts_at.localeCompare(b.starts_at));
+  const [booking] = bookings;
+  const several = bookings.length > 1;
   const [rejecting, setRejecting] = useState(false);
   const [reason, setReason] = useState("");
   const [missing, setMissing] = useState(false);
   const reject = (/** @type {Event} */ event) => {
     event.preventDefault();
-    if (reason.trim()) onDecide(booking, "reject", reason.trim());
+    if (reason.trim()) onDecide(bookings, "reject", reason.trim());
     else setMissing(true);
   };
   return html`<li class=${fresh ? "card request fresh" : "card request"} data-booking=${booking.id}>
@@ -162,11 +165,12 @@ function Request({ booking, fresh, onDecide }) {
       ${fresh ? html`<span class="badge pending">${t("live.new")}</span>` : html`<span class="hint"><${Ago} at=${booking.created_at} /></span>`}
     </div>
     <p><strong>${booking.client.name}</strong></p>
-    <p class="row wrap meta soft"><${Mode} mode=${booking.mode} /><span>${formatLength(booking.minutes)}</span><span class="code">${booking.code}</span><${ClockMoved} booking=${booking} /></p>
+    ${several && html`<details><summary>${t("series.more", { n: bookings.length - 1 })}</summary><ol class="series-dates">${bookings.slice(1).map((one) => html`<li key=${one.id}><a href=${`/bookings/${one.id}`}><${When} at=${one.starts_at} until=${one.ends_at} /></a></li>`)}</ol></details>`}
+    <p class="row wrap meta soft"><${Mode} mode=${booking.mode} />${booking.series && !several && html`<${SeriesMark} series=${booking.series} />`}<span>${formatLength(booking.minutes)}</span><span class="code">${booking.code}</span><${ClockMoved} booking=${booking} /></p>
     ${booking.note && html`<p class="prose">${booking.note}</p>`}
     ${!rejecting && html`<div class="actions">
-      ${booking.actions.includes("confirm") && html`<button class="button primary" type="button" onClick=${() => onDecide(booking, "confirm", "")}><${Icon} name="check" size=${18} />${t("act.confirm")}</button>`}
-      ${booking.actions.includes("reject") && html`<button class="button quiet-danger" type="button" onClick=${() => setRejecting(true)}>${t("act.reject")}</button>`}
+      ${booking.actions.includes("confirm") && html`<button class="button primary" type="button" onClick=${() => onDecide(bookings, "confirm", "")}><${Icon} name="check" size=${18} />${several ? t("series.confirm_all", { n: bookings.length }) : t("act.confirm")}</button>`}
+      ${booking.actions.includes("reject") && html`<button class="button quiet-danger" type="button" onClick=${() => setRejecting(true)}>${several ? t("series.reject_all", { n: bookings.length }) : t("act.reject")}</button>`}
     </div>`}
     ${rejecting && html`<form onSubmit=${reject} novalidate>
       <${Field} as="textarea" rows="2" maxlength="500" label=${t("act.reason")} hint=${t("act.reason_hint")} value=${reason} error=${missing && !reason.trim() ? t("form.reason_missing") : undefined} onInput=${(/** @type {any} */ event) => setReason(event.target.value)} />

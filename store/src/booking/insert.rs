@@ -151,7 +151,7 @@ impl Grouped {
 }
 
 /// Takes the expert's and the client's time for each, and says for each whose was gone.
-async fn take_time(
+pub(super) async fn take_time(
     tx: &mut Tx,
     group: &[&NewBooking],
 ) -> Result<Vec<Option<BookingError>>, StoreError> {
@@ -232,7 +232,7 @@ async fn write(
 }
 
 /// Inserts bookings, drawing codes until each has one that no other open booking has.
-async fn insert_rows(
+pub(super) async fn insert_rows(
     tx: &mut Tx,
     bookings: &mut [Booking],
     guests: &[Option<&GuestTerms>],
@@ -275,6 +275,8 @@ async fn insert_drawn(
             "session_id",
             all().map(|b| b.session.as_ref().map(|session| session.id.uuid())),
         )
+        .ids("series_id", all().map(|b| b.series.map(|s| s.id.uuid())))
+        .numbers("series_number", all().map(|b| b.series.map(|s| s.number)))
         .instants("starts_at", all().map(|b| b.starts_at))
         .instants("ends_at", all().map(|b| b.ends_at))
         .texts("time_zone", all().map(|b| b.time_zone.name()))

@@ -115,6 +115,12 @@ const TABLE: &str = "
     uudhfyhyhy POST /api/v1/bookings/{id}/reject
     uudhyyhyhy POST /api/v1/bookings/{id}/reschedule
     uudhyfhfhf POST /api/v1/bookings/{id}/review
+    uudyyyyyyy POST /api/v1/series
+    uudyyyyyyy POST /api/v1/series/preview
+    uudhyyhyhy GET /api/v1/series/{id}
+    uudhfyhyhy POST /api/v1/series/{id}/confirm
+    uudhfyhyhy POST /api/v1/series/{id}/reject
+    uudhyyhyhy POST /api/v1/series/{id}/cancel
     yyyyyyyyyy GET /api/v1/experts/{id}/sessions
     uudffyfyfy POST /api/v1/experts/{id}/sessions
     yyyyyyyyyy GET /api/v1/sessions/{id}
@@ -296,6 +302,7 @@ struct Things {
     other: String,
     booking: String,
     hold: String,
+    series: String,
     session: String,
     waiting: String,
     visit: String,
@@ -314,6 +321,7 @@ impl Things {
             ("/bookings/{id}/assignment", &self.assigned),
             ("/bookings/{id}", &self.booking),
             ("/holds/{id}", &self.hold),
+            ("/series/{id}", &self.series),
             ("/sessions/{id}", &self.session),
             ("/waiting-list/{id}", &self.waiting),
             ("/visits/{id}", &self.visit),
@@ -359,6 +367,11 @@ async fn things(people: &[Person]) -> Things {
     let wish = json!({ "from": "2027-03-06", "mode": "online" });
     let path = format!("/experts/{}/waiting-list", expert.id);
     let waiting = client.post(&path, wish).await.expect(201).text("id");
+    let wish = json!({
+        "expert_id": expert.id, "starts_at": "2027-03-03T14:00:00Z", "mode": "online",
+        "rule": { "every": "week", "count": 3 },
+    });
+    let series = client.post("/series", wish).await.expect(201).text("id");
     let draft = json!({
         "title": "Yoga", "starts_at": "2027-03-06T10:00:00Z", "minutes": 60, "seats": 3, "mode": "online",
     });
@@ -384,6 +397,7 @@ async fn things(people: &[Person]) -> Things {
         other: other.id.clone(),
         booking: booking.expect(201).text("id"),
         hold,
+        series,
         session,
         waiting,
         visit,

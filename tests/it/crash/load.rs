@@ -130,7 +130,8 @@ impl Load<'_> {
             }
             20..26 => self.wait(client, host).await,
             26..32 => self.session(client, host).await,
-            32..60 => {
+            32..36 => self.series(client, host).await,
+            36..60 => {
                 body["mode"] = json!("online");
                 self.create(client, host, "/bookings", body).await.map(drop)
             }

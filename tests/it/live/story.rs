@@ -9,6 +9,7 @@ use crate::town::{Person, Town};
 on_both_engines!(
     both_sides_see_a_booking_at_once_and_the_inbox_agrees,
     a_booking_is_followed_by_those_whom_it_concerns,
+    whoever_looks_at_one_of_a_series_hears_of_a_step_with_all_of_them,
     a_lost_seat_is_seen_on_the_open_page,
     a_disabled_person_is_let_go_at_once,
     a_token_that_cannot_be_checked_is_not_called_bad,
@@ -152,6 +153,31 @@ async fn a_booking_is_followed_by_those_whom_it_concerns(fresh: &Fresh) {
             assert_eq!(answer["code"], "forbidden");
         }
     }
+    town.close().await;
+}
+
+async fn whoever_looks_at_one_of_a_series_hears_of_a_step_with_all_of_them(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let (expert, client) = (town.expert().await, town.client().await);
+    let wish = json!({
+        "expert_id": expert.id, "starts_at": TEN, "mode": "online", "rule": { "every": "week", "count": 3 },
+    });
+    let series = client.post("/series", wish).await.expect(201).body;
+    let last = series["bookings"][2]["id"].as_str().unwrap();
+    let topic = format!("booking:{last}");
+    let (mut page, _) = open(&town, &client, 0, None).await;
+    page.say(json!({"type": "subscribe", "topic": topic, "ref": 1}))
+        .await;
+    page.next_of("ok").await;
+    // The bus may confirm a little after the answer; the second step is surely heard.
+    let path = format!("/series/{}", series["id"].as_str().unwrap());
+    for verb in ["confirm", "cancel"] {
+        let reason = json!({ "reason": "ill" });
+        let path = format!("{path}/{verb}");
+        expert.post(&path, reason).await.expect(200);
+    }
+    let event = page.next_of("event").await;
+    assert_eq!(event["topic"], topic);
     town.close().await;
 }
 

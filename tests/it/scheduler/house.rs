@@ -104,6 +104,7 @@ impl<'a> House<'a> {
             updated_at: now,
             confirmed_at: None,
             review: None,
+            series: None,
             session: None,
         };
         let new = NewBooking {

@@ -290,5 +290,6 @@ fn seat(session: &GroupSession, request: &SeatRequest, now: Instant) -> Booking 
         updated_at: now,
         confirmed_at: session.auto_confirm.then_some(now),
         review: None,
+        series: None,
     }
 }

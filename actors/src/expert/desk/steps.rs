@@ -1,5 +1,6 @@
 //! What people do to a booking that takes no time anew: its steps, its details, and the word about it afterwards.
 
+use belfry_domain::Instant;
 use belfry_domain::account::Caller;
 use belfry_domain::booking::{
     Actor as Doer, Booking, BookingError, Edit, Review, Side, Status, Step,
@@ -10,6 +11,7 @@ use belfry_domain::wall;
 use belfry_store::booking::Change;
 use belfry_store::crash;
 use belfry_store::idempotency::IdempotencyKey;
+use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 
 use super::{Experts, Refused};
@@ -34,25 +36,8 @@ impl Experts {
         };
         let notice = self.read_cancel_notice(booking.expert.id).await?;
         let decide = |before: &Booking| {
-            let status = before.step(step, side, reason.as_deref(), notice, now)?;
-            let mut after = before.clone();
-            after.status = status;
-            after.reason = reason.clone().or(after.reason);
-            match status {
-                Status::Confirmed => {
-                    after.confirmed_at = Some(now);
-                    // Whoever confirms has the time that the clock shows now before their eyes.
-                    after.promised_start = None;
-                    after.sequence += 1;
-                }
-                Status::Rejected | Status::Cancelled => after.sequence += 1,
-                _ => {}
-            }
-            let told = Told {
-                reason: reason.clone(),
-                ..Told::by(doer.clone())
-            };
-            Ok(Change::of(after, event_of(step), told))
+            let (doer, reason) = (doer.clone(), reason.clone());
+            taken_step(before, step, side, doer, reason, notice, now)
         };
         let after = self
             .world
@@ -176,6 +161,40 @@ impl Experts {
         (self.committed)();
         Ok(after)
     }
+}
+
+/// What a step makes of a booking.
+///
+/// # Errors
+/// What [`Booking::step`] refuses.
+pub(super) fn taken_step(
+    before: &Booking,
+    step: Step,
+    side: Side,
+    doer: Doer,
+    reason: Option<String>,
+    notice: TimeDelta,
+    now: Instant,
+) -> Result<Change, BookingError> {
+    let status = before.step(step, side, reason.as_deref(), notice, now)?;
+    let mut after = before.clone();
+    after.status = status;
+    after.reason = reason.clone().or(after.reason);
+    match status {
+        Status::Confirmed => {
+            after.confirmed_at = Some(now);
+            // Whoever confirms has the time that the clock shows now before their eyes.
+            after.promised_start = None;
+            after.sequence += 1;
+        }
+        Status::Rejected | Status::Cancelled => after.sequence += 1,
+        _ => {}
+    }
+    let told = Told {
+        reason,
+        ..Told::by(doer)
+    };
+    Ok(Change::of(after, event_of(step), told))
 }
 
 fn event_of(step: Step) -> EventType {

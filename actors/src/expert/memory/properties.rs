@@ -230,6 +230,7 @@ impl Both {
                 updated_at: self.now,
                 confirmed_at: None,
                 review: None,
+                series: None,
                 session: None,
             })),
         }
