@@ -180,6 +180,17 @@ pub struct SessionRef {
     #[prost(string, tag = "2")]
     pub title: ::prost::alloc::string::String,
 }
+/// Which of a series a booking is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SeriesPlace {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// From 1.
+    #[prost(int64, tag = "2")]
+    pub number: i64,
+    #[prost(int64, tag = "3")]
+    pub of: i64,
+}
 /// What a clock was to show at the start of a booking, and what it shows now that its rules changed.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ClockMoved {
@@ -255,6 +266,9 @@ pub struct Booking {
     pub cancel_until: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(message, optional, tag = "23")]
     pub review: ::core::option::Option<BookingReview>,
+    /// Set for one of a series.
+    #[prost(message, optional, tag = "24")]
+    pub series: ::core::option::Option<SeriesPlace>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1182,6 +1196,12 @@ pub struct BranchSettings {
     pub strategy: ::prost::alloc::string::String,
     #[prost(uint32, tag = "8")]
     pub half_life_days: u32,
+    /// Most who wait in its queue at once; 0: it has none.
+    #[prost(uint32, tag = "9")]
+    pub most_waiting: u32,
+    /// How long somebody in the queue may take to accept an offer.
+    #[prost(uint32, tag = "10")]
+    pub offer_minutes: u32,
 }
 /// Generated server implementations.
 pub mod branch_service_server {

@@ -136,6 +136,8 @@ impl From<BranchSettings> for v1::BranchSettings {
             presence_minutes,
             strategy,
             half_life_days,
+            most_waiting,
+            offer_minutes,
         } = settings;
         Self {
             default_minutes: default_minutes.into(),
@@ -146,6 +148,8 @@ impl From<BranchSettings> for v1::BranchSettings {
             presence_minutes,
             strategy: strategy.as_str().to_owned(),
             half_life_days: half_life_days.into(),
+            most_waiting: most_waiting.into(),
+            offer_minutes: offer_minutes.into(),
         }
     }
 }

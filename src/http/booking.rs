@@ -53,7 +53,7 @@ pub mod words;
 use guest::GuestIn;
 pub use out::{
     ActorOut, BookingOut, BookingReviewOut, ClockMovedOut, HistoryOut, HoldOut, PartyOut,
-    SessionRefOut, notice_of,
+    SeriesPlaceOut, SessionRefOut, notice_of,
 };
 pub use visitor::Visitor;
 
