@@ -317,8 +317,8 @@ impl Visit {
             },
             Step::Start => State::Serving,
             Step::Finish => State::Done,
-            Step::Skip if self.state == State::Offered => return wrong,
-            Step::Skip => State::Waiting,
+            Step::Skip if matches!(self.state, State::Waiting | State::Called) => State::Waiting,
+            Step::Skip => return wrong,
             Step::Recall { .. } => match self.state {
                 State::Called => State::Called,
                 State::NoShow => State::Waiting,

@@ -34,7 +34,7 @@ const RULES: &str = include_str!("../../deploy/prometheus/belfry.rules.yml");
 /// Prometheus' own.
 const FOREIGN: [&str; 1] = ["up"];
 
-/// Counted once there are waiting queues.
+/// Counted from the first visit to a waiting queue on.
 const AWAITED: [&str; 2] = ["belfry_queue_wait_seconds", "belfry_queue_waiting"];
 
 /// The names of figures in an expression.

@@ -258,7 +258,7 @@ impl<L: Luck> Draw<'_, L> {
         let mut blocking = booked.filter(|(stretch, kept)| match kept.purpose {
             Kind::Away => true,
             Kind::Expected => !self.came[desk][*stretch],
-            Kind::Waiting(other) => self.waits.get(other) == Some(&true),
+            Kind::Waiting(other) => other != entry && self.waits.get(other) == Some(&true),
         });
         !blocking.any(|(_, kept)| kept.from < until && at < kept.until)
     }

@@ -1,5 +1,5 @@
 // Saying that one has come for an appointment of today: the desk of the branch sees it, and a number shows one's turn.
-import { Problem, api } from "../api.js";
+import { Problem, api, now } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
@@ -13,7 +13,7 @@ import { Icon } from "./icon.js";
 
 /** @param {{booking: Booking}} props */
 export function CheckInButton({ booking }) {
-  const due = ["pending", "confirmed"].includes(booking.status) && booking.mode === "offline" && !booking.session && dateIn(booking.starts_at, booking.time_zone) === today(booking.time_zone) && Date.parse(booking.ends_at) > Date.now();
+  const due = ["pending", "confirmed"].includes(booking.status) && booking.mode === "offline" && !booking.session && dateIn(booking.starts_at, booking.time_zone) === today(booking.time_zone) && Date.parse(booking.ends_at) > now();
   const expert = useLoad(async () => (due ? /** @type {Expert} */ (await api.get(`/experts/${booking.expert.id}`)) : null), [due, booking.expert.id]);
   const [busy, run] = useRun();
   if (!due || !expert.data?.branch_id) return null;

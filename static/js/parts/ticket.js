@@ -1,4 +1,5 @@
 // A visit as the visitor carries it: the number, what it means now, and what happens next.
+import { now } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { isOver } from "../queue.js";
@@ -33,7 +34,7 @@ export function Ticket({ visit, busy = false, place = "", onAnswer, onEnd, child
 /** The one sentence that is read out when it changes. @param {Visit} visit */
 function says(visit) {
   const { state, expert, ahead } = visit;
-  if (state === "waiting" && visit.not_before && ahead === 0 && Date.parse(visit.not_before) > Date.now()) return t("visit.says_appointment", { time: formatTime(visit.not_before, zone.value) });
+  if (state === "waiting" && visit.not_before && ahead === 0 && Date.parse(visit.not_before) > now()) return t("visit.says_appointment", { time: formatTime(visit.not_before, zone.value) });
   if (state === "waiting") return ahead ? t("visit.says_waiting", { n: ahead }) : t("visit.says_next");
   if (state === "offered") return expert ? t("visit.says_offered", { name: expert.name }) : t("visit.says_offered_anybody");
   if (state === "called") return expert ? t("visit.says_called", { name: expert.name }) : t("visit.says_called_anybody");

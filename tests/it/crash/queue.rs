@@ -143,7 +143,6 @@ impl Branch {
     /// What the tables say at rest: everybody who was told that they joined is there, each was offered an expert once
     /// and in the order in which they joined.
     async fn check(&self, fresh: &Fresh) -> usize {
-        ledger::planned(&fresh.store).await;
         let book = fresh.store.ledger().await.unwrap();
         ledger::queue::agrees(&book);
         let there: BTreeSet<String> = book.visits.iter().map(|v| v.id.to_string()).collect();

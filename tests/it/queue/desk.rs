@@ -48,9 +48,9 @@ async fn an_appointment_goes_first_once_its_time_has_come(fresh: &Fresh) {
     assert_eq!(twice.body["visit"]["id"], booked);
     let path = format!("/bookings/{}/check-in", tomorrow.text("id"));
     late.post(&path, json!({})).await.problem(409, "not-today");
-    town.clock.advance(TimeDelta::minutes(14));
+    town.clock.advance(TimeDelta::minutes(13));
     assert_eq!(visit(&walker, &walked).await["ahead"], 0);
-    town.clock.advance(TimeDelta::minutes(15));
+    town.clock.advance(TimeDelta::minutes(16));
     let (booker, walker, desk) = (
         town.again(booker).await,
         town.again(walker).await,

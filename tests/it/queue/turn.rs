@@ -151,7 +151,8 @@ async fn an_expert_with_a_booking_soon_is_offered_to_nobody_who_walked_in(fresh:
     let other = town.client().await;
     let id = join(&other, &branch).await.expect(201).text("id");
     let path = format!("/bookings/{}/cancel", booking.text("id"));
-    client.post(&path, json!({})).await.expect(200);
+    let ill = json!({ "reason": "ill" });
+    busy.post(&path, ill).await.expect(200);
     let offered = comes_to(&other, &id, "offered").await;
     assert_eq!(offered["expert"]["id"], busy.id);
     sound(&town).await;

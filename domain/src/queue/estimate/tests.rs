@@ -166,6 +166,21 @@ fn an_expected_appointment_takes_its_time() {
 }
 
 #[test]
+fn time_that_is_kept_for_somebody_is_not_kept_from_them() {
+    let mut desk = busy(1, 0);
+    desk.serving = None;
+    let purpose = Purpose::Waiting(Uuid::from_u128(1));
+    desk.booked = vec![Stretch {
+        from: at(0),
+        until: at(30),
+        purpose,
+    }];
+    let found = estimates(&[walk_in(1), walk_in(2)], &[desk]);
+    assert!(found[0].p50_minutes.unwrap() < 0.5, "{found:?}");
+    assert!(found[1].p50_minutes.unwrap() > 14.0, "{found:?}");
+}
+
+#[test]
 fn those_who_leave_make_the_line_shorter() {
     let entries: Vec<Entry> = (1..=12).map(walk_in).collect();
     let patient = estimates(&entries, &[busy(1, 0)])[11].p50_minutes.unwrap();
