@@ -87,6 +87,13 @@ enum SimulateCommand {
         #[arg(long)]
         chart: Option<PathBuf>,
     },
+    /// How well waits in a branch's line are foretold: clinics whose truth is known.
+    Queue {
+        #[arg(long, default_value_t = simulate::queue::Plan::default().days, value_parser = value_parser!(i64).range(11..=1000))]
+        days: i64,
+        #[arg(long, default_value_t = simulate::queue::Plan::default().seed)]
+        seed: u64,
+    },
 }
 
 #[derive(Subcommand)]
@@ -192,6 +199,17 @@ async fn execute(command: Command) -> Result<()> {
                     .with_context(|| format!("writing {}", file.display()))?;
             }
             say(&simulate::table(plan, &outcomes))
+        }
+        Command::Simulate {
+            command: SimulateCommand::Queue { days, seed },
+        } => {
+            let plan = simulate::queue::Plan {
+                days,
+                seed,
+                ..simulate::queue::Plan::default()
+            };
+            let outcomes = simulate::queue::run(plan);
+            say(&simulate::queue::table(plan, &outcomes))
         }
         Command::Openapi => say(http::openapi::document()?.trim_end()),
         Command::Settings => say(crate::config::DEFAULT.trim_end()),

@@ -18,6 +18,10 @@ use uuid::Uuid;
 
 /// What it came to, as a picture.
 pub mod chart;
+/// Made-up clinics.
+pub mod clinic;
+/// How well waits are foretold.
+pub mod queue;
 
 /// Minutes between two starts.
 const GRID: i64 = 30;

@@ -53,6 +53,8 @@ pub mod oidc;
 pub mod preference;
 /// Own texts, tried before they are kept.
 pub mod proof;
+/// The waiting queue of a branch: who waits, whose turn it is, and how long it will take.
+pub mod queue;
 /// When people are told that their booking is near.
 pub mod reminder;
 /// How long things are kept.
