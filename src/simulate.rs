@@ -78,18 +78,30 @@ pub struct Tally {
     pub open: i64,
     /// Minutes booked.
     pub booked: i64,
+    /// Minutes that would have been fair: of each day's work, what their hours are among those of all who were there.
+    pub fair: f64,
 }
 
 impl Outcome {
-    /// How far each is from their share of the work, which is in proportion to the hours: 0.05 is five percent above.
+    /// How far each is from their fair share of the work: 0.05 is five percent above.
     pub fn deviations(&self) -> Vec<f64> {
+        let people = self.people.iter();
+        people
+            .map(|one| one.booked as f64 / one.fair.max(1.0) - 1.0)
+            .collect()
+    }
+
+    /// The farthest of those that come of comparing hours over the whole time, whoever else was there. No rule that asks
+    /// nothing of people for days on which they are not there can bring this to zero: whoever works on days on which
+    /// many do has less to do in each hour.
+    pub fn worst_by_hours(&self) -> f64 {
         let open: i64 = self.people.iter().map(|one| one.open).sum();
         let booked: i64 = self.people.iter().map(|one| one.booked).sum();
         let usual = booked as f64 / open.max(1) as f64;
         let people = self.people.iter();
         people
-            .map(|one| one.booked as f64 / (one.open as f64 * usual).max(1.0) - 1.0)
-            .collect()
+            .map(|one| (one.booked as f64 / (one.open as f64 * usual).max(1.0) - 1.0).abs())
+            .fold(0.0, f64::max)
     }
 
     /// The greatest of them, whatever its sign.
@@ -108,19 +120,24 @@ impl Outcome {
 
 /// Plays the same weeks through with every strategy.
 pub fn run(plan: Plan) -> Vec<Outcome> {
+    [Strategy::Smart, Strategy::RoundRobin, Strategy::LeastLoaded]
+        .map(|strategy| play(plan, strategy))
+        .into()
+}
+
+/// Plays the weeks through with one strategy.
+pub fn play(plan: Plan, strategy: Strategy) -> Outcome {
     let staff = staff(plan);
     let wishes = wishes(plan, &staff);
-    [Strategy::Smart, Strategy::RoundRobin, Strategy::LeastLoaded]
-        .map(|strategy| Branch::new(strategy, plan, &staff).serve(&wishes))
-        .into()
+    Branch::new(strategy, plan, &staff).serve(&wishes)
 }
 
 /// A table for people, in Markdown.
 pub fn table(plan: Plan, outcomes: &[Outcome]) -> String {
     let mut text = format!(
         "{} experts, {} weeks, wishes for {} % of their hours, seed {}\n\n\
-         | strategy | farthest from the fair share | mean | utilisation | served | same expert again | no pause |\n\
-         |---|---|---|---|---|---|---|",
+         | strategy | farthest from the fair share | mean | farthest by hours alone | utilisation | served | same expert again | no pause |\n\
+         |---|---|---|---|---|---|---|---|",
         plan.experts, plan.weeks, plan.demand_percent, plan.seed
     );
     for outcome in outcomes {
@@ -129,10 +146,11 @@ pub fn table(plan: Plan, outcomes: &[Outcome]) -> String {
         let percent = |part: f64| format!("{:.1} %", part * 100.0);
         let of = |count: u32, all: u32| percent(f64::from(count) / f64::from(all.max(1)));
         text.push_str(&format!(
-            "\n| {} | {} | {} | {} | {} | {} | {} |",
+            "\n| {} | {} | {} | {} | {} | {} | {} | {} |",
             outcome.strategy.as_str(),
             percent(outcome.worst()),
             percent(mean),
+            percent(outcome.worst_by_hours()),
             percent(outcome.utilisation()),
             of(outcome.served, outcome.wishes),
             of(outcome.known, outcome.served),
@@ -295,6 +313,7 @@ impl<'a> Branch<'a> {
         let tally = |desk: &Desk<'_>| Tally {
             open: open_minutes(&desk.worker.schedule, desk.worker.since, self.end),
             booked: desk.booked.iter().map(|(from, until)| until - from).sum(),
+            fair: self.shares.in_all(desk.worker.id).1,
         };
         Outcome {
             strategy: self.strategy,
@@ -392,11 +411,6 @@ mod tests {
         let [smart, round_robin, least_loaded] = &outcomes[..] else {
             panic!("three strategies");
         };
-        assert!(
-            smart.worst() < 0.05,
-            "{}",
-            table(Plan::default(), &outcomes)
-        );
         for plain in [round_robin, least_loaded] {
             assert!(
                 plain.worst() > 0.05,
@@ -412,6 +426,45 @@ mod tests {
             smart.utilisation() > round_robin.utilisation() - 0.01,
             "fairness costs no bookings"
         );
+    }
+
+    fn within_five_percent(plans: impl Iterator<Item = Plan>) {
+        let far = plans.filter_map(|plan| {
+            let smart = play(plan, Strategy::Smart);
+            (smart.worst() > 0.05).then(|| (plan, smart.deviations()))
+        });
+        let far: Vec<_> = far.collect();
+        assert!(far.is_empty(), "{far:?}");
+    }
+
+    fn seeds(seeds: std::ops::RangeInclusive<u64>) -> impl Iterator<Item = Plan> {
+        seeds.map(|seed| Plan {
+            seed,
+            ..Plan::default()
+        })
+    }
+
+    #[test]
+    fn shares_are_within_five_percent_on_ten_seeds() {
+        within_five_percent(seeds(1..=10));
+    }
+
+    #[test]
+    fn shares_are_within_five_percent_on_ten_more_seeds() {
+        within_five_percent(seeds(11..=20));
+    }
+
+    #[test]
+    fn shares_are_within_five_percent_in_quiet_and_busy_weeks_with_few_and_many_experts() {
+        let other = [(12, 30, 26), (12, 85, 26), (5, 60, 26), (24, 60, 12)];
+        within_five_percent(other.into_iter().flat_map(|(experts, demand, weeks)| {
+            seeds(1..=2).map(move |plan| Plan {
+                experts,
+                demand_percent: demand,
+                weeks,
+                ..plan
+            })
+        }));
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //!   occasion: bookings that come at the same moment, on any node, do not all want the same expert first.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -203,6 +204,13 @@ pub(crate) fn mixed(value: u64) -> u64 {
 }
 
 const SECONDS_PER_DAY: i64 = 86_400;
+/// How much what lies ahead counts, where a day just past counts one.
+///
+/// Whoever is usually booked at the last moment stands below their share on the days ahead, all the time. If those
+/// counted in full, a surplus on the days past would stand against it, and as that is forgotten and made anew day by day,
+/// it would add up to several percent in half a year. If they did not count, everybody would be given a week's bookings
+/// in turn.
+const AHEAD: f64 = 0.5;
 /// Half-lives after which nothing counts any more: less than a fifteenth would be left.
 const HALF_LIVES: i64 = 4;
 
@@ -233,6 +241,21 @@ impl Days {
             open: vec![0.0; days],
             booked: vec![0.0; days],
         }
+    }
+
+    /// The minutes booked and those that would be fair among `all`, of which `left` tells how much of each day counts.
+    fn part(&self, all: &Days, days: Range<usize>, left: impl Fn(usize) -> f64) -> (f64, f64) {
+        days.fold((0.0, 0.0), |(worked, fair), day| {
+            let left = left(day);
+            let share = match all.open[day] {
+                open if open > 0.0 => self.open[day] / open,
+                _ => 0.0,
+            };
+            (
+                worked + left * self.booked[day],
+                fair + left * share * all.booked[day],
+            )
+        })
     }
 }
 
@@ -293,17 +316,18 @@ impl Shares {
         let first = usize::try_from(today - back).unwrap_or(0);
         let last = usize::try_from(today + i64::from(self.ahead_days) + 1).unwrap_or(0);
         let last = last.min(own.open.len());
-        let (mut worked, mut fair) = (0.0, 0.0);
-        for day in first..last {
-            // What lies ahead counts in full.
-            let age = (today - day as i64).max(0) as f64;
-            let left = (-age / f64::from(self.half_life_days)).exp2();
-            worked += left * own.booked[day];
-            if self.all.open[day] > 0.0 {
-                fair += left * own.open[day] * self.all.booked[day] / self.all.open[day];
-            }
-        }
-        (worked, fair)
+        own.part(&self.all, first..last, |day| match today - day as i64 {
+            age if age < 0 => AHEAD,
+            age => (-age as f64 / f64::from(self.half_life_days)).exp2(),
+        })
+    }
+
+    /// The same over all days, with nothing forgotten: what is compared when a time is over.
+    pub fn in_all(&self, expert: UserId) -> (f64, f64) {
+        let own = self.people.get(&expert);
+        own.map_or((0.0, 0.0), |own| {
+            own.part(&self.all, 0..own.open.len(), |_| 1.0)
+        })
     }
 }
 

@@ -121,13 +121,14 @@ fn shares(now: Instant) -> Shares {
 }
 
 #[test]
-fn work_is_forgotten_by_halves_and_what_lies_ahead_is_not() {
+fn work_is_forgotten_by_halves_and_what_lies_ahead_counts_half() {
     let expert = candidate(1).expert;
-    for (days, left) in [(0, 60.0), (14, 30.0), (28, 15.0), (-3, 60.0), (70, 0.0)] {
+    for (days, left) in [(0, 60.0), (14, 30.0), (28, 15.0), (-3, 30.0), (70, 0.0)] {
         let mut shares = shares(now());
         shares.join(expert, &daily(), now() - TimeDelta::days(90));
         shares.add(expert, now() - TimeDelta::days(days), 60.0);
         assert_eq!(shares.of(expert, now()), (left, left), "{days} days ago");
+        assert_eq!(shares.in_all(expert).0, if days > 56 { 0.0 } else { 60.0 });
     }
     assert_eq!(shares(now()).of(expert, now()), (0.0, 0.0), "nobody");
 }
@@ -153,8 +154,8 @@ fn a_day_asks_nothing_of_whoever_was_not_there() {
     shares.add(old, now() + TimeDelta::days(2), 100.0);
     let (worked, fair) = shares.of(new, now());
     assert!(
-        worked == 0.0 && (fair - 40.0).abs() < 0.001,
-        "two fifths: {fair}"
+        worked == 0.0 && (fair - 20.0).abs() < 0.001,
+        "two fifths of a half: {fair}"
     );
 }
 
