@@ -197,7 +197,9 @@ impl Keeper {
             line = store.queue_line(branch, now).await?;
         }
         let desks = store.free_desks(branch, now).await?;
-        let until = now + TimeDelta::minutes(found.settings.offer_minutes.into());
+        // Counted from when it is made, and not from when the look began.
+        let until =
+            self.world.clock.now() + TimeDelta::minutes(found.settings.offer_minutes.into());
         let mut offered = false;
         for turn in turns(&line, &desks, now) {
             let Some(visit) = line.iter().find(|visit| visit.id == turn.visit) else {
