@@ -51,7 +51,7 @@ test("a series is looked at, chosen where it clashes, booked, answered and calle
   const near = line(starts[1]).locator("[data-alternative]").first();
   const instead = await near.getAttribute("data-alternative");
   for (const scheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme: scheme });
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
     for (const width of [360, 768, 1280]) {
       await page.setViewportSize({ width, height: 900 });
       nothingWrong((await axe(page)).map((fault) => `${scheme} ${width}: ${fault}`));

@@ -5,7 +5,7 @@ import { Problem } from "../api.js";
 import { MOST, byRule, clashes } from "../series.js";
 import { zone } from "../store.js";
 import { addDays, dateIn, formatWhen } from "../time.js";
-import { Choice, Field } from "./form.js";
+import { Choice, Field, FormError } from "./form.js";
 import { Icon } from "./icon.js";
 import { Failed, Skeleton } from "./states.js";
 import { When } from "./time.js";
@@ -15,6 +15,9 @@ import { When } from "./time.js";
 
 /** What the server says of why a time is not free has words of its own; anything else is not offered. */
 const KNOWN = ["taken", "client_busy", "horizon", "day_cap", "week_cap", "time_off"];
+
+/** What the fields of the rule show. */
+const AT_FIELDS = ["/rule", "/rule/count", "/rule/until"];
 
 /** @param {{repeat: Repeat, startsAt: string, problem?: any, onChange: (change: Partial<Repeat>) => void}} props */
 export function RepeatFields({ repeat, startsAt, problem, onChange }) {
@@ -38,7 +41,7 @@ export function RepeatFields({ repeat, startsAt, problem, onChange }) {
 /** @param {{looking: ReturnType<typeof usePreview>, other: string}} props other: the expert's zone */
 export function RepeatPreview({ looking, other }) {
   const { preview, problem, choices } = looking;
-  if (problem instanceof Problem && problem.status === 422) return null;
+  if (problem instanceof Problem && problem.status === 422) return html`<${FormError} problem=${problem} known=${AT_FIELDS} />`;
   if (problem) return html`<${Failed} error=${problem} retry=${looking.retry} />`;
   if (!preview) return html`<${Skeleton} rows=${4} />`;
   const missing = clashes(preview).length;
@@ -61,7 +64,7 @@ function Date({ at, one, other, looking, last }) {
   const restore = html`<button class="link-button" type="button" aria-label=${t("series.restore_of", { when })} onClick=${() => looking.restore(at)}>${t("series.restore")}</button>`;
   return html`<li class=${one ? (one.free ? "" : "clash") : "left-out"} data-occurrence=${at}>
     <p class="row wrap between">
-      <span class="row wrap">
+      <span class="row">
         <${Icon} name=${one ? (one.free ? "check" : "clock") : "cross"} size=${18} />
         ${one ? html`<${When} at=${one.starts_at} until=${one.ends_at} other=${other} />` : html`<s><${When} at=${at} other=${other} /></s>`}
       </span>

@@ -13,7 +13,7 @@ export function SeriesGroup({ bookings }) {
   return html`<li class="series-group" data-series=${first.series?.id}>
     <details open>
       <summary class="card">
-        <span class="row wrap"><${Icon} name="repeat" size=${18} /><strong>${t("series.with", { name: otherSide(first) })}</strong></span>
+        <span class="row"><${Icon} name="repeat" size=${18} /><strong class="grow">${t("series.with", { name: otherSide(first) })}</strong><${Icon} name="down" size=${18} /></span>
         <span class="row wrap soft">${t("series.listed", { n: bookings.length })} · <${When} at=${first.starts_at} other=${first.time_zone} /></span>
       </summary>
       <ul class="list">${bookings.map((booking) => html`<${BookingRow} key=${booking.id} booking=${booking} />`)}</ul>

@@ -1,6 +1,8 @@
 // While the design page is open, nothing that its parts ask for changes the house; and what they read can be made to
 // hang, to be nothing, or to fail, so that every part shows each of its faces.
 
+const HOUR_MS = 3_600_000;
+
 /** @typedef {"full" | "loading" | "empty" | "failed"} Face */
 
 /** The page around the parts goes on as ever. */
@@ -11,6 +13,15 @@ const answer = (body, status, type = "application/json") => new Response(JSON.st
 
 /** @param {number} status @param {string} detail */
 const problem = (status, detail) => answer({ type: "/problems/conflict", title: detail, status, detail, request_id: "0192d3a0" }, status, "application/problem+json");
+
+/** Two times of a series, the second of which is taken. */
+function preview() {
+  const at = (/** @type {number} */ hours) => new Date(Math.ceil(Date.now() / HOUR_MS) * HOUR_MS + hours * HOUR_MS).toISOString();
+  const time = (/** @type {number} */ hours) => ({ starts_at: at(hours), ends_at: at(hours + 1) });
+  const first = { ...time(50), instead_of: null, free: true, against: null, alternatives: [] };
+  const second = { ...time(218), instead_of: null, free: false, against: "taken", alternatives: [time(219), time(242)] };
+  return { rrule: "FREQ=WEEKLY;COUNT=2", time_zone: "UTC", free: 1, occurrences: [first, second] };
+}
 
 /** What holds now, while anything does. @type {{face: Face, refusal: string} | null} */
 let held = null;
@@ -32,10 +43,10 @@ function wrap() {
     if (!held || !path.startsWith("/api/") || AROUND.test(path)) return before(input, init);
     const { face, refusal } = held;
     const method = init?.method ?? "GET";
-    // To look at a series asks only, though it is too long a question for an address.
-    if (method !== "GET" && !path.endsWith("/series/preview")) {
+    if (method !== "GET") {
       // A form that holds its slot while it is filled shows nothing without one.
       if (path.endsWith("/holds")) return answer({ id: "0192d3a0-0000-7000-8000-00000000000a", expires_at: new Date(Date.now() + 240_000).toISOString() }, 201);
+      if (path.endsWith("/series/preview")) return answer(preview(), 200);
       if (path.includes("/holds/")) return new Response(null, { status: 204 });
       return problem(409, refusal);
     }
