@@ -21,9 +21,12 @@ use tokio::sync::Notify;
 use crate::expert::{Committed, Experts};
 use crate::{Supervisor, World};
 
+/// How long those who wait will wait.
+mod forecast;
 /// What a line does by itself, on the node that has its lease.
 mod keeper;
 
+pub use forecast::Forecast;
 pub use keeper::{Keeper, Keeping, QueueReport};
 
 /// Says that something happened in a line, for every node.
@@ -56,6 +59,7 @@ struct Inner {
     experts: Experts,
     committed: Committed,
     woken: Notify,
+    forecasts: forecast::Forecasts,
 }
 
 /// Why nobody may join a branch's line at `now`, as far as its hours and settings say; `None` when they may.
@@ -80,6 +84,7 @@ impl Queues {
             experts,
             committed,
             woken: Notify::new(),
+            forecasts: forecast::Forecasts::new(),
         }));
         supervisor.serve_queues(queues.clone());
         queues

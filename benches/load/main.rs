@@ -1,4 +1,5 @@
-//! A load client for a running server, over keep-alive HTTP/1.1: bookings, refusals, a plain route and slots.
+//! A load client for a running server, over keep-alive HTTP/1.1: bookings, refusals, a plain route, slots, and a mix
+//! of what the clients of a branch do.
 //!
 //! `cargo run --release --example load -- --url http://127.0.0.1:8080 --admin EMAIL:PASSWORD book me refuse slots`
 //!
@@ -6,6 +7,7 @@
 //! second, latencies in milliseconds, answers by status.
 
 mod client;
+mod mixed;
 mod people;
 
 use std::collections::BTreeMap;
@@ -20,6 +22,7 @@ use clap::{Parser, ValueEnum};
 use serde_json::{Value, json};
 
 use client::{Answer, Client};
+use mixed::Visitor;
 use people::People;
 
 /// What to measure.
@@ -37,6 +40,8 @@ enum Scenario {
     Slots,
     /// The same with the ETag of the answer before.
     SlotsUnchanged,
+    /// Slots, bookings without a person, their status and the queue of a branch, in turn (see mixed.rs).
+    Mixed,
 }
 
 #[derive(Parser)]
@@ -90,6 +95,8 @@ async fn main() -> Result<()> {
 #[derive(Default)]
 struct Outcome {
     micros: Vec<u64>,
+    /// The same of a mix by request.
+    parts: BTreeMap<&'static str, Vec<u64>>,
     statuses: BTreeMap<u16, u64>,
     elapsed: Duration,
 }
@@ -97,12 +104,16 @@ struct Outcome {
 impl Outcome {
     fn report(mut self, scenario: Scenario) -> Value {
         self.micros.sort_unstable();
-        let at = |share: f64| {
-            let place = (self.micros.len() as f64 * share) as usize;
-            self.micros
-                .get(place.min(self.micros.len().saturating_sub(1)))
-                .map(|m| *m as f64 / 1000.0)
-        };
+        let at = |share: f64| quantile(&self.micros, share);
+        let parts: BTreeMap<&str, Value> = std::mem::take(&mut self.parts)
+            .into_iter()
+            .map(|(name, mut micros)| {
+                micros.sort_unstable();
+                let (p50, p99) = (quantile(&micros, 0.5), quantile(&micros, 0.99));
+                let told = json!({ "count": micros.len(), "p50_ms": p50, "p99_ms": p99 });
+                (name, told)
+            })
+            .collect();
         let name = scenario
             .to_possible_value()
             .map(|value| value.get_name().to_owned());
@@ -113,8 +124,16 @@ impl Outcome {
             "p99_ms": at(0.99),
             "max_ms": at(1.0),
             "statuses": self.statuses,
+            "parts": parts,
         })
     }
+}
+
+/// The latency in milliseconds that this share of the sorted ones does not exceed.
+fn quantile(micros: &[u64], share: f64) -> Option<f64> {
+    let place = (micros.len() as f64 * share) as usize;
+    let found = micros.get(place.min(micros.len().saturating_sub(1)));
+    found.map(|micros| *micros as f64 / 1000.0)
 }
 
 async fn run(
@@ -142,6 +161,9 @@ async fn run(
     for worker in workers {
         let part = worker.await??;
         outcome.micros.extend(part.micros);
+        for (name, micros) in part.parts {
+            outcome.parts.entry(name).or_default().extend(micros);
+        }
         for (status, count) in part.statuses {
             *outcome.statuses.entry(status).or_default() += count;
         }
@@ -164,9 +186,16 @@ async fn work(
     let token = people.client(worker);
     let today = Utc::now().date_naive();
     let mut etag: Option<String> = None;
+    let mut visitor = Visitor::new(people, worker);
     while Instant::now() < until {
         let begun = Instant::now();
+        let mut part = None;
         let answer = match scenario {
+            Scenario::Mixed => {
+                let (name, answer) = visitor.next(&mut client).await?;
+                part = Some(name);
+                answer
+            }
             Scenario::Book => {
                 let number = numbers.fetch_add(1, Ordering::Relaxed);
                 let place = i64::try_from(number / people.experts.len() as u64)?;
@@ -199,9 +228,11 @@ async fn work(
                 client.send("GET", &path, None, known, None).await?
             }
         };
-        outcome
-            .micros
-            .push(u64::try_from(begun.elapsed().as_micros())?);
+        let micros = u64::try_from(begun.elapsed().as_micros())?;
+        outcome.micros.push(micros);
+        if let Some(name) = part {
+            outcome.parts.entry(name).or_default().push(micros);
+        }
         *outcome.statuses.entry(answer.status).or_default() += 1;
         etag = answer.etag;
     }

@@ -1,4 +1,4 @@
-//! The experts and clients of a measurement, made through the public interface.
+//! The branch, the experts and the clients of a measurement, made through the public interface.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -8,8 +8,9 @@ use crate::{Options, SLOT_MINUTES};
 
 const PASSWORD: &str = "measuring-with-care-2026";
 
-/// Ids of the experts and access tokens of the clients.
+/// Ids of the branch and its experts, and access tokens of the clients.
 pub struct People {
+    pub branch: String,
     pub experts: Vec<String>,
     clients: Vec<String>,
 }
@@ -42,14 +43,31 @@ pub async fn invite(options: &Options) -> Result<People> {
     let admin = call(&mut client, "POST", "/auth/login", None, Some(&credentials)).await?;
     let admin = text(&admin, "/access_token")?;
     let run = std::process::id();
+    let branch = json!({
+        "name": format!("Branch {run}"),
+        "time_zone": "UTC",
+        "settings": {
+            "default_minutes": SLOT_MINUTES, "horizon_days": 730, "min_notice_minutes": 0, "max_load": null,
+            "presence_minutes": 0, "most_waiting": 1000,
+        },
+    });
+    let branch = call(
+        &mut client,
+        "POST",
+        "/branches",
+        Some(&admin),
+        Some(&branch),
+    )
+    .await?;
     let mut people = People {
+        branch: text(&branch, "/id")?,
         experts: Vec::new(),
         clients: Vec::new(),
     };
     for number in 0..options.experts {
         let session = register(&mut client, &format!("expert{number}-{run}")).await?;
         let id = text(&session, "/user/id")?;
-        let role = json!({"role": "expert"});
+        let role = json!({"role": "expert", "branch_id": people.branch});
         call(
             &mut client,
             "PATCH",

@@ -295,7 +295,9 @@ pub async fn get(
     let full = (counts.waiting >= most).then_some("full");
     let reason = closed(&branch, now).or(full);
     let staff = signed.is_some_and(|signed| signed.caller().works_at(branch.id));
-    Ok(HttpResponse::Ok().json(QueueOut::new(branch.id, reason, line, staff)))
+    let forecast = app.queues.forecast(&branch, &line).await?;
+    let out = QueueOut::new(branch.id, reason, line, &forecast, staff, now);
+    Ok(HttpResponse::Ok().json(out))
 }
 
 /// The branch with this id, or `not-found`.

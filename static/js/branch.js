@@ -58,6 +58,7 @@ import { user } from "./session.js";
  * @property {number | null} mean_lead_minutes
  * @property {{count: number, mean: number | null, stars: number[], newest: {booking_id: string, expert: Ref, client_name: string, stars: number, text: string, created_at: string}[]}} reviews
  * @property {{given: number, passed_on: number, with_skill: number, only_one: number, by_strategy: {strategy: string, count: number}[], decided_by: {part: string, count: number}[]}} assignments
+ * @property {{count: number, mean_error_minutes: number | null, within_p90: number | null}} estimates how well waits in the queue were foretold
  */
 
 /** @typedef {{by_client: number, by_staff: number, by_system: number}} Sides by whom bookings were cancelled */

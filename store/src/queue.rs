@@ -15,6 +15,8 @@ use uuid::Uuid;
 use crate::db::{Dialect, IdList};
 use crate::{Store, StoreError, Tx};
 
+/// Estimates of waits.
+mod forecast;
 /// Joining a line.
 mod join;
 /// Who is there for those who wait, and which lines there are.

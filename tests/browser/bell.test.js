@@ -68,7 +68,8 @@ test("after a drop the page catches up by itself", async () => {
   shut = true;
   for (const socket of sockets) await socket.close({ code: 1012 });
   await page.locator(".connection.reconnecting, .connection.polling").waitFor({ state: "attached" });
-  const [slot] = await freeSlots(expert.id, { minutes });
+  // Far from what the demo and the other stories have of this client.
+  const slot = (await freeSlots(expert.id, { minutes })).at(-1);
   const { status, body } = await call("POST", "/bookings", { token, body: { expert_id: expert.id, starts_at: slot.starts_at, minutes, mode: "online" } });
   assert.equal(status, 201, JSON.stringify(body));
   shut = false;

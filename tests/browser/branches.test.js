@@ -123,7 +123,7 @@ test("a manager edits the hours and rules of their branch, and of no other", asy
 });
 
 test("who runs a branch sees how it fares, as it happens; who runs another one does not", async () => {
-  const branch = await newBranch("Sail House");
+  const branch = await withExperts("Sail House");
   const admin = await person("admin@belfry.test");
   const page = await admin.tab(`/branches/${branch.id}`);
   await live(page);

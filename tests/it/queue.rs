@@ -18,6 +18,8 @@ mod desk;
 mod race;
 /// What the line does by itself.
 mod turn;
+/// How long it takes.
+mod wait;
 
 on_both_engines!(
     whoever_joins_has_a_number_and_a_place_and_stands_there_once,

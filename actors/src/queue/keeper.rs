@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use belfry_domain::Instant;
 use belfry_domain::booking::Actor as Doer;
+use belfry_domain::branch::Branch;
 use belfry_domain::id::{BranchId, VisitId};
+use belfry_domain::queue::estimate::{Estimate, is_real_change};
 use belfry_domain::queue::{State, Step, Visit, ahead, turns};
 use belfry_store::StoreError;
 use belfry_store::queue::{Counts, Guard, VisitStep};
@@ -34,6 +36,8 @@ pub struct Keeper {
     leases: HashMap<BranchId, Instant>,
     /// What visitors were told: how many are ahead of them.
     told: HashMap<VisitId, (State, i64)>,
+    /// What visitors were told of their wait, and when.
+    foretold: HashMap<VisitId, (Instant, Estimate)>,
     /// What open pages were told.
     counted: HashMap<BranchId, (Counts, Vec<(VisitId, i64)>)>,
 }
@@ -74,6 +78,7 @@ impl Keeper {
             world,
             leases: HashMap::new(),
             told: HashMap::new(),
+            foretold: HashMap::new(),
             counted: HashMap::new(),
         }
     }
@@ -214,7 +219,8 @@ impl Keeper {
         if offered {
             line = store.queue_line(branch, now).await?;
         }
-        self.announce(branch, &line);
+        let moved = self.foretell(&found, &line, now).await?;
+        self.announce(branch, &line, &moved);
         Ok(())
     }
 
@@ -246,14 +252,40 @@ impl Keeper {
         })
     }
 
-    /// Tells whoever moved up, and open pages when the line is another one.
-    fn announce(&mut self, branch: BranchId, line: &[Visit]) {
+    /// Estimates how long everybody waits, and keeps what is worth telling; whose wait has changed.
+    async fn foretell(
+        &mut self,
+        branch: &Branch,
+        line: &[Visit],
+        now: Instant,
+    ) -> Result<HashSet<VisitId>, StoreError> {
+        let forecast = self.queues.forecast(branch, line).await?;
+        let news: Vec<(VisitId, Estimate)> = line
+            .iter()
+            .filter_map(|visit| forecast.of(visit).map(|estimate| (visit.id, *estimate)))
+            .filter(|(id, estimate)| match self.foretold.get(id) {
+                Some((at, told)) => is_real_change(told, *at, estimate, now),
+                None => true,
+            })
+            .collect();
+        if !news.is_empty() {
+            self.world.store.tell_estimates(&news, now).await?;
+        }
+        for (id, estimate) in &news {
+            self.foretold.insert(*id, (now, *estimate));
+        }
+        Ok(news.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// Tells whoever moved up or will wait otherwise than they were told, and open pages when the line is another one.
+    fn announce(&mut self, branch: BranchId, line: &[Visit], foretold: &HashSet<VisitId>) {
         let mut numbers = Vec::with_capacity(line.len());
         for visit in line {
             numbers.push((visit.id, visit.version));
             let stands = (visit.state, ahead(line, visit));
             let before = self.told.insert(visit.id, stands);
-            if before.is_some_and(|before| before.0 == stands.0 && before.1 != stands.1) {
+            let moved = before.is_some_and(|before| before.0 == stands.0 && before.1 != stands.1);
+            if moved || foretold.contains(&visit.id) {
                 self.queues.tell_visitor(visit, stands.1);
             }
         }
@@ -268,6 +300,7 @@ impl Keeper {
             // Of those who have gone nobody asks any more.
             let there: HashSet<VisitId> = line.iter().map(|visit| visit.id).collect();
             self.told.retain(|visit, _| there.contains(visit));
+            self.foretold.retain(|visit, _| there.contains(visit));
         }
     }
 

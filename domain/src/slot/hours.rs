@@ -189,6 +189,18 @@ pub fn is_open(opening: &Opening, at: DateTime<Utc>) -> bool {
     !inside(opening, vec![moment], moment.start, moment.end).is_empty()
 }
 
+/// When a branch that is open at `at` closes; none when it is closed, or stays open for the next two days.
+pub fn open_until(opening: &Opening, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let ahead = Span {
+        start: at.timestamp(),
+        end: at.timestamp() + 2 * SECONDS_PER_DAY,
+    };
+    let open = inside(opening, vec![ahead], ahead.start, ahead.end);
+    let now = open.first().filter(|span| span.start == ahead.start)?;
+    let closes = (now.end < ahead.end).then_some(now.end)?;
+    DateTime::from_timestamp(closes, 0)
+}
+
 /// The parts of an expert's hours at which the branch is open, from `first` to `last`.
 fn inside(opening: &Opening, own: Vec<Span>, first: i64, last: i64) -> Vec<Span> {
     if !opening.active {

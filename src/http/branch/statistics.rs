@@ -9,6 +9,7 @@ use belfry_domain::assignment::decisive;
 use belfry_domain::branch::Branch;
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{BranchId, UserId};
+use belfry_domain::queue::estimate::Score;
 use belfry_domain::slot::open_minutes;
 use belfry_domain::wall;
 use belfry_store::statistics::{ExpertFigures, Given};
@@ -60,12 +61,35 @@ pub struct StatisticsOut {
     /// Every date listed.
     days: Vec<DayOut>,
     /// Whoever works there, or had something on these dates, by name.
-    experts: Vec<ExpertOut>,
+    experts: Vec<ExpertStatisticsOut>,
     cancelled: SidesOut,
     /// How long before their start these bookings were made, on average; `null` without any.
     mean_lead_minutes: Option<i64>,
     reviews: ReviewsOut,
     assignments: AssignmentsOut,
+    estimates: EstimatesOut,
+}
+
+/// How well waits in the queue were foretold, of those who were called on these dates.
+#[derive(Serialize, ToSchema)]
+pub struct EstimatesOut {
+    /// Estimates that were told.
+    count: u32,
+    /// Minutes between the middle estimate and the wait, on average; `null` without any.
+    mean_error_minutes: Option<f64>,
+    /// The share of waits, 0 to 1, that were no longer than was told for nine of ten.
+    within_p90: Option<f64>,
+}
+
+impl From<Score> for EstimatesOut {
+    fn from(score: Score) -> Self {
+        let rounded = |value: Option<f64>| value.map(|value| (value * 1000.0).round() / 1000.0);
+        Self {
+            count: score.number,
+            mean_error_minutes: rounded(score.mean_error_minutes()),
+            within_p90: rounded(score.coverage()),
+        }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -79,7 +103,7 @@ pub struct DayOut {
 
 /// The bookings of an expert that start on these dates.
 #[derive(Serialize, ToSchema)]
-pub struct ExpertOut {
+pub struct ExpertStatisticsOut {
     expert: NamedOut,
     counts: CountsOut,
     /// Of those that took the expert's time, or will: all but those called off.
@@ -214,6 +238,7 @@ pub async fn get(
         cancelled,
         reviews: reviews(&app, branch.id, bounds).await?,
         assignments: assignments(store.branch_given(branch.id, bounds, MOST_GIVEN).await?),
+        estimates: store.estimate_score(branch.id, bounds).await?.into(),
         branch: NamedOut {
             id: branch.id.uuid(),
             name: branch.name,
@@ -346,11 +371,11 @@ async fn experts(
     app: &App,
     branch: &Branch,
     bounds: (Instant, Instant),
-) -> Result<Vec<(ExpertOut, i64)>, Problem> {
+) -> Result<Vec<(ExpertStatisticsOut, i64)>, Problem> {
     let store = &app.world.store;
     let members = store.branch_members(branch.id).await?;
-    let mut all: BTreeMap<UserId, (ExpertOut, i64)> = BTreeMap::new();
-    let nothing = |id: UserId, name: String| ExpertOut {
+    let mut all: BTreeMap<UserId, (ExpertStatisticsOut, i64)> = BTreeMap::new();
+    let nothing = |id: UserId, name: String| ExpertStatisticsOut {
         expert: NamedOut {
             id: id.uuid(),
             name,
@@ -365,7 +390,7 @@ async fn experts(
     }
     for row in store.branch_experts(branch.id, bounds).await? {
         let id = UserId::from(row.expert_id);
-        let one = ExpertOut {
+        let one = ExpertStatisticsOut {
             counts: CountsOut {
                 pending: row.pending,
                 confirmed: row.confirmed,
@@ -387,7 +412,7 @@ async fn experts(
             one.open_minutes = open_minutes(&schedule, bounds.0, bounds.1);
         }
     }
-    let mut all: Vec<(ExpertOut, i64)> = all.into_values().collect();
+    let mut all: Vec<(ExpertStatisticsOut, i64)> = all.into_values().collect();
     all.sort_by(|(one, _), (other, _)| one.expert.name.cmp(&other.expert.name));
     Ok(all)
 }

@@ -1,10 +1,13 @@
 //! Visits as they are answered.
 
+use belfry_actors::queue::Forecast;
+use belfry_domain::Instant;
 use belfry_domain::booking::Party;
 use belfry_domain::id::BranchId;
+use belfry_domain::queue::estimate::Estimate;
 use belfry_domain::queue::{State, Visit, ahead};
 use belfry_store::queue::{Counts, VisitPeriod};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -14,6 +17,38 @@ use crate::http::booking::{ActorOut, PartyOut};
 use crate::http::named::NamedOut;
 use crate::http::openapi::shape::VisitStateShape;
 use crate::http::problem::Problem;
+
+/// How long somebody will wait who does not leave, as far as it can be told.
+#[derive(Serialize, ToSchema)]
+pub struct EstimateOut {
+    /// In half of all cases they are called by then.
+    p50_at: DateTime<Utc>,
+    /// In nine of ten cases.
+    p90_at: DateTime<Utc>,
+    /// The same in minutes from now.
+    p50_minutes: i64,
+    p90_minutes: i64,
+}
+
+impl EstimateOut {
+    /// What is known of it at `now`; `None` where it may not come to it before everybody has gone.
+    fn of(estimate: &Estimate, made_at: Instant, now: Instant) -> Option<Self> {
+        let at = |minutes: f64| made_at + TimeDelta::seconds((minutes * 60.0) as i64);
+        let (p50_at, p90_at) = (at(estimate.p50_minutes?), at(estimate.p90_minutes?));
+        let minutes = |at: Instant| ((at - now).as_seconds_f64() / 60.0).max(0.0).round() as i64;
+        Some(Self {
+            p50_at: p50_at.max(now),
+            p90_at: p90_at.max(now),
+            p50_minutes: minutes(p50_at),
+            p90_minutes: minutes(p90_at),
+        })
+    }
+
+    fn for_visit(forecast: &Forecast, visit: &Visit, now: Instant) -> Option<Self> {
+        let estimate = forecast.of(visit)?;
+        Self::of(estimate, forecast.made_at, now)
+    }
+}
 
 /// One person's time at a branch.
 #[derive(Serialize, ToSchema)]
@@ -40,6 +75,8 @@ pub struct VisitOut {
     minutes: u16,
     /// How many come before them, until they are called.
     ahead: i64,
+    /// How long they still wait; `null` when they no longer do, or when it cannot be told.
+    estimate: Option<EstimateOut>,
     /// Offers they let pass.
     misses: i64,
     joined_at: DateTime<Utc>,
@@ -62,7 +99,7 @@ pub struct VisitOut {
 }
 
 impl VisitOut {
-    pub(super) fn new(visit: Visit, ahead: i64) -> Self {
+    fn new(visit: Visit, ahead: i64, estimate: Option<EstimateOut>) -> Self {
         let party = |party: Option<Party>| party.map(PartyOut::from);
         Self {
             id: visit.id.uuid(),
@@ -81,6 +118,7 @@ impl VisitOut {
             note: visit.note,
             minutes: visit.minutes,
             ahead,
+            estimate,
             misses: visit.misses,
             joined_at: visit.joined_at,
             not_before: visit.not_before,
@@ -99,8 +137,17 @@ impl VisitOut {
     /// A visit with where it stands now.
     pub(super) async fn shown(app: &App, visit: Visit) -> Result<Self, Problem> {
         let now = app.world.clock.now();
-        let ahead = app.world.store.visits_ahead(&visit, now).await?;
-        Ok(Self::new(visit, ahead))
+        let waits = matches!(visit.state, State::Waiting | State::Offered);
+        if !waits {
+            return Ok(Self::new(visit, 0, None));
+        }
+        let store = &app.world.store;
+        let branch = super::branch(app, visit.branch.id).await?;
+        let line = store.queue_line(branch.id, now).await?;
+        let forecast = app.queues.forecast(&branch, &line).await?;
+        let estimate = EstimateOut::for_visit(&forecast, &visit, now);
+        let ahead = ahead(&line, &visit);
+        Ok(Self::new(visit, ahead, estimate))
     }
 
     /// The same with the secret that opens it.
@@ -123,6 +170,9 @@ pub struct QueueOut {
     waiting: i64,
     called: i64,
     serving: i64,
+    /// How long somebody would wait who joins now and takes whoever is free; `null` when nobody may, or when it cannot
+    /// be told.
+    estimate: Option<EstimateOut>,
     /// Those who are served, called, asked or waiting, in this order.
     board: Vec<BoardOut>,
     /// The same visits with everything about them; `null` for who is not staff of the branch.
@@ -143,7 +193,9 @@ impl QueueOut {
         branch: BranchId,
         reason: Option<&'static str>,
         line: Vec<Visit>,
+        forecast: &Forecast,
         staff: bool,
+        now: Instant,
     ) -> Self {
         let counts = Counts::of(&line);
         let board = line.iter().map(|visit| BoardOut {
@@ -153,12 +205,17 @@ impl QueueOut {
         });
         let board = board.collect();
         let visits = staff.then(|| {
-            let places: Vec<i64> = line.iter().map(|visit| ahead(&line, visit)).collect();
-            let visits = line.into_iter().zip(places);
+            let known = |visit: &Visit| {
+                let estimate = EstimateOut::for_visit(forecast, visit, now);
+                (ahead(&line, visit), estimate)
+            };
+            let known: Vec<_> = line.iter().map(known).collect();
+            let visits = line.into_iter().zip(known);
             visits
-                .map(|(visit, ahead)| VisitOut::new(visit, ahead))
+                .map(|(visit, (ahead, estimate))| VisitOut::new(visit, ahead, estimate))
                 .collect()
         });
+        let newcomer = EstimateOut::of(&forecast.newcomer, forecast.made_at, now);
         Self {
             branch_id: branch.uuid(),
             open: reason.is_none(),
@@ -166,6 +223,7 @@ impl QueueOut {
             waiting: counts.waiting,
             called: counts.called,
             serving: counts.serving,
+            estimate: newcomer.filter(|_| reason.is_none()),
             board,
             visits,
         }

@@ -81,7 +81,7 @@ function Figures({ figures }) {
     <${Experts} figures=${figures} />
     <div class="columns">
       <${Reviews} reviews=${figures.reviews} />
-      <div class="stack"><${CalledOff} figures=${figures} /><${Assignments} given=${figures.assignments} /></div>
+      <div class="stack"><${CalledOff} figures=${figures} /><${Assignments} given=${figures.assignments} /><${Foretold} estimates=${figures.estimates} /></div>
     </div>
   </div>`;
 }
@@ -137,6 +137,15 @@ function CalledOff({ figures: { bookings, cancelled } }) {
   ];
   return html`<section class="card" aria-labelledby="off"><h2 id="off">${t("statistics.off")}</h2>
     <ul class="plain-list">${sides.map(({ words, n }) => html`<li class="row between" key=${words}><span>${words}</span><strong>${n}</strong></li>`)}</ul>
+  </section>`;
+}
+
+/** @param {{estimates: Statistics["estimates"]}} props */
+function Foretold({ estimates: { mean_error_minutes: off, within_p90: within } }) {
+  if (off === null || within === null) return null;
+  return html`<section class="card" aria-labelledby="foretold"><h2 id="foretold">${t("statistics.foretold")}</h2>
+    <p>${t("statistics.foretold_off", { n: Math.round(off) })}</p>
+    <p class="soft">${t("statistics.foretold_within", { percent: new Intl.NumberFormat(regional.value, { style: "percent" }).format(within) })}</p>
   </section>`;
 }
 

@@ -1,7 +1,6 @@
 //! Joining a line.
 
 use belfry_domain::event::{Event, EventType};
-use belfry_domain::queue::ahead;
 use chrono::NaiveDate;
 
 use super::write::{insert, note};
@@ -60,17 +59,6 @@ impl Store {
         tx.commit().await?;
         crash::point("visit.joined");
         Ok(Ok(visit))
-    }
-
-    /// How many come before a visit, at `now`.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn visits_ahead(&self, visit: &Visit, now: Instant) -> Result<i64, StoreError> {
-        if !matches!(visit.state, State::Waiting | State::Offered) {
-            return Ok(0);
-        }
-        Ok(ahead(&self.queue_line(visit.branch.id, now).await?, visit))
     }
 }
 
