@@ -149,9 +149,13 @@ impl Session {
         self.queued.fetch_add(bytes, Ordering::Relaxed) + bytes <= QUEUE_LIMIT
     }
 
-    /// Told by the transport when bytes of pushed frames have left.
+    /// Told by the transport when bytes have left. Some were never counted: a farewell, and what the transport queued
+    /// before it knew of this session.
     pub fn left(&self, bytes: usize) {
-        self.queued.fetch_sub(bytes, Ordering::Relaxed);
+        let rest = |queued: usize| Some(queued.saturating_sub(bytes));
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        // It always has a new value.
+        let _ = self.queued.fetch_update(set, fetch, rest);
     }
 
     /// Whether the reader keeps up well enough for more of a replay.
@@ -164,5 +168,34 @@ impl Session {
     pub(crate) fn welcome(&self, frame: Frame) {
         self.hold(frame.wire().len());
         self.to.do_send(Push::Welcome(frame));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix::{Actor, Context, Handler};
+
+    use super::*;
+
+    struct Transport;
+
+    impl Actor for Transport {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Push> for Transport {
+        type Result = ();
+
+        fn handle(&mut self, _: Push, _: &mut Self::Context) {}
+    }
+
+    #[actix::test]
+    async fn bytes_that_were_never_counted_leave_no_debt() {
+        let to = Transport.start().recipient();
+        let session = Session::new(Uuid::nil(), Uuid::nil().into(), to);
+        assert!(session.hold(100));
+        session.left(126);
+        assert!(session.hold(QUEUE_LIMIT), "all of the room is there");
+        assert!(!session.hold(1));
     }
 }
