@@ -231,6 +231,9 @@ fn as_json(booking: &v1::Booking) -> Value {
         "review": booking.review.as_ref().map(|r| json!({
             "stars": r.stars, "text": r.text, "created_at": written(r.created_at.as_ref()),
         })),
+        "series": booking.series.as_ref().map(|s| json!({
+            "id": s.id, "number": s.number, "of": s.of,
+        })),
     })
 }
 

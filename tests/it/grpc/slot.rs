@@ -184,7 +184,8 @@ fn branch_json(branch: &v1::Branch) -> Value {
             "min_notice_minutes": settings.min_notice_minutes,
             "queue_timeout_minutes": settings.queue_timeout_minutes, "max_load": settings.max_load,
             "presence_minutes": settings.presence_minutes, "strategy": settings.strategy,
-            "half_life_days": settings.half_life_days,
+            "half_life_days": settings.half_life_days, "most_waiting": settings.most_waiting,
+            "offer_minutes": settings.offer_minutes,
         },
         "rating": branch.rating, "review_count": branch.review_count, "version": branch.version,
     })
