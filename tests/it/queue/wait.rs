@@ -60,7 +60,7 @@ async fn who_waits_is_told_how_long_and_it_shrinks_as_time_goes(fresh: &Fresh) {
     let shown = staff["visits"].as_array().unwrap();
     assert!(shown.iter().any(|visit| visit["estimate"].is_object()));
 
-    town.clock.advance(TimeDelta::minutes(30));
+    town.clock.advance(TimeDelta::minutes(12));
     let sooner = visit(&next, &second).await;
     let sooner = &sooner["estimate"];
     assert!(
