@@ -1,9 +1,7 @@
 //! Everything over HTTP: the application's state and, on one screen, all of its routes.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix_web::HttpRequest;
 use actix_web::web::{self, ServiceConfig};
 use belfry_actors::expert::Committed;
 use belfry_actors::importer::Importer;
@@ -170,24 +168,6 @@ pub struct App {
     /// What is known of the ways to devices and servers of others.
     pub outbound: Outbound,
     pub content_security_policy: String,
-}
-
-/// The address a request comes from, as rate limits know it.
-pub fn address(app: &App, request: &HttpRequest) -> String {
-    let forwarded = request.headers().get("x-forwarded-for");
-    let forwarded = forwarded.and_then(|value| value.to_str().ok());
-    address_of(app, forwarded, request.peer_addr())
-}
-
-/// The address of a peer, or the one that a proxy names, if proxies are believed.
-pub fn address_of(app: &App, forwarded: Option<&str>, peer: Option<SocketAddr>) -> String {
-    let forwarded = forwarded
-        .filter(|_| app.settings.http.trust_forwarded_for)
-        .and_then(|list| list.rsplit(',').next())
-        .map(|last| last.trim().to_owned());
-    forwarded
-        .or_else(|| peer.map(|peer| peer.ip().to_string()))
-        .unwrap_or_default()
 }
 
 /// All routes. Each is a resource of its own, so that another method is answered 405 and not 404.

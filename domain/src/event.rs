@@ -15,12 +15,15 @@ use crate::account::{Account, UnknownName};
 use crate::booking::{Actor, Booking, Mode, Party, Status};
 use crate::channel::Way;
 use crate::group_session::SessionRef;
-use crate::id::{BookingId, EventId, GroupSessionId, SeriesId, UserId, WaitingId, WebhookId};
+use crate::id::{BookingId, EventId, GroupSessionId, UserId, WaitingId, WebhookId};
 use crate::waiting::Waiting;
 
+/// What they say of bookings that repeat.
+mod series;
 /// What events say of visits.
 mod visit;
 
+pub use series::{SeriesFacts, SeriesStep};
 pub use visit::{BranchFacts, VisitFacts};
 
 macro_rules! event_types {
@@ -322,28 +325,6 @@ pub struct BookingFacts {
     pub actor_id: Option<UserId>,
     pub actor_name: String,
     pub actor_role: String,
-}
-
-/// A series named in an event.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct SeriesFacts {
-    pub id: SeriesId,
-    /// Which of them the booking is, from 1.
-    pub number: i64,
-    pub of: i64,
-    /// Those that the step was taken with together, the booking first; empty where it is about the booking alone.
-    pub together: Vec<SeriesStep>,
-}
-
-/// A booking of a series after a step that was taken with several of them.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct SeriesStep {
-    pub booking_id: BookingId,
-    pub version: i64,
-    /// iCalendar SEQUENCE.
-    pub sequence: i64,
-    pub starts_at: Instant,
-    pub ends_at: Instant,
 }
 
 /// A group session named in an event.

@@ -3,8 +3,8 @@ CREATE TABLE visit_estimates (
     visit_id    uuid NOT NULL REFERENCES visits (id) ON DELETE CASCADE,
     told_at     timestamptz NOT NULL,
     ahead       bigint NOT NULL,
-    -- Minutes from then until the call, in half of all cases and in nine of ten; none where it may not come to it.
-    p50_minutes double precision,
-    p90_minutes double precision,
+    -- Seconds from then until the call, in half of all cases and in nine of ten; none where it may not come to it.
+    p50_seconds bigint,
+    p90_seconds bigint,
     PRIMARY KEY (visit_id, told_at)
 );

@@ -3,8 +3,8 @@ CREATE TABLE visit_estimates (
     visit_id    BLOB NOT NULL REFERENCES visits (id) ON DELETE CASCADE,
     told_at     TEXT NOT NULL,
     ahead       INTEGER NOT NULL,
-    -- Minutes from then until the call, in half of all cases and in nine of ten; none where it may not come to it.
-    p50_minutes REAL,
-    p90_minutes REAL,
+    -- Seconds from then until the call, in half of all cases and in nine of ten; none where it may not come to it.
+    p50_seconds INTEGER,
+    p90_seconds INTEGER,
     PRIMARY KEY (visit_id, told_at)
 );

@@ -30,10 +30,11 @@ use super::v1::branch_service_server::{self as branches, BranchServiceServer};
 use super::v1::presence_service_server::{self as presence, PresenceServiceServer};
 use super::v1::slot_service_server::{self as slots, SlotServiceServer};
 use super::{DESCRIBED, MOST_BYTES};
+use crate::http::App;
 use crate::http::layer::plain_id;
 use crate::http::limit::Policy;
+use crate::http::limit::address_of;
 use crate::http::problem::{self, Problem};
-use crate::http::{App, address_of};
 
 /// The house's own services.
 pub const SERVICES: [&str; 4] = [

@@ -19,11 +19,11 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::http::App;
-use crate::http::address;
 use crate::http::auth::Signed;
 use crate::http::idempotency::{Created, is_replay, once, replayed};
 use crate::http::input::{Body, Faults};
 use crate::http::limit::Policy;
+use crate::http::limit::address;
 use crate::http::openapi::shape::RoleShape;
 use crate::http::problem::Problem;
 use crate::password::PasswordFailure;

@@ -14,11 +14,12 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::http::App;
 use crate::http::leftover::Leftover;
 use crate::http::limit::Policy;
+use crate::http::limit::address;
 use crate::http::openapi::VIEWER_POLICY;
 use crate::http::problem::{self, Problem};
-use crate::http::{App, address};
 
 /// The id of the request under way, from the extensions of the request.
 #[derive(Clone, Debug)]

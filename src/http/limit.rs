@@ -3,13 +3,16 @@
 //! Both count with GCRA: a minute's worth may come at once, then one per `60 / limit` seconds. Answers
 //! carry the `RateLimit` fields of draft-ietf-httpapi-ratelimit-headers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use dashmap::DashMap;
 
 use crate::config::Limits;
+use crate::http::App;
 use crate::http::problem::Problem;
 use crate::tether::Tether;
 
@@ -249,6 +252,24 @@ fn shared_key(policy: Policy, key: &str) -> String {
 
 fn micros(rate: u32) -> i64 {
     60_000_000 / i64::from(rate)
+}
+
+/// The address a request comes from, as rate limits know it.
+pub fn address(app: &App, request: &HttpRequest) -> String {
+    let forwarded = request.headers().get("x-forwarded-for");
+    let forwarded = forwarded.and_then(|value| value.to_str().ok());
+    address_of(app, forwarded, request.peer_addr())
+}
+
+/// The address of a peer, or the one that a proxy names, if proxies are believed.
+pub fn address_of(app: &App, forwarded: Option<&str>, peer: Option<SocketAddr>) -> String {
+    let forwarded = forwarded
+        .filter(|_| app.settings.http.trust_forwarded_for)
+        .and_then(|list| list.rsplit(',').next())
+        .map(|last| last.trim().to_owned());
+    forwarded
+        .or_else(|| peer.map(|peer| peer.ip().to_string()))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -22,9 +22,9 @@ use crate::channel::oidc::Return;
 use crate::channel::{Oidc, OidcFailure};
 use crate::http::App;
 use crate::http::account::{SessionOut, session, start_session};
-use crate::http::address;
 use crate::http::input::{Body, Faults};
 use crate::http::limit::Policy;
+use crate::http::limit::address;
 use crate::http::problem::{Problem, language};
 use crate::secret;
 

@@ -20,12 +20,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::http::App;
-use crate::http::address;
 use crate::http::auth::Signed;
 use crate::http::booking::{concerned, words};
 use crate::http::idempotency::{Created, once};
 use crate::http::input::{Body, Faults, Id};
 use crate::http::limit::Policy;
+use crate::http::limit::address;
 use crate::http::problem::Problem;
 use crate::secret;
 

@@ -16,7 +16,6 @@ use belfry_domain::queue::{Standing, State, Visit};
 use belfry_domain::slot;
 use belfry_store::StoreError;
 use chrono::TimeDelta;
-use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::Queues;
@@ -54,7 +53,7 @@ impl Forecast {
 }
 
 /// What is remembered of a branch.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Known {
     /// The open visits that it was made of.
     line: Vec<(VisitId, i64)>,
@@ -72,9 +71,8 @@ impl Queues {
         branch: &Branch,
         line: &[Visit],
     ) -> Result<Arc<Forecast>, StoreError> {
-        let known = self.0.forecasts.entry(branch.id).or_default().clone();
-        // Whoever comes while it is made waits for it, and has it, too.
-        let mut known = known.lock().await;
+        let known = self.0.forecasts.get(&branch.id);
+        let mut known = known.map(|known| known.clone()).unwrap_or_default();
         let now = self.0.world.clock.now();
         let fresh = |at: Instant, most: TimeDelta| at <= now && now - at < most;
         let numbers: Vec<(VisitId, i64)> =
@@ -124,6 +122,8 @@ impl Queues {
         });
         known.line = numbers;
         known.forecast = Some(forecast.clone());
+        // Of two who made one at once either will do.
+        self.0.forecasts.insert(branch.id, known);
         Ok(forecast)
     }
 }
@@ -160,4 +160,4 @@ fn newcomer(branch: &Branch, now: Instant) -> Entry {
 }
 
 /// What is remembered, by branch.
-pub(super) type Forecasts = dashmap::DashMap<BranchId, Arc<Mutex<Known>>>;
+pub(super) type Forecasts = dashmap::DashMap<BranchId, Known>;

@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 
 use super::failed;
 use crate::http::App;
-use crate::http::address;
 use crate::http::input::Body;
 use crate::http::limit::Policy;
+use crate::http::limit::address;
 use crate::http::problem::Problem;
 use crate::token::Purpose;
 

@@ -20,11 +20,11 @@ use uuid::Uuid;
 
 use super::{BookingIn, BookingOut, Wanted, Wish, book};
 use crate::http::App;
-use crate::http::address;
 use crate::http::auth::Signed;
 use crate::http::idempotency::{Created, once};
 use crate::http::input::{Body, Faults};
 use crate::http::limit::Policy;
+use crate::http::limit::address;
 use crate::http::problem::{Problem, language};
 use crate::http::setting::guests_may_book;
 use crate::secret;

@@ -13,10 +13,10 @@ use utoipa::ToSchema;
 use super::visitor::linked;
 use super::{BookingOut, words};
 use crate::http::App;
-use crate::http::address;
 use crate::http::etag::versioned;
 use crate::http::input::{Body, Faults};
 use crate::http::limit::Policy;
+use crate::http::limit::address;
 use crate::http::problem::Problem;
 
 #[derive(Deserialize, ToSchema)]

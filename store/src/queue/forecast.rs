@@ -43,8 +43,8 @@ struct Kept {
 struct ToldRow {
     told_at: Instant,
     ahead: i64,
-    p50_minutes: Option<f64>,
-    p90_minutes: Option<f64>,
+    p50_seconds: Option<i64>,
+    p90_seconds: Option<i64>,
     called_at: Instant,
 }
 
@@ -78,9 +78,9 @@ impl Store {
                 match state {
                     State::Done => {
                         learned.called(true);
-                        let minutes = u32::try_from(lesson.minutes).unwrap_or(u32::MAX);
+                        let expected = u32::try_from(lesson.minutes).unwrap_or(u32::MAX);
                         let took = minutes_between(called, lesson.ended_at);
-                        learned.served(expert.into(), lesson.skill.as_deref(), minutes, took);
+                        learned.served(expert.into(), lesson.skill.as_deref(), expected, took);
                     }
                     State::NoShow => learned.called(false),
                     _ => {}
@@ -186,15 +186,15 @@ impl Store {
         on_tx!(&mut tx, |c| {
             for (visit, estimate) in told {
                 sqlx::query::<DB>(
-                    "INSERT INTO visit_estimates (visit_id, told_at, ahead, p50_minutes, p90_minutes) \
+                    "INSERT INTO visit_estimates (visit_id, told_at, ahead, p50_seconds, p90_seconds) \
                      SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT 1 FROM visits WHERE id = $1) \
                      ON CONFLICT (visit_id, told_at) DO NOTHING",
                 )
                 .bind(visit.uuid())
                 .bind(now)
                 .bind(i64::from(estimate.ahead))
-                .bind(estimate.p50_minutes)
-                .bind(estimate.p90_minutes)
+                .bind(estimate.p50_minutes.map(seconds))
+                .bind(estimate.p90_minutes.map(seconds))
                 .execute(&mut *c)
                 .await?;
             }
@@ -214,7 +214,7 @@ impl Store {
     ) -> Result<Score, StoreError> {
         let rows: Vec<ToldRow> = on_read!(self, |pool| {
             sqlx::query_as::<DB, _>(
-                "SELECT e.told_at, e.ahead, e.p50_minutes, e.p90_minutes, v.called_at \
+                "SELECT e.told_at, e.ahead, e.p50_seconds, e.p90_seconds, v.called_at \
                  FROM visits v JOIN visit_estimates e ON e.visit_id = v.id \
                  WHERE v.branch_id = $1 AND v.called_at >= $2 AND v.called_at < $3 AND e.told_at <= v.called_at \
                  ORDER BY v.joined_at DESC, e.told_at DESC LIMIT $4",
@@ -230,8 +230,8 @@ impl Store {
         for row in rows {
             let told = Estimate {
                 ahead: u32::try_from(row.ahead).unwrap_or_default(),
-                p50_minutes: row.p50_minutes,
-                p90_minutes: row.p90_minutes,
+                p50_minutes: row.p50_seconds.map(minutes),
+                p90_minutes: row.p90_seconds.map(minutes),
             };
             score.add(&told, minutes_between(row.told_at, row.called_at));
         }
@@ -241,4 +241,12 @@ impl Store {
 
 fn minutes_between(from: Instant, until: Instant) -> f64 {
     ((until - from).as_seconds_f64() / 60.0).max(0.0)
+}
+
+fn seconds(minutes: f64) -> i64 {
+    (minutes * 60.0).round() as i64
+}
+
+fn minutes(seconds: i64) -> f64 {
+    seconds as f64 / 60.0
 }

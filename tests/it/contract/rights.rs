@@ -1,12 +1,11 @@
 //! Who may call what: every call of the document, for every kind of caller, against one table (C1.3).
 
-use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
-
 use belfry::secret::Secret;
 use belfry::token::Tokens;
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use super::UNKNOWN;
 use super::document::calls;
