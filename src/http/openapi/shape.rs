@@ -265,6 +265,7 @@ pub enum LinkedPageShape {
     Booking,
     AnotherTime,
     WaitingList,
+    Visit,
     Verify,
     Reset,
     Inbox,
