@@ -12,6 +12,7 @@ import { Field } from "../parts/form.js";
 import { Stars } from "../parts/stars.js";
 import { Empty, Failed, Skeleton } from "../parts/states.js";
 import { STATUSES, Status } from "../parts/status.js";
+import { Ago } from "../parts/time.js";
 import { setQuery } from "../router.js";
 import { onTopic } from "../socket.js";
 import { addDays, formatDate, zoneCity } from "../time.js";
@@ -120,7 +121,7 @@ function Reviews({ reviews }) {
       <p><strong>${mean}</strong> <span class="soft">${t("stars.reviews", { n: reviews.count })}</span></p>
       <ul class="plain-list">${[5, 4, 3, 2, 1].map((n) => html`<li class="row between" key=${n}><span>${t("stars.of", { n })}</span><span class="share"><meter min="0" max=${reviews.count} value=${reviews.stars[n - 1]} aria-label=${t("stars.of", { n })}></meter>${reviews.stars[n - 1]}</span></li>`)}</ul>
       <ul class="plain-list">${reviews.newest.map((one) => html`<li key=${one.booking_id}>
-        <p class="row wrap between"><${Stars} stars=${one.stars} /><a href=${`/bookings/${one.booking_id}`}>${one.expert.name} · ${formatDate(one.created_at)}</a></p>
+        <p class="row wrap between"><${Stars} stars=${one.stars} /><a href=${`/bookings/${one.booking_id}`}>${one.expert.name}</a> <span class="soft"><${Ago} at=${one.created_at} /></span></p>
         <p class="prose">${one.text}</p><p class="soft">${one.client_name}</p>
       </li>`)}</ul>`}
   </section>`;
