@@ -20,8 +20,8 @@ export function BranchDates({ zone, dates, onChange }) {
     setDate("");
   };
   const ahead = dates.filter((one) => one.date >= first);
-  return html`<section class="card stack" aria-labelledby="branch-dates">
-    <h2 id="branch-dates">${t("overrides.title")}</h2>
+  return html`<div class="card stack">
+    <h2>${t("overrides.title")}</h2>
     <${OverrideList} dates=${ahead} onRemove=${(/** @type {string} */ gone) => onChange(dates.filter((one) => one.date !== gone))} />
     <${Field} label=${t("overrides.date")} type="date" name="override_date" min=${first} value=${date} onInput=${(/** @type {any} */ event) => setDate(event.target.value)} />
     <label class="check"><input type="checkbox" checked=${closed} onChange=${(/** @type {any} */ event) => setClosed(event.target.checked)} /><span>${t("overrides.closed")}</span></label>
@@ -31,5 +31,5 @@ export function BranchDates({ zone, dates, onChange }) {
       <input class="input" type="time" aria-label=${t("schedule.until")} value=${hours.until} onInput=${(/** @type {any} */ event) => setHours({ ...hours, until: event.target.value })} />
     </div>`}
     <div class="actions"><button class="button" type="button" disabled=${!date} onClick=${put}>${t("branch.add_day")}</button></div>
-  </section>`;
+  </div>`;
 }

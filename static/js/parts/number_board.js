@@ -23,15 +23,15 @@ export function NumberBoard({ line, onCall }) {
   const fresh = useFresh(called.map((one) => one.number), onCall);
   const shown = [...called, ...serving].slice(0, CALLED_MOST);
   return html`<div class="board-body">
-    <section class="board-called" aria-labelledby="board-called"><h2 id="board-called">${t("board.called")}</h2>
+    <div class="board-called"><h2>${t("board.called")}</h2>
       ${shown.length === 0 && html`<p class="board-quiet">${t("board.nobody_called")}</p>`}
       <ol aria-live="polite" class=${shown.length > MANY ? "many" : ""}>${shown.map((one) => html`<li key=${one.number} data-number=${one.number} class=${`${one.state}${fresh.has(one.number) ? " fresh" : ""}`}><b>${one.number}</b><span>${one.expert ? t(one.state === "called" ? "board.to" : "board.with", { name: one.expert.name }) : t(`visit.state_${one.state}`)}</span></li>`)}</ol>
-    </section>
-    <section class="board-next" aria-labelledby="board-next"><h2 id="board-next">${t("board.next")}</h2>
+    </div>
+    <div class="board-next"><h2>${t("board.next")}</h2>
       ${next.length === 0 ? html`<p class="board-quiet">${t("queue.nobody")}</p>` : html`<ol>${next.slice(0, NEXT_MOST).map((one) => html`<li key=${one.number}>${one.number}</li>`)}</ol>`}
       <dl><div><dt>${t("board.waiting")}</dt><dd>${line.waiting}</dd></div>
         ${(line.estimate || !line.open) && html`<div><dt>${t("queue.joining_now")}</dt><dd>${line.open ? html`<${Estimate} estimate=${line.estimate} clock=${false} />` : t(`desk.closed_${line.reason ?? "hours"}`)}</dd></div>`}</dl>
-    </section>
+    </div>
   </div>`;
 }
 

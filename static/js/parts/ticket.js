@@ -22,7 +22,7 @@ export function Ticket({ visit, busy = false, place = "", onAnswer, onEnd, child
   const { state } = visit;
   return html`<section class=${`ticket ${state}`} data-visit=${visit.id}>
     <p class="ticket-top row wrap between"><a href=${`/branches/${visit.branch.id}`}>${visit.branch.name}</a><${VisitState} state=${state} /></p>
-    <h1 class="ticket-number"><small>${t("visit.number")}</small> <b>${visit.number}</b></h1>
+    <p class="ticket-number"><small>${t("visit.number")}</small> <b>${visit.number}</b></p>
     <p class="ticket-says" role="status">${says(visit)}</p>
     ${state === "waiting" && html`<${Waiting} visit=${visit} />`}
     ${state === "offered" && html`<${Offered} visit=${visit} busy=${busy} onAnswer=${onAnswer} onEnd=${onEnd} />`}

@@ -72,6 +72,7 @@ function Visiting({ id, secret }) {
   };
   const may = ["waiting", "offered", "called"].includes(visit.state);
   return html`<div class="narrow">
+    <h1 class="sr-only">${t("visit.title")} ${visit.number}</h1>
     <${Ticket} visit=${visit} busy=${busy} place=${branch.data?.address} onAnswer=${answer} onEnd=${page.refresh}>
       ${fault && html`<p class="notice bad" role="alert">${fault}</p>`}
       ${over && html`<${Ended} visit=${visit} secret=${secret} />`}
