@@ -98,7 +98,7 @@ function Experts({ figures: { experts, from, to } }) {
   const hours = (/** @type {number} */ minutes) => Math.round(minutes / 6) / 10;
   const share = (/** @type {{booked_minutes: number, open_minutes: number}} */ one) => (one.open_minutes ? one.booked_minutes / one.open_minutes : 0);
   const heads = ["overview.booked", "overview.open", "overview.share", "status.completed", "status.missed", "statistics.off_by_client", "statistics.off_by_staff"];
-  return html`<section class="card" aria-labelledby="full"><h2 id="full">${t("overview.utilisation")}</h2>
+  return html`<div class="card"><h2 id="full">${t("overview.utilisation")}</h2>
     ${!experts.length && html`<p class="soft">${t("branch.nobody")}</p>`}
     ${experts.length > 0 && html`<div class="wide-table" tabindex="0" role="region" aria-labelledby="full"><table class="figures">
       <thead><tr><th scope="col">${t("overview.expert")}</th>${heads.map((head) => html`<th key=${head} scope="col">${t(head)}</th>`)}</tr></thead>
@@ -109,7 +109,7 @@ function Experts({ figures: { experts, from, to } }) {
         ${[one.counts.completed, one.counts.missed, one.cancelled.by_client, one.cancelled.by_staff].map((n, i) => html`<td key=${i} class=${n ? "" : "zero"}>${n}</td>`)}
       </tr>`)}</tbody>
     </table></div>`}
-  </section>`;
+  </div>`;
 }
 
 /** @param {{reviews: Statistics["reviews"]}} props */
