@@ -8,8 +8,8 @@ use std::sync::Arc;
 use belfry_domain::Instant;
 use belfry_domain::booking::{Actor as Doer, Booking, Party};
 use belfry_domain::branch::Branch;
-use belfry_domain::id::{BranchId, VisitId};
-use belfry_domain::queue::{QueueError, Standing, State, Step, Visit};
+use belfry_domain::id::BranchId;
+use belfry_domain::queue::{BranchRef, QueueError, Standing, State, Step, Visit};
 use belfry_domain::{slot, wall};
 use belfry_store::StoreError;
 use belfry_store::idempotency::IdempotencyKey;
@@ -280,39 +280,16 @@ fn timeout(branch: &Branch) -> TimeDelta {
 }
 
 fn newcomer(branch: &Branch, wish: &JoinRequest, minutes: u16, now: Instant) -> Visit {
-    let id = VisitId::at(now);
+    let there = BranchRef {
+        id: branch.id,
+        name: branch.name.clone(),
+    };
     Visit {
-        id,
-        branch: belfry_domain::queue::BranchRef {
-            id: branch.id,
-            name: branch.name.clone(),
-        },
-        number: 0,
-        state: State::Waiting,
         client: wish.client.clone(),
-        name: wish.name.clone(),
-        booking_id: None,
         wanted: wish.wanted.clone(),
         skill: wish.skill.clone(),
         note: wish.note.clone(),
-        minutes,
-        expert: None,
-        standing: Standing {
-            rank: Standing::WALKED_IN,
-            at: now,
-            tie: id.uuid(),
-        },
-        joined_at: now,
-        not_before: None,
-        times_out_at: now + timeout(branch),
-        offer_expires_at: None,
-        called_at: None,
-        started_at: None,
-        ended_at: None,
-        misses: 0,
-        previous_id: None,
-        next_id: None,
-        version: 1,
+        ..Visit::walked_in(there, wish.name.clone(), minutes, timeout(branch), now)
     }
 }
 

@@ -9,9 +9,12 @@ use thiserror::Error;
 
 use crate::Instant;
 use crate::account::{Role, UnknownName};
+use crate::expert::Expert;
 use crate::group_session::SessionRef;
 use crate::id::{BookingId, BranchId, HoldId, UserId};
+use crate::schedule::Schedule;
 use crate::series::SeriesPlace;
+use crate::slot::Slot;
 
 /// What it promised on the clock of its zone.
 mod clock;
@@ -93,6 +96,52 @@ pub struct Booking {
     pub updated_at: Instant,
     pub confirmed_at: Option<Instant>,
     pub review: Option<Review>,
+}
+
+impl Booking {
+    /// What a client books with an expert at `now`, by the expert's rules; its code is drawn when it is written.
+    pub fn made(
+        expert: &Expert,
+        schedule: &Schedule,
+        client: Party,
+        Slot { starts_at, ends_at }: Slot,
+        mode: Mode,
+        now: Instant,
+    ) -> Booking {
+        let auto_confirm = schedule.rules.auto_confirm;
+        Booking {
+            id: BookingId::at(now),
+            code: String::new(),
+            status: if auto_confirm {
+                Status::Confirmed
+            } else {
+                Status::Pending
+            },
+            expert: Party {
+                id: expert.id,
+                name: expert.name.clone(),
+            },
+            expert_branch: expert.branch_id,
+            client,
+            session: None,
+            series: None,
+            starts_at,
+            ends_at,
+            time_zone: schedule.time_zone,
+            promised_start: None,
+            mode,
+            place: None,
+            link: None,
+            note: None,
+            reason: None,
+            sequence: 0,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+            confirmed_at: auto_confirm.then_some(now),
+            review: None,
+        }
+    }
 }
 
 /// What a client says afterwards.

@@ -240,6 +240,47 @@ pub enum Step {
 pub const MOST_MISSES: i64 = 2;
 
 impl Visit {
+    /// Somebody who walks in at `now`, for whoever is free first; their number is given when they are written.
+    pub fn walked_in(
+        branch: BranchRef,
+        name: String,
+        minutes: u16,
+        timeout: TimeDelta,
+        now: Instant,
+    ) -> Self {
+        let id = VisitId::at(now);
+        Self {
+            id,
+            branch,
+            number: 0,
+            state: State::Waiting,
+            client: None,
+            name,
+            booking_id: None,
+            wanted: None,
+            skill: None,
+            note: None,
+            minutes,
+            expert: None,
+            standing: Standing {
+                rank: Standing::WALKED_IN,
+                at: now,
+                tie: id.uuid(),
+            },
+            joined_at: now,
+            not_before: None,
+            times_out_at: now + timeout,
+            offer_expires_at: None,
+            called_at: None,
+            started_at: None,
+            ended_at: None,
+            misses: 0,
+            previous_id: None,
+            next_id: None,
+            version: 1,
+        }
+    }
+
     /// The visit as it is after a step. Whoever is put back into the line keeps the standing they had; [`behind`] says
     /// what becomes of it.
     ///

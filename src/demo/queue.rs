@@ -1,9 +1,10 @@
 //! Who waits at the branches without an appointment, so that desk and board show something.
 
 use anyhow::Result;
+use belfry_domain::Instant;
 use belfry_domain::booking::Actor;
 use belfry_domain::id::{BranchId, VisitId};
-use belfry_domain::queue::{BranchRef, Standing, State, Step, Visit};
+use belfry_domain::queue::{BranchRef, Step, Visit};
 use belfry_domain::wall;
 use belfry_store::queue::{NewVisit, VisitStep};
 use chrono::TimeDelta;
@@ -17,6 +18,9 @@ const VISITORS: [(&str, i64, Option<&str>); 4] = [
     ("小林", 14, None),
     ("Aisha", 5, Some("Just a signature.")),
 ];
+
+/// Long enough to look around.
+const TIMEOUT: TimeDelta = TimeDelta::hours(8);
 
 impl Stage<'_> {
     /// The first is with an expert who is busy; the others wait for that very one, so that the line stays as it is
@@ -57,12 +61,7 @@ impl Stage<'_> {
         Ok(())
     }
 
-    async fn served(
-        &self,
-        host: &Host,
-        visit: VisitId,
-        joined_at: belfry_domain::Instant,
-    ) -> Result<()> {
+    async fn served(&self, host: &Host, visit: VisitId, joined_at: Instant) -> Result<()> {
         let expert = host.party.clone();
         for (step, after) in [(Step::Accept { expert }, 20), (Step::Start, 22)] {
             let step = VisitStep::of(visit, step, Actor::system());
@@ -76,42 +75,11 @@ impl Stage<'_> {
     }
 }
 
-fn arrived(
-    branch: &BranchRef,
-    host: &Host,
-    name: &str,
-    note: Option<&str>,
-    at: belfry_domain::Instant,
-) -> Visit {
-    let id = VisitId::at(at);
+fn arrived(branch: &BranchRef, host: &Host, name: &str, note: Option<&str>, at: Instant) -> Visit {
+    let minutes = host.schedule.rules.default_minutes().unwrap_or(30);
     Visit {
-        id,
-        branch: branch.clone(),
-        number: 0,
-        state: State::Waiting,
-        client: None,
-        name: name.to_owned(),
-        booking_id: None,
         wanted: Some(host.party.clone()),
-        skill: None,
         note: note.map(str::to_owned),
-        minutes: host.schedule.rules.default_minutes().unwrap_or(30),
-        expert: None,
-        standing: Standing {
-            rank: Standing::WALKED_IN,
-            at,
-            tie: id.uuid(),
-        },
-        joined_at: at,
-        not_before: None,
-        times_out_at: at + TimeDelta::hours(8),
-        offer_expires_at: None,
-        called_at: None,
-        started_at: None,
-        ended_at: None,
-        misses: 0,
-        previous_id: None,
-        next_id: None,
-        version: 1,
+        ..Visit::walked_in(branch.clone(), name.to_owned(), minutes, TIMEOUT, at)
     }
 }

@@ -83,12 +83,15 @@ pub async fn join(
         let input: VisitIn = body.read()?;
         entered(&app, signed.as_ref(), &branch, input, key).await
     };
-    let recover = async |id: Uuid| {
-        let visit = app.world.store.visit(id.into()).await?;
-        let visit = visit.ok_or_else(|| Problem::new("not-found"))?;
-        Ok(Created::new(&VisitOut::shown(&app, visit).await?))
-    };
+    let recover = async |id: Uuid| made(&app, id.into()).await;
     once(&app, &request, claimant, &body, make, recover).await
+}
+
+/// The visit that was made before, for whoever asks for it again.
+async fn made(app: &App, id: VisitId) -> Result<Created, Problem> {
+    let visit = app.world.store.visit(id).await?;
+    let visit = visit.ok_or_else(|| Problem::new("not-found"))?;
+    Ok(Created::new(&VisitOut::shown(app, visit).await?))
 }
 
 /// Whoever signed in; `None` without a token.
@@ -270,11 +273,7 @@ pub async fn check_in(
         let branch = branch(&app, there).await?;
         checked_in(&app, &branch, booking.clone(), signed.actor(), key).await
     };
-    let recover = async |id: Uuid| {
-        let visit = app.world.store.visit(VisitId::from(id)).await?;
-        let visit = visit.ok_or_else(|| Problem::new("not-found"))?;
-        Ok(Created::new(&VisitOut::shown(&app, visit).await?))
-    };
+    let recover = async |id: Uuid| made(&app, id.into()).await;
     once(&app, &request, signed.claimant(), &body, make, recover).await
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::http::App;
 use crate::http::auth::Signed;
-use crate::http::booking::{BookingOut, PartyOut, shown, words};
+use crate::http::booking::{BookingOut, PartyOut, words};
 use crate::http::expert::number;
 use crate::http::idempotency::{Created, once};
 use crate::http::input::{Body, Faults, Id};
@@ -164,11 +164,11 @@ async fn series_out(
     series: Series,
     bookings: Vec<Booking>,
 ) -> Result<SeriesOut, Problem> {
-    let caller = signed.caller();
-    let mut all = Vec::with_capacity(bookings.len());
-    for booking in bookings {
-        all.push(shown(app, booking, &caller).await?);
-    }
+    let (caller, now) = (signed.caller(), app.world.clock.now());
+    // All of them are the same expert's.
+    let notice = app.experts.cancel_notice(series.expert.id).await?;
+    let shown = |booking| BookingOut::new(booking, Some(&caller), notice, now);
+    let bookings = bookings.into_iter().map(shown).collect();
     Ok(SeriesOut {
         id: series.id,
         expert: series.expert.into(),
@@ -178,7 +178,7 @@ async fn series_out(
         starts_at: series.starts_at,
         minutes: series.minutes,
         created_at: series.created_at,
-        bookings: all,
+        bookings,
     })
 }
 

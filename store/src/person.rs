@@ -46,8 +46,13 @@ const SECTIONS: &[(&str, &str)] = &[
     (
         "bookings",
         "SELECT b.id, b.code, b.status, e.name AS expert, b.starts_at, b.ends_at, b.time_zone, b.mode, b.place, \
-           b.link, b.note, b.reason, b.session_id, b.created_at, b.updated_at, b.confirmed_at \
+           b.link, b.note, b.reason, b.session_id, b.series_id, b.series_number, b.created_at, b.updated_at, b.confirmed_at \
          FROM bookings b JOIN users e ON e.id = b.expert_id WHERE b.client_id = $1 ORDER BY b.starts_at",
+    ),
+    (
+        "series",
+        "SELECT s.id, e.name AS expert, s.rule, s.time_zone, s.starts_at, s.minutes, s.made, s.created_at \
+         FROM series s JOIN users e ON e.id = s.expert_id WHERE s.client_id = $1 ORDER BY s.created_at",
     ),
     (
         "waiting",

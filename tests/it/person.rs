@@ -65,7 +65,7 @@ async fn everybody_has_all_that_is_kept_about_them(fresh: &Fresh) {
     assert_eq!(data["booking_steps"][0]["actor_id"], json!(client.id));
     assert!(!data["sessions"].as_array().unwrap().is_empty());
     let sections: Vec<&String> = data.as_object().unwrap().keys().collect();
-    assert_eq!(sections.len(), 25, "{sections:?}");
+    assert_eq!(sections.len(), 26, "{sections:?}");
     // Nothing of others, and nothing that opens a door.
     assert!(!file.text.contains("a secret of another") && !file.text.contains(&other.email));
     let theirs = expert.get("/me/export").await.expect(200);

@@ -100,6 +100,12 @@ async fn a_series_is_looked_at_made_once_and_told_of_once(fresh: &Fresh) {
         expert.get(&path).await.expect(200).body["rrule"],
         seen["rrule"]
     );
+    let kept = person.get("/me/export").await.expect(200).body;
+    let kept = &kept["data"]["series"];
+    assert_eq!(
+        (&kept[0]["id"], &kept[0]["rule"]),
+        (&series["id"], &seen["rrule"])
+    );
     town.client()
         .await
         .get(&path)

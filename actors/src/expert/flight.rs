@@ -8,7 +8,7 @@ use belfry_domain::booking_rules::BookingRules;
 use belfry_domain::branch::Terms;
 use belfry_domain::event::{EventType, Told};
 use belfry_domain::id::{BookingId, HoldId, UserId};
-use belfry_domain::slot::Counted;
+use belfry_domain::slot::{Counted, Slot};
 use belfry_domain::waiting::Turn;
 use belfry_domain::wall;
 use belfry_store::assignment::NewAssignment;
@@ -419,39 +419,16 @@ pub(super) fn cancel_notice(memory: &Memory) -> TimeDelta {
 }
 
 fn new_booking(request: &BookRequest, memory: &Memory, ends_at: Instant, now: Instant) -> Booking {
-    let auto_confirm = memory.schedule.rules.auto_confirm;
     let place = request.branch.as_ref().and_then(|at| at.place.clone());
-    Booking {
-        id: BookingId::at(now),
-        code: String::new(),
-        status: if auto_confirm {
-            Status::Confirmed
-        } else {
-            Status::Pending
-        },
-        expert: Party {
-            id: memory.expert.id,
-            name: memory.expert.name.clone(),
-        },
-        expert_branch: memory.expert.branch_id,
-        client: request.client.clone(),
+    let slot = Slot {
         starts_at: request.starts_at,
         ends_at,
-        time_zone: memory.schedule.time_zone,
-        promised_start: None,
-        mode: request.mode,
-        place: place.filter(|_| request.mode == Mode::Offline),
-        link: None,
+    };
+    let (client, mode) = (request.client.clone(), request.mode);
+    Booking {
+        place: place.filter(|_| mode == Mode::Offline),
         note: request.note.clone(),
-        reason: None,
-        sequence: 0,
-        version: 1,
-        created_at: now,
-        updated_at: now,
-        confirmed_at: auto_confirm.then_some(now),
-        review: None,
-        series: None,
-        session: None,
+        ..Booking::made(&memory.expert, &memory.schedule, client, slot, mode, now)
     }
 }
 

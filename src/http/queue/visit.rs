@@ -136,6 +136,18 @@ async fn step(
     Ok(versioned(version, &VisitOut::shown(app, visit).await?))
 }
 
+/// The same for staff of the branch alone.
+async fn staff_step(
+    app: &App,
+    knock: Knock,
+    id: Id<VisitId>,
+    taken: Step,
+    if_match: &IfMatch,
+) -> Result<HttpResponse, Problem> {
+    let (seen, _) = seen(app, knock, id.0).await?.staff()?;
+    step(app, seen, taken, if_match).await
+}
+
 /// A visit to a branch; the visitor and staff of the branch. Without an account its secret is the bearer token.
 #[utoipa::path(get, path = "/api/v1/visits/{id}", tag = "Queues", params(("id" = Uuid, Path)),
     responses((status = 200, body = VisitOut)))]
@@ -255,8 +267,7 @@ pub async fn start(
     id: Id<VisitId>,
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let (seen, _) = seen(&app, knock, id.0).await?.staff()?;
-    step(&app, seen, Step::Start, &if_match).await
+    staff_step(&app, knock, id, Step::Start, &if_match).await
 }
 
 /// The visitor was served; staff of the branch.
@@ -268,8 +279,7 @@ pub async fn finish(
     id: Id<VisitId>,
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let (seen, _) = seen(&app, knock, id.0).await?.staff()?;
-    step(&app, seen, Step::Finish, &if_match).await
+    staff_step(&app, knock, id, Step::Finish, &if_match).await
 }
 
 /// Puts whoever waits, or was called and is not there yet, behind the next; staff of the branch.
@@ -281,8 +291,7 @@ pub async fn skip(
     id: Id<VisitId>,
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let (seen, _) = seen(&app, knock, id.0).await?.staff()?;
-    step(&app, seen, Step::Skip, &if_match).await
+    staff_step(&app, knock, id, Step::Skip, &if_match).await
 }
 
 /// Calls whoever was called once more; whoever did not come waits again, at the front. Staff of the branch.
@@ -310,8 +319,7 @@ pub async fn no_show(
     id: Id<VisitId>,
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let (seen, _) = seen(&app, knock, id.0).await?.staff()?;
-    step(&app, seen, Step::NoShow, &if_match).await
+    staff_step(&app, knock, id, Step::NoShow, &if_match).await
 }
 
 #[derive(Deserialize, ToSchema)]

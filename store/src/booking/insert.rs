@@ -190,6 +190,25 @@ async fn write(
         .filter(|(_, refused)| refused.is_none())
         .map(|(new, _)| *new)
         .collect();
+    let (bookings, events) = write_rows(tx, &made).await?;
+    event::append(tx, &events).await?;
+    for (new, booking) in made.iter().zip(&bookings) {
+        if let Some(assignment) = &new.assignment {
+            assignment::insert(tx, booking, assignment).await?;
+        }
+        if let Some(key) = &new.key {
+            idempotency::made(tx, key, booking.id.uuid()).await?;
+        }
+    }
+    Ok(bookings)
+}
+
+/// Writes new bookings whose time is taken, with their history and reminders; answers them with their events, which the
+/// caller tells.
+pub(super) async fn write_rows(
+    tx: &mut Tx,
+    made: &[&NewBooking],
+) -> Result<(Vec<Booking>, Vec<Event>), StoreError> {
     let mut bookings: Vec<Booking> = made.iter().map(|new| new.booking.clone()).collect();
     let guests: Vec<Option<&GuestTerms>> = made.iter().map(|new| new.guest.as_ref()).collect();
     insert_rows(tx, &mut bookings, &guests).await?;
@@ -214,25 +233,16 @@ async fn write(
         })
         .collect();
     history::insert(tx, &steps).await?;
-    event::append(tx, &events).await?;
     let promised = made.iter().zip(&bookings).map(|(new, booking)| {
         let offsets = new.reminder_offsets.as_slice();
         (booking.id, booking.starts_at, offsets, booking.created_at)
     });
     reminder::plan(tx, promised).await?;
-    for (new, booking) in made.iter().zip(&bookings) {
-        if let Some(assignment) = &new.assignment {
-            assignment::insert(tx, booking, assignment).await?;
-        }
-        if let Some(key) = &new.key {
-            idempotency::made(tx, key, booking.id.uuid()).await?;
-        }
-    }
-    Ok(bookings)
+    Ok((bookings, events))
 }
 
 /// Inserts bookings, drawing codes until each has one that no other open booking has.
-pub(super) async fn insert_rows(
+async fn insert_rows(
     tx: &mut Tx,
     bookings: &mut [Booking],
     guests: &[Option<&GuestTerms>],

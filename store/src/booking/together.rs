@@ -3,11 +3,10 @@
 
 use belfry_domain::Instant;
 use belfry_domain::booking::Booking;
-use belfry_domain::event::{Event, EventType};
-use serde_json::Value;
+use belfry_domain::event::Event;
 
 use super::history::{self, Step};
-use super::insert::{NewBooking, insert_rows, take_time};
+use super::insert::{NewBooking, take_time, write_rows};
 use super::write::{Change, Decided, exceeded, update_row};
 use crate::{StoreError, Tx, occupancy, reminder, waiting};
 
@@ -31,9 +30,7 @@ pub(crate) async fn make(tx: &mut Tx, news: &[NewBooking]) -> Decided<Vec<Bookin
     if let Some(refused) = take_time(tx, &group).await?.into_iter().flatten().next() {
         return Ok(Err(refused));
     }
-    let mut bookings: Vec<Booking> = news.iter().map(|new| new.booking.clone()).collect();
-    let guests = vec![None; news.len()];
-    insert_rows(tx, &mut bookings, &guests).await?;
+    let (bookings, _) = write_rows(tx, &group).await?;
     // Counted afterwards, with all of them in the tables, under the expert's lock.
     for (new, booking) in news.iter().zip(&bookings) {
         let expert = booking.expert.id;
@@ -42,32 +39,6 @@ pub(crate) async fn make(tx: &mut Tx, news: &[NewBooking]) -> Decided<Vec<Bookin
             return Ok(Err(refused));
         }
     }
-    let events: Vec<Event> = news
-        .iter()
-        .zip(&bookings)
-        .map(|(new, booking)| {
-            let told = new.told.clone();
-            Event::of_booking(EventType::BookingCreated, booking, told, booking.created_at)
-        })
-        .collect();
-    let steps: Vec<Step<'_>> = news
-        .iter()
-        .zip(&bookings)
-        .zip(&events)
-        .map(|((new, after), event)| Step {
-            event,
-            told: &new.told,
-            before: None,
-            after,
-            changes: &Value::Null,
-        })
-        .collect();
-    history::insert(tx, &steps).await?;
-    let promised = news.iter().zip(&bookings).map(|(new, booking)| {
-        let offsets = new.reminder_offsets.as_slice();
-        (booking.id, booking.starts_at, offsets, booking.created_at)
-    });
-    reminder::plan(tx, promised).await?;
     Ok(Ok(bookings))
 }
 

@@ -4,12 +4,10 @@
 //! faster, and then the actor reads again and judges anew.
 
 use belfry_domain::Instant;
-use belfry_domain::booking::{
-    Actor as Doer, Booking, BookingError, Mode, Party, Side, Status, Step,
-};
+use belfry_domain::booking::{Actor as Doer, Booking, BookingError, Mode, Party, Side, Step};
 use belfry_domain::event::Told;
 use belfry_domain::expert::Expert;
-use belfry_domain::id::{BookingId, SeriesId, UserId};
+use belfry_domain::id::{SeriesId, UserId};
 use belfry_domain::schedule::Schedule;
 use belfry_domain::series::{Occurrence, Series, SeriesPlace};
 use belfry_domain::slot::Slot;
@@ -198,56 +196,29 @@ fn new_booking(
     expert: &Expert,
     schedule: &Schedule,
     request: &SeriesRequest,
-    Slot { starts_at, ends_at }: Slot,
+    slot: Slot,
     place: SeriesPlace,
     now: Instant,
 ) -> NewBooking {
     let rules = &schedule.rules;
     let span = |minutes: u16| TimeDelta::minutes(i64::from(minutes));
-    let auto_confirm = rules.auto_confirm;
+    let (client, mode) = (request.client.clone(), request.mode);
     let booking = Booking {
-        id: BookingId::at(now),
-        code: String::new(),
-        status: if auto_confirm {
-            Status::Confirmed
-        } else {
-            Status::Pending
-        },
-        expert: Party {
-            id: expert.id,
-            name: expert.name.clone(),
-        },
-        expert_branch: expert.branch_id,
-        client: request.client.clone(),
-        session: None,
         series: Some(place),
-        starts_at,
-        ends_at,
-        time_zone: schedule.time_zone,
-        promised_start: None,
-        mode: request.mode,
-        place: None,
-        link: None,
         note: request.note.clone(),
-        reason: None,
-        sequence: 0,
-        version: 1,
-        created_at: now,
-        updated_at: now,
-        confirmed_at: auto_confirm.then_some(now),
-        review: None,
+        ..Booking::made(expert, schedule, client, slot, mode, now)
     };
     NewBooking {
         stretch: (
-            starts_at - span(rules.buffer_before_minutes),
-            ends_at + span(rules.buffer_after_minutes),
+            slot.starts_at - span(rules.buffer_before_minutes),
+            slot.ends_at + span(rules.buffer_after_minutes),
         ),
         holder: request.holder,
         holds: Vec::new(),
         session_version: None,
         offers: Vec::new(),
         needs_offer: false,
-        caps: caps_of(rules, schedule.time_zone, starts_at),
+        caps: caps_of(rules, schedule.time_zone, slot.starts_at),
         assignment: None,
         guest: None,
         reminder_offsets: Vec::new(),
