@@ -27,13 +27,15 @@ mod step;
 mod write;
 
 pub use join::NewVisit;
-pub use line::{Counts, OpenLine};
+pub use line::Counts;
 pub use step::{Guard, Taken, VisitStep};
 
 /// What a command about a visit came to.
 pub type Settled<T> = Result<Result<T, QueueError>, StoreError>;
 
 pub(crate) const OPEN: &str = "state IN ('waiting', 'offered', 'called', 'serving')";
+/// Not called yet. SQLite takes the index of those who are here only where its condition is said as it stands.
+const IN_LINE: &str = formatcp!("{OPEN} AND state IN ('waiting', 'offered')");
 
 const SELECT: &str = "SELECT v.id, v.branch_id, b.name AS branch_name, v.number, v.state, v.client_id, c.name AS client_name, \
      v.name, v.booking_id, v.wanted_id, w.name AS wanted_name, v.skill, v.note, v.minutes, v.expert_id, \

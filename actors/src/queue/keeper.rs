@@ -34,12 +34,19 @@ pub struct Keeper {
     world: World,
     /// Until when the lines are this node's, as far as it knows.
     leases: HashMap<BranchId, Instant>,
-    /// What visitors were told: how many are ahead of them.
-    told: HashMap<VisitId, (State, i64)>,
-    /// What visitors were told of their wait, and when.
-    foretold: HashMap<VisitId, (Instant, Estimate)>,
-    /// What open pages were told.
-    counted: HashMap<BranchId, (Counts, Vec<(VisitId, i64)>)>,
+    /// What was told of each line.
+    told: HashMap<BranchId, Told>,
+}
+
+/// What was told of a line.
+#[derive(Default)]
+struct Told {
+    /// Visitors: how many are ahead of them.
+    places: HashMap<VisitId, (State, i64)>,
+    /// Visitors: their wait, and when they were told.
+    waits: HashMap<VisitId, (Instant, Estimate)>,
+    /// Open pages: how many there are, of the visits as they were.
+    line: Option<(Counts, Vec<(VisitId, i64)>)>,
 }
 
 /// A keeper at work.
@@ -78,8 +85,6 @@ impl Keeper {
             world,
             leases: HashMap::new(),
             told: HashMap::new(),
-            foretold: HashMap::new(),
-            counted: HashMap::new(),
         }
     }
 
@@ -113,21 +118,21 @@ impl Keeper {
     pub async fn tick(&mut self, now: Instant) -> Result<QueueReport, StoreError> {
         let lines = self.world.store.open_lines().await?;
         let mut report = QueueReport::default();
-        let open: HashSet<BranchId> = lines.iter().map(|(line, _)| line.branch).collect();
+        let open: HashSet<BranchId> = lines.iter().copied().collect();
         let over: Vec<BranchId> = self
             .leases
             .keys()
-            .chain(self.counted.keys())
+            .chain(self.told.keys())
             .filter(|branch| !open.contains(branch))
             .copied()
             .collect();
         for branch in over {
             self.let_go(branch).await?;
         }
-        for (line, _) in lines {
-            if self.has(line.branch, now).await? {
+        for branch in lines {
+            if self.has(branch, now).await? {
                 report.kept += 1;
-                self.run(line.branch, now, &mut report).await?;
+                self.run(branch, now, &mut report).await?;
             }
         }
         metrics::counter!("belfry_queue_offers_total").increment(report.offered as u64);
@@ -148,7 +153,7 @@ impl Keeper {
         if taken {
             self.leases.insert(branch, until);
         } else if self.leases.remove(&branch).is_some() {
-            self.counted.remove(&branch);
+            self.told.remove(&branch);
             figure(branch, 0);
         }
         Ok(taken)
@@ -156,8 +161,10 @@ impl Keeper {
 
     /// Nobody waits there: whoever comes next may be somebody else's.
     async fn let_go(&mut self, branch: BranchId) -> Result<(), StoreError> {
-        if let Some((before, _)) = self.counted.remove(&branch)
-            && before != Counts::default()
+        if let Some(told) = self.told.remove(&branch)
+            && told
+                .line
+                .is_some_and(|(before, _)| before != Counts::default())
         {
             let line = self.world.store.queue_line(branch, self.world.clock.now());
             self.queues.tell_branch(branch, Counts::of(&line.await?));
@@ -260,11 +267,12 @@ impl Keeper {
         now: Instant,
     ) -> Result<HashSet<VisitId>, StoreError> {
         let forecast = self.queues.forecast(branch, line).await?;
+        let told = self.told.entry(branch.id).or_default();
         let news: Vec<(VisitId, Estimate)> = line
             .iter()
             .filter_map(|visit| forecast.of(visit).map(|estimate| (visit.id, *estimate)))
-            .filter(|(id, estimate)| match self.foretold.get(id) {
-                Some((at, told)) => is_real_change(told, *at, estimate, now),
+            .filter(|(id, estimate)| match told.waits.get(id) {
+                Some((at, before)) => is_real_change(before, *at, estimate, now),
                 None => true,
             })
             .collect();
@@ -272,35 +280,41 @@ impl Keeper {
             self.world.store.tell_estimates(&news, now).await?;
         }
         for (id, estimate) in &news {
-            self.foretold.insert(*id, (now, *estimate));
+            told.waits.insert(*id, (now, *estimate));
         }
         Ok(news.into_iter().map(|(id, _)| id).collect())
     }
 
     /// Tells whoever moved up or will wait otherwise than they were told, and open pages when the line is another one.
     fn announce(&mut self, branch: BranchId, line: &[Visit], foretold: &HashSet<VisitId>) {
-        let mut numbers = Vec::with_capacity(line.len());
+        let told = self.told.entry(branch).or_default();
+        let mut places = HashMap::with_capacity(line.len());
         for visit in line {
-            numbers.push((visit.id, visit.version));
             let stands = (visit.state, ahead(line, visit));
-            let before = self.told.insert(visit.id, stands);
-            let moved = before.is_some_and(|before| before.0 == stands.0 && before.1 != stands.1);
+            places.insert(visit.id, stands);
+            // With a step itself they are told that nobody is ahead of them.
+            let heard = told
+                .places
+                .get(&visit.id)
+                .map(|(state, ahead)| match state {
+                    state if *state == stands.0 => *ahead,
+                    _ => 0,
+                });
+            let moved = heard.is_some_and(|heard| heard != stands.1);
             if moved || foretold.contains(&visit.id) {
                 self.queues.tell_visitor(visit, stands.1);
             }
         }
+        // Of those who have gone nobody asks any more.
+        told.waits.retain(|visit, _| places.contains_key(visit));
+        told.places = places;
         let counts = Counts::of(line);
         figure(branch, counts.waiting);
-        let shown = (counts, numbers);
-        if self.counted.get(&branch) != Some(&shown) {
+        let visits = line.iter().map(|visit| (visit.id, visit.version));
+        let shown = Some((counts, visits.collect()));
+        if told.line != shown {
             self.queues.tell_branch(branch, counts);
-            self.counted.insert(branch, shown);
-        }
-        if self.told.len() > 4 * line.len() + 4096 {
-            // Of those who have gone nobody asks any more.
-            let there: HashSet<VisitId> = line.iter().map(|visit| visit.id).collect();
-            self.told.retain(|visit, _| there.contains(visit));
-            self.foretold.retain(|visit, _| there.contains(visit));
+            told.line = shown;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use belfry_domain::queue::duration::Learned;
 use belfry_domain::queue::estimate::{Estimate, Score};
-use belfry_domain::queue::line::{Desk, Purpose, Stretch};
+use belfry_domain::queue::line::{Desk, Purpose, Serving, Stretch};
 use sqlx::types::Json;
 
 use super::*;
@@ -162,7 +162,7 @@ impl Store {
                 skills: row.tags.0,
                 free_at: now,
                 closes_at: None,
-                serving: with.map(|visit| belfry_domain::queue::line::Serving {
+                serving: with.map(|visit| Serving {
                     skill: visit.skill.clone(),
                     expected_minutes: visit.minutes.into(),
                     since: visit.called_at.unwrap_or(now),
@@ -216,7 +216,8 @@ impl Store {
             sqlx::query_as::<DB, _>(
                 "SELECT e.told_at, e.ahead, e.p50_seconds, e.p90_seconds, v.called_at \
                  FROM visits v JOIN visit_estimates e ON e.visit_id = v.id \
-                 WHERE v.branch_id = $1 AND v.called_at >= $2 AND v.called_at < $3 AND e.told_at <= v.called_at \
+                 WHERE v.branch_id = $1 AND v.joined_at < $3 AND v.called_at >= $2 AND v.called_at < $3 \
+                   AND e.told_at <= v.called_at \
                  ORDER BY v.joined_at DESC, e.told_at DESC LIMIT $4",
             )
             .bind(branch.uuid())

@@ -100,9 +100,9 @@ pub(super) async fn next_number(
 
 async fn waiting(tx: &mut Tx, branch: BranchId) -> Result<i64, StoreError> {
     let (count,): (i64,) = on_tx!(tx, |c| {
-        sqlx::query_as::<DB, _>(
-            "SELECT COUNT(*) FROM visits WHERE branch_id = $1 AND state IN ('waiting', 'offered')",
-        )
+        sqlx::query_as::<DB, _>(formatcp!(
+            "SELECT COUNT(*) FROM visits WHERE branch_id = $1 AND {IN_LINE}"
+        ))
         .bind(branch.uuid())
         .fetch_one(&mut *c)
         .await?

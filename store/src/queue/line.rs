@@ -5,12 +5,6 @@ use sqlx::types::Json;
 
 use super::*;
 
-/// A branch at which somebody waits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct OpenLine {
-    pub branch: BranchId,
-}
-
 /// How many are where at a branch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
@@ -45,25 +39,19 @@ struct DeskRow {
 }
 
 impl Store {
-    /// The branches at which somebody waits or has an offer, and how many do.
+    /// The branches at which somebody waits or has an offer.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn open_lines(&self) -> Result<Vec<(OpenLine, i64)>, StoreError> {
-        let rows: Vec<(Uuid, i64)> = on_read!(self, |pool| {
-            sqlx::query_as::<DB, _>(
-                "SELECT branch_id, COUNT(*) FROM visits \
-                 WHERE state IN ('waiting', 'offered', 'called', 'serving') AND state IN ('waiting', 'offered') \
-                 GROUP BY branch_id ORDER BY branch_id",
-            )
+    pub async fn open_lines(&self) -> Result<Vec<BranchId>, StoreError> {
+        let rows: Vec<(Uuid,)> = on_read!(self, |pool| {
+            sqlx::query_as::<DB, _>(formatcp!(
+                "SELECT DISTINCT branch_id FROM visits WHERE {IN_LINE} ORDER BY branch_id"
+            ))
             .fetch_all(pool)
             .await?
         });
-        let line = |(branch, count): (Uuid, i64)| {
-            let branch = branch.into();
-            (OpenLine { branch }, count)
-        };
-        Ok(rows.into_iter().map(line).collect())
+        Ok(rows.into_iter().map(|(branch,)| branch.into()).collect())
     }
 
     /// The experts of a branch who are there and have nobody.

@@ -201,12 +201,13 @@ fn told(before: &Visit, after: &Visit) -> Option<EventType> {
     })
 }
 
-/// Whether a lease is still held by who says so.
+/// Whether a lease is still held by who says so; nobody else takes it over until the transaction ends.
 async fn holds(tx: &mut Tx, guard: Guard<'_>, now: Instant) -> Result<bool, StoreError> {
     let held: Option<(String,)> = on_tx!(tx, |c| {
-        sqlx::query_as::<DB, _>(
-            "SELECT name FROM leases WHERE name = $1 AND holder = $2 AND until > $3",
-        )
+        sqlx::query_as::<DB, _>(formatcp!(
+            "SELECT name FROM leases WHERE name = $1 AND holder = $2 AND until > $3 {}",
+            <DB as Dialect>::FOR_UPDATE
+        ))
         .bind(guard.name)
         .bind(guard.holder)
         .bind(now)
