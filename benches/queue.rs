@@ -7,6 +7,7 @@ use std::hint::black_box;
 
 use belfry_domain::Instant;
 use belfry_domain::id::UserId;
+use belfry_domain::queue::Standing;
 use belfry_domain::queue::duration::Learned;
 use belfry_domain::queue::estimate::estimate;
 use belfry_domain::queue::line::{Desk, Entry, Purpose, Serving, Stretch, next_for};
@@ -60,14 +61,24 @@ fn desk(number: u128) -> Desk {
 fn entry(number: u128) -> Entry {
     let start = (number % 5 == 4).then(|| at(number as i64));
     let joined = at(number as i64 - 60);
+    let id = Uuid::from_u128(1000 + number);
+    let (rank, turn) = match start {
+        Some(start) => (Standing::BOOKED, start),
+        None => (Standing::WALKED_IN, joined),
+    };
     Entry {
-        id: Uuid::from_u128(1000 + number),
+        id,
         expert: start.map(|_| expert(number % DESKS)),
         skill: start.is_none().then(|| skill(number)).flatten(),
         expected_minutes: 20,
+        appointment: start.is_some(),
         not_before: start,
         joined_at: joined,
-        turn_at: start.unwrap_or(joined),
+        standing: Standing {
+            rank,
+            at: turn,
+            tie: id,
+        },
     }
 }
 

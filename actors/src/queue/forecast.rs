@@ -16,6 +16,7 @@ use belfry_domain::queue::{Standing, State, Visit};
 use belfry_domain::slot;
 use belfry_store::StoreError;
 use chrono::TimeDelta;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::Queues;
@@ -28,8 +29,6 @@ const GOOD: TimeDelta = TimeDelta::seconds(10);
 const LEARNED: TimeDelta = TimeDelta::minutes(1);
 /// How far calendars are looked into.
 const AHEAD: TimeDelta = TimeDelta::hours(12);
-/// Whoever is called back to the front is asked before everybody else of their kind.
-const FRONT: TimeDelta = TimeDelta::days(365);
 
 /// Draws depend on whom they are for, so one seed serves every line.
 const SEED: u64 = 0;
@@ -45,20 +44,51 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// Of somebody who waits; who has only just joined waits as long as a newcomer.
+    /// Of somebody who waits. Who walked in since it was made, for whoever is free first, waits as long as a newcomer;
+    /// of anybody else who is new to it nothing is known yet.
     pub fn of(&self, visit: &Visit) -> Option<&Estimate> {
-        let waits = visit.state == State::Waiting;
-        waits.then(|| self.visits.get(&visit.id).unwrap_or(&self.newcomer))
+        if visit.state != State::Waiting {
+            return None;
+        }
+        let anybody = visit.wanted.is_none() && visit.skill.is_none() && visit.booking_id.is_none();
+        let walked_in = anybody && visit.version == 1 && visit.previous_id.is_none();
+        let found = self.visits.get(&visit.id);
+        found.or_else(|| walked_in.then_some(&self.newcomer))
     }
 }
 
+/// What past visits taught, and when they were asked.
+type Lessons = (Instant, Arc<Learned>);
+
+/// A forecast, once it is made.
+type Made = Arc<OnceCell<(Arc<Forecast>, Lessons)>>;
+
 /// What is remembered of a branch.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Known {
-    /// The open visits that it was made of.
+    /// The open visits that it is made of, and when.
     line: Vec<(VisitId, i64)>,
-    forecast: Option<Arc<Forecast>>,
-    learned: Option<(Instant, Arc<Learned>)>,
+    made_at: Option<Instant>,
+    /// Whoever asks first makes it; those who ask meanwhile wait for it.
+    made: Made,
+}
+
+fn is_fresh(at: Instant, most: TimeDelta, now: Instant) -> bool {
+    at <= now && now - at < most
+}
+
+impl Known {
+    /// What is to be asked at `now`, and what was learned before if it is new.
+    fn at(&mut self, line: Vec<(VisitId, i64)>, now: Instant) -> (Made, Option<Lessons>) {
+        let fresh = |most| self.made_at.is_some_and(|at| is_fresh(at, most, now));
+        if fresh(YOUNG) || self.line == line && fresh(GOOD) {
+            return (self.made.clone(), None);
+        }
+        let before = std::mem::take(&mut self.made);
+        (self.line, self.made_at) = (line, Some(now));
+        let lessons = before.get().map(|(_, lessons)| lessons.clone());
+        (self.made.clone(), lessons)
+    }
 }
 
 impl Queues {
@@ -71,26 +101,30 @@ impl Queues {
         branch: &Branch,
         line: &[Visit],
     ) -> Result<Arc<Forecast>, StoreError> {
-        let known = self.0.forecasts.get(&branch.id);
-        let mut known = known.map(|known| known.clone()).unwrap_or_default();
         let now = self.0.world.clock.now();
-        let fresh = |at: Instant, most: TimeDelta| at <= now && now - at < most;
-        let numbers: Vec<(VisitId, i64)> =
-            line.iter().map(|visit| (visit.id, visit.version)).collect();
-        if let Some(forecast) = &known.forecast
-            && (fresh(forecast.made_at, YOUNG)
-                || known.line == numbers && fresh(forecast.made_at, GOOD))
-        {
-            return Ok(forecast.clone());
-        }
+        let numbers = line.iter().map(|visit| (visit.id, visit.version)).collect();
+        let (made, lessons) = self
+            .0
+            .forecasts
+            .entry(branch.id)
+            .or_default()
+            .at(numbers, now);
+        let make = || self.make_forecast(branch, line, lessons, now);
+        let (forecast, _) = made.get_or_try_init(make).await?;
+        Ok(forecast.clone())
+    }
+
+    async fn make_forecast(
+        &self,
+        branch: &Branch,
+        line: &[Visit],
+        lessons: Option<Lessons>,
+        now: Instant,
+    ) -> Result<(Arc<Forecast>, Lessons), StoreError> {
         let store = &self.0.world.store;
-        let learned = match &known.learned {
-            Some((at, learned)) if fresh(*at, LEARNED) => learned.clone(),
-            _ => {
-                let learned = Arc::new(store.visit_lessons(branch.id).await?);
-                known.learned = Some((now, learned.clone()));
-                learned
-            }
+        let (learned_at, learned) = match lessons {
+            Some((at, learned)) if is_fresh(at, LEARNED, now) => (at, learned),
+            _ => (now, Arc::new(store.visit_lessons(branch.id).await?)),
         };
         let mut desks = store.desks_ahead(branch.id, line, now, now + AHEAD).await?;
         let closes_at = slot::open_until(&branch.opening, now);
@@ -98,12 +132,13 @@ impl Queues {
         let mut entries: Vec<Entry> = line
             .iter()
             .filter(|visit| visit.state == State::Waiting)
-            .map(entry)
+            .map(Entry::from)
             .collect();
         entries.push(newcomer(branch, now));
         let offer = u32::from(branch.settings.offer_minutes);
+        let known = learned.clone();
         let made = tokio::task::spawn_blocking(move || {
-            let estimates = estimate(&entries, &desks, &learned, offer, SEED, now);
+            let estimates = estimate(&entries, &desks, &known, offer, SEED, now);
             (entries, estimates)
         });
         let (entries, mut estimates) = made
@@ -115,34 +150,12 @@ impl Queues {
             p90_minutes: None,
         });
         let ids = entries.iter().map(|entry| VisitId::from(entry.id));
-        let forecast = Arc::new(Forecast {
+        let forecast = Forecast {
             made_at: now,
             visits: ids.zip(estimates).collect(),
             newcomer,
-        });
-        known.line = numbers;
-        known.forecast = Some(forecast.clone());
-        // Of two who made one at once either will do.
-        self.0.forecasts.insert(branch.id, known);
-        Ok(forecast)
-    }
-}
-
-fn entry(visit: &Visit) -> Entry {
-    let turn_at = match visit.standing.rank {
-        Standing::FRONT => visit.standing.at - FRONT,
-        _ => visit.standing.at,
-    };
-    Entry {
-        id: visit.id.uuid(),
-        expert: visit.wanted.as_ref().map(|wanted| wanted.id),
-        skill: visit.skill.clone(),
-        expected_minutes: visit.minutes.into(),
-        not_before: visit
-            .booking_id
-            .and(visit.not_before.or(Some(visit.joined_at))),
-        joined_at: visit.joined_at,
-        turn_at,
+        };
+        Ok((Arc::new(forecast), (learned_at, learned)))
     }
 }
 
@@ -153,11 +166,60 @@ fn newcomer(branch: &Branch, now: Instant) -> Entry {
         expert: None,
         skill: None,
         expected_minutes: branch.settings.default_minutes.into(),
+        appointment: false,
         not_before: None,
         joined_at: now,
-        turn_at: now,
+        standing: Standing {
+            rank: Standing::WALKED_IN,
+            at: now,
+            tie: Uuid::max(),
+        },
     }
 }
 
-/// What is remembered, by branch.
+/// What is remembered, by branch; never more than there are branches.
 pub(super) type Forecasts = dashmap::DashMap<BranchId, Known>;
+
+#[cfg(test)]
+mod tests {
+    use belfry_domain::booking::Party;
+    use belfry_domain::id::UserId;
+    use belfry_domain::queue::BranchRef;
+
+    use super::*;
+
+    #[test]
+    fn only_whoever_walked_in_for_anybody_waits_as_long_as_a_newcomer() {
+        let now = Instant::UNIX_EPOCH;
+        let newcomer = Estimate {
+            ahead: 3,
+            p50_minutes: Some(30.0),
+            p90_minutes: Some(50.0),
+        };
+        let forecast = Forecast {
+            made_at: now,
+            visits: HashMap::new(),
+            newcomer,
+        };
+        let branch = BranchRef {
+            id: BranchId::at(now),
+            name: String::new(),
+        };
+        let visit = Visit::walked_in(branch, String::new(), 30, AHEAD, now);
+        assert_eq!(forecast.of(&visit), Some(&newcomer));
+        let known = |change: &dyn Fn(&mut Visit)| {
+            let mut visit = visit.clone();
+            change(&mut visit);
+            forecast.of(&visit).is_some()
+        };
+        let wanted = Party {
+            id: UserId::at(now),
+            name: String::new(),
+        };
+        assert!(!known(&|visit| visit.wanted = Some(wanted.clone())));
+        assert!(!known(&|visit| visit.skill = Some("cut".to_owned())));
+        assert!(!known(&|visit| visit.previous_id = Some(visit.id)));
+        assert!(!known(&|visit| visit.version = 2), "put back meanwhile");
+        assert!(!known(&|visit| visit.state = State::Called));
+    }
+}

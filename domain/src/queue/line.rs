@@ -1,15 +1,15 @@
 //! The merged line of walk-ins and appointments, and how desks take it.
 //!
-//! Whenever a desk is free, the first in order is called whom it can serve:
-//!
-//! 1. appointments whose time has come, by whose turn it is;
-//! 2. walk-ins, by whose turn it is, if what they want fits before the desk's next booked stretch.
-//!
-//! Before its time an appointment waits. Equals are ordered by id. Whoever cannot be served by this desk, or not now, is
+//! Whenever a desk is free, the first by [`Standing`] is called whose time has come and whom it can serve; a walk-in only
+//! if what they want fits before the desk's next booked stretch. Whoever cannot be served by this desk, or not now, is
 //! passed over without losing their place.
+//!
+//! [`super::turns`] gives the desks of a moment to the visits of that moment; a test here holds the two against each
+//! other. This one knows what a calendar is kept for, so the line can be played on by it.
 
 use uuid::Uuid;
 
+use super::{Standing, Visit};
 use crate::Instant;
 use crate::id::UserId;
 
@@ -23,12 +23,35 @@ pub struct Entry {
     pub skill: Option<String>,
     /// How long it is thought to take, and how much free time an expert must have for it.
     pub expected_minutes: u32,
-    /// An appointment's start; none for a walk-in.
+    /// Whether the time is in a calendar already.
+    pub appointment: bool,
+    /// Not called before: an appointment's start, or the end of the rest of whoever declined.
     pub not_before: Option<Instant>,
     pub joined_at: Instant,
-    /// What they are ordered by: when they joined, or an appointment's start; later or earlier for whoever was put back
-    /// or brought back.
-    pub turn_at: Instant,
+    /// What they are ordered by.
+    pub standing: Standing,
+}
+
+impl Entry {
+    /// Whether it may be their turn at `now`.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.not_before.is_none_or(|at| at <= now)
+    }
+}
+
+impl From<&Visit> for Entry {
+    fn from(visit: &Visit) -> Self {
+        Self {
+            id: visit.id.uuid(),
+            expert: visit.wanted.as_ref().map(|wanted| wanted.id),
+            skill: visit.skill.clone(),
+            expected_minutes: visit.minutes.into(),
+            appointment: visit.booking_id.is_some(),
+            not_before: visit.not_before,
+            joined_at: visit.joined_at,
+            standing: visit.standing,
+        }
+    }
 }
 
 /// An expert at work.
@@ -85,17 +108,12 @@ impl Desk {
     }
 }
 
-/// Positions of the entries in the order in which they are asked at `now`; appointments whose time has not come are last.
+/// Positions of the entries in the order in which they are asked at `now`; those whose time has not come are last.
 pub fn order(entries: &[Entry], now: Instant) -> Vec<usize> {
     let mut order: Vec<usize> = (0..entries.len()).collect();
     order.sort_by_key(|place| {
         let entry = &entries[*place];
-        let class = match entry.not_before {
-            Some(start) if start <= now => 0,
-            None => 1,
-            Some(_) => 2,
-        };
-        (class, entry.turn_at, entry.id)
+        (!entry.is_due(now), entry.standing)
     });
     order
 }
@@ -110,14 +128,12 @@ pub fn next_for(desk: &Desk, entries: &[Entry], now: Instant) -> Option<usize> {
     let fits = |entry: &Entry| {
         let until = now + chrono::TimeDelta::minutes(i64::from(entry.expected_minutes));
         let blocks = |stretch: &&Stretch| match stretch.purpose {
-            Purpose::Away if entry.not_before.is_some() => {
-                stretch.from <= now && now < stretch.until
-            }
-            _ if entry.not_before.is_some() => false,
+            Purpose::Away if entry.appointment => stretch.from <= now && now < stretch.until,
+            _ if entry.appointment => false,
             Purpose::Waiting(id) if id == entry.id || !waits(id) => false,
             _ => stretch.from < until && now < stretch.until,
         };
-        entry.not_before.is_none_or(|start| start <= now) && !desk.booked.iter().any(|s| blocks(&s))
+        entry.is_due(now) && !desk.booked.iter().any(|s| blocks(&s))
     };
     let mut order = order(entries, now).into_iter();
     order.find(|place| desk.could_serve(&entries[*place]) && fits(&entries[*place]))

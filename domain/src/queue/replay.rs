@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::Standing;
 use super::line::{Desk, Entry, Purpose, order};
 use crate::Instant;
 
@@ -26,9 +27,8 @@ pub(super) trait Luck {
 pub(super) struct Replay {
     jobs: Vec<Job>,
     seats: Vec<Seat>,
-    /// Appointments and walk-ins, each in order.
-    appointments: Vec<usize>,
-    walk_ins: Vec<usize>,
+    /// All entries in their order once everybody's time has come.
+    line: Vec<usize>,
     /// Where each entry stands in the line now.
     places: Vec<usize>,
     /// How long somebody who does not come keeps a desk.
@@ -36,8 +36,11 @@ pub(super) struct Replay {
 }
 
 struct Job {
+    appointment: bool,
+    /// Not called before.
     starts: f64,
-    turn: f64,
+    /// Rank and time of the standing.
+    turn: (i64, f64),
     expected: f64,
     /// Whether each desk could serve it.
     desks: Vec<bool>,
@@ -69,8 +72,9 @@ impl Replay {
     pub fn new(entries: &[Entry], desks: &[Desk], offer_minutes: f64, now: Instant) -> Replay {
         let minutes = |at: Instant| (at - now).as_seconds_f64() / 60.0;
         let jobs = entries.iter().map(|entry| Job {
+            appointment: entry.appointment,
             starts: entry.not_before.map_or(f64::NEG_INFINITY, minutes),
-            turn: minutes(entry.turn_at),
+            turn: (entry.standing.rank, minutes(entry.standing.at)),
             expected: f64::from(entry.expected_minutes),
             desks: desks.iter().map(|desk| desk.could_serve(entry)).collect(),
         });
@@ -106,14 +110,10 @@ impl Replay {
         for (place, entry) in order(entries, now).into_iter().enumerate() {
             places[entry] = place;
         }
-        let (appointments, walk_ins) = order(entries, Instant::MAX_UTC)
-            .into_iter()
-            .partition(|place| entries[*place].not_before.is_some());
         Replay {
             jobs: jobs.collect(),
             seats: seats.collect(),
-            appointments,
-            walk_ins,
+            line: order(entries, Instant::MAX_UTC),
             places,
             offer: offer_minutes,
         }
@@ -136,8 +136,7 @@ impl Replay {
         Draw {
             replay: self,
             luck,
-            appointments: self.appointments.clone(),
-            walk_ins: self.walk_ins.clone(),
+            line: self.line.clone(),
             waits: vec![true; self.jobs.len()],
             came: self
                 .seats
@@ -154,9 +153,9 @@ impl Replay {
 struct Draw<'a, L> {
     replay: &'a Replay,
     luck: &'a L,
-    appointments: Vec<usize>,
-    walk_ins: Vec<usize>,
-    /// Who has not been called and has not left.
+    /// Who has not been called, in order.
+    line: Vec<usize>,
+    /// Whether each entry is in it.
     waits: Vec<bool>,
     /// For each desk, whose expected appointment has been served.
     came: Vec<Vec<bool>>,
@@ -174,7 +173,7 @@ impl<L: Luck> Draw<'_, L> {
             seat.free.max(served)
         };
         let mut free: Vec<f64> = self.replay.seats.iter().enumerate().map(free).collect();
-        while !(self.appointments.is_empty() && self.walk_ins.is_empty()) {
+        while !self.line.is_empty() {
             let earliest = free
                 .iter()
                 .enumerate()
@@ -209,18 +208,12 @@ impl<L: Luck> Draw<'_, L> {
         let expected = expected.min_by(|one, other| one.1.from.total_cmp(&other.1.from));
         let expected = expected.map(|(stretch, kept)| (stretch, kept.from));
         while let Some(entry) = self.next(desk, at) {
-            let job = &replay.jobs[entry];
-            let appointment = job.starts.is_finite();
-            if expected.is_some_and(|(_, from)| !appointment || from < job.turn) {
+            let turn = replay.jobs[entry].turn;
+            if expected.is_some_and(|(_, from)| (Standing::BOOKED, from) < turn) {
                 break;
             }
             self.waits[entry] = false;
-            let list = if appointment {
-                &mut self.appointments
-            } else {
-                &mut self.walk_ins
-            };
-            list.retain(|other| *other != entry);
+            self.line.retain(|other| *other != entry);
             let called = at + luck.handover(entry);
             self.calls.push((entry, called));
             if luck.patience(entry) < at {
@@ -242,13 +235,12 @@ impl<L: Luck> Draw<'_, L> {
 
     /// Who is next for the desk; the rule of [`super::line::next_for`].
     fn next(&self, desk: usize, at: f64) -> Option<usize> {
-        let jobs = &self.replay.jobs;
-        let mut appointments = self.appointments.iter();
-        let due =
-            appointments.find(|entry| jobs[**entry].starts <= at && jobs[**entry].desks[desk]);
-        let mut walk_ins = self.walk_ins.iter();
-        let fits = |entry: &&usize| jobs[**entry].desks[desk] && self.fits(desk, **entry, at);
-        due.or_else(|| walk_ins.find(fits)).copied()
+        let fits = |entry: usize| {
+            let job = &self.replay.jobs[entry];
+            let due = job.starts <= at && job.desks[desk];
+            due && (job.appointment || self.fits(desk, entry, at))
+        };
+        self.line.iter().copied().find(|entry| fits(*entry))
     }
 
     /// Whether a walk-in is over, as expected, before the desk's next booked stretch.
@@ -263,13 +255,13 @@ impl<L: Luck> Draw<'_, L> {
         !blocking.any(|(_, kept)| kept.from < until && at < kept.until)
     }
 
-    /// When something changes for a desk that can take nobody: a stretch or an appointment begins, or a stretch ends.
+    /// When something changes for a desk that can take nobody: somebody's time comes, or a stretch begins or ends.
     fn looks_again(&self, desk: usize, at: f64) -> f64 {
         let booked = self.replay.seats[desk].booked.iter();
         let edges = booked.flat_map(|kept| [kept.from, kept.until]);
         let mine = |entry: &&usize| self.replay.jobs[**entry].desks[desk];
         let starts = self
-            .appointments
+            .line
             .iter()
             .filter(mine)
             .map(|entry| self.replay.jobs[*entry].starts);

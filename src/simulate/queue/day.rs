@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use belfry_domain::Instant;
 use belfry_domain::id::UserId;
+use belfry_domain::queue::Standing;
 use belfry_domain::queue::duration::Learned;
 use belfry_domain::queue::estimate::{Estimate, estimate, is_real_change};
 use belfry_domain::queue::line::{Desk, Entry, Purpose, Serving, Stretch, next_for};
@@ -157,14 +158,24 @@ impl<'a> Day<'a> {
         turn_at: Instant,
     ) -> Entry {
         let kind = &self.clinic.services[service];
+        let id = Uuid::from_u64_pair(self.random.random(), self.random.random());
+        let rank = match not_before {
+            Some(_) => Standing::BOOKED,
+            None => Standing::WALKED_IN,
+        };
         Entry {
-            id: Uuid::from_u64_pair(self.random.random(), self.random.random()),
+            id,
             expert,
             skill: kind.skill.map(str::to_owned),
             expected_minutes: kind.expected_minutes,
+            appointment: not_before.is_some(),
             not_before,
             joined_at: turn_at,
-            turn_at,
+            standing: Standing {
+                rank,
+                at: turn_at,
+                tie: id,
+            },
         }
     }
 

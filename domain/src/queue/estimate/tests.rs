@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::id::UserId;
+use crate::queue::Standing;
 use crate::queue::line::{Purpose, Serving, Stretch, next_for};
 
 const SEED: u64 = 7;
@@ -19,15 +20,28 @@ fn expert(number: u128) -> UserId {
 }
 
 fn walk_in(number: u128) -> Entry {
+    let (id, joined_at) = (Uuid::from_u128(number), at(-60 + number as i64));
     Entry {
-        id: Uuid::from_u128(number),
+        id,
         expert: None,
         skill: None,
         expected_minutes: 20,
+        appointment: false,
         not_before: None,
-        joined_at: at(-60 + number as i64),
-        turn_at: at(-60 + number as i64),
+        joined_at,
+        standing: standing(Standing::WALKED_IN, joined_at, id),
     }
+}
+
+fn standing(rank: i64, at: Instant, tie: Uuid) -> Standing {
+    Standing { rank, at, tie }
+}
+
+/// The same as an appointment.
+fn booked(mut entry: Entry, start: i64) -> Entry {
+    (entry.appointment, entry.not_before) = (true, Some(at(start)));
+    entry.standing = standing(Standing::BOOKED, at(start), entry.id);
+    entry
 }
 
 fn busy(number: u128, since: i64) -> Desk {
@@ -118,8 +132,7 @@ fn only_those_who_want_the_same_experts_are_ahead() {
 
 #[test]
 fn an_appointment_that_comes_due_before_is_ahead() {
-    let mut appointment = walk_in(9);
-    (appointment.not_before, appointment.turn_at) = (Some(at(15)), at(15));
+    let appointment = booked(walk_in(9), 15);
     let found = estimates(&[walk_in(1), walk_in(2), appointment], &[busy(1, -10)]);
     let ahead: Vec<u32> = found.iter().map(|estimate| estimate.ahead).collect();
     assert_eq!(ahead, [0, 2, 1]);
@@ -244,7 +257,7 @@ fn estimates_are_scored() {
     assert_eq!(score.mean_error_minutes(), Some(51.0 / 4.0));
 }
 
-/// A line and its desks: skills, wishes, appointments, breaks, closing.
+/// A line and its desks: skills, wishes, appointments, who was called back, who rests, breaks, closing.
 fn line() -> impl Strategy<Value = (Vec<Entry>, Vec<Desk>)> {
     let entry = (
         proptest::option::of(0..3u128),
@@ -252,6 +265,10 @@ fn line() -> impl Strategy<Value = (Vec<Entry>, Vec<Desk>)> {
         5..40u32,
         proptest::option::of(-20..60i64),
         -60..0i64,
+        (
+            proptest::bool::weighted(0.1),
+            proptest::option::weighted(0.1, 1..20i64),
+        ),
     );
     let desk = (
         any::<bool>(),
@@ -262,18 +279,29 @@ fn line() -> impl Strategy<Value = (Vec<Entry>, Vec<Desk>)> {
     let entries = proptest::collection::vec(entry, 0..8);
     (entries, proptest::collection::vec(desk, 0..4)).prop_map(|(entries, desks)| {
         let entries = entries.into_iter().zip(1u128..);
-        let entries =
-            entries.map(
-                |((expert_number, skill, minutes, start, joined), number)| Entry {
-                    id: Uuid::from_u128(number),
-                    expert: expert_number.map(expert),
+        let entries = entries.map(
+            |((number_of_expert, skill, minutes, start, joined, (front, rest)), number)| {
+                let entry = Entry {
+                    expert: number_of_expert.map(expert),
                     skill: skill.then(|| "cut".to_owned()),
                     expected_minutes: minutes,
-                    not_before: start.map(at),
                     joined_at: at(joined),
-                    turn_at: at(start.unwrap_or(joined)),
-                },
-            );
+                    standing: standing(Standing::WALKED_IN, at(joined), Uuid::from_u128(number)),
+                    ..walk_in(number)
+                };
+                let mut entry = match start {
+                    Some(start) => booked(entry, start),
+                    None => Entry {
+                        not_before: rest.map(at),
+                        ..entry
+                    },
+                };
+                if front {
+                    entry.standing.rank = Standing::FRONT;
+                }
+                entry
+            },
+        );
         let desks = desks.into_iter().zip(0u128..);
         let desks = desks.map(|((skill, since, booked, closes), number)| Desk {
             skills: skill.then(|| "cut".to_owned()).into_iter().collect(),
@@ -337,18 +365,20 @@ proptest! {
     #[test]
     fn whoever_joins_behind_a_line_of_walk_ins_delays_nobody((entries, desks) in line(), seed in any::<u64>()) {
         let entries: Vec<Entry> = entries.into_iter().map(|entry| Entry {
+            appointment: false,
             not_before: None,
             expert: None,
             skill: None,
             expected_minutes: 20,
-            turn_at: entry.joined_at,
+            standing: standing(Standing::WALKED_IN, entry.joined_at, entry.id),
             ..entry
         }).collect();
         let desks: Vec<Desk> = desks.into_iter().map(|desk| Desk { booked: Vec::new(), ..desk }).collect();
         let learned = Learned::new();
         let before = estimate(&entries, &desks, &learned, 5, seed, at(0));
         let mut longer = entries;
-        longer.push(Entry { turn_at: at(1), expected_minutes: 20, ..walk_in(99) });
+        let last = standing(Standing::WALKED_IN, at(1), Uuid::from_u128(99));
+        longer.push(Entry { standing: last, ..walk_in(99) });
         let after = estimate(&longer, &desks, &learned, 5, seed, at(0));
         prop_assert_eq!(&before[..], &after[..before.len()]);
     }

@@ -1,31 +1,39 @@
 //! Whose turn it is.
 
 use chrono::{DateTime, TimeDelta};
+use proptest::prelude::*;
 
 use super::*;
+use crate::booking::Party;
+use crate::queue::{self, BranchRef};
 
 fn at(minutes: i64) -> Instant {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::minutes(minutes)
 }
 
 fn walk_in(number: u128, joined: i64) -> Entry {
+    let id = Uuid::from_u128(number);
     Entry {
-        id: Uuid::from_u128(number),
+        id,
         expert: None,
         skill: None,
         expected_minutes: 30,
+        appointment: false,
         not_before: None,
         joined_at: at(joined),
-        turn_at: at(joined),
+        standing: Standing {
+            rank: Standing::WALKED_IN,
+            at: at(joined),
+            tie: id,
+        },
     }
 }
 
 fn appointment(number: u128, start: i64) -> Entry {
-    Entry {
-        not_before: Some(at(start)),
-        turn_at: at(start),
-        ..walk_in(number, start - 20)
-    }
+    let mut entry = walk_in(number, start - 20);
+    (entry.appointment, entry.not_before) = (true, Some(at(start)));
+    (entry.standing.rank, entry.standing.at) = (Standing::BOOKED, at(start));
+    entry
 }
 
 fn desk(number: u128) -> Desk {
@@ -64,9 +72,9 @@ fn appointments_go_first_when_their_time_has_come() {
 #[test]
 fn whoever_was_put_back_or_brought_back_stands_where_their_turn_is() {
     let mut entries = [walk_in(1, -30), walk_in(2, -20), walk_in(3, -10)];
-    entries[0].turn_at = at(-15);
+    entries[0].standing.at = at(-15);
     assert_eq!(order(&entries, at(0)), [1, 0, 2]);
-    entries[2].turn_at = at(-40);
+    entries[2].standing.at = at(-40);
     assert_eq!(order(&entries, at(0)), [2, 1, 0]);
 }
 
@@ -139,4 +147,115 @@ fn an_appointment_is_kept_from_nothing_but_a_break() {
     assert_eq!(call(10, Purpose::Away), Some(0));
     assert_eq!(call(-10, Purpose::Away), None);
     assert_eq!(next_for(&desk(1), &entries, at(-1)), None, "not yet");
+}
+
+fn party(number: u128) -> Party {
+    Party {
+        id: UserId::from(Uuid::from_u128(number)),
+        name: String::new(),
+    }
+}
+
+/// Somebody in the rows of a line: who they want, what, for how long, their appointment, their rest, and their standing.
+type Wish = (Option<u128>, bool, u16, bool, Option<i64>, (i64, i64));
+
+fn visit(
+    (wanted, skill, minutes, booked, not_before, (rank, placed)): Wish,
+    number: u128,
+) -> Visit {
+    let tie = Uuid::from_u128(100 + number);
+    let branch = BranchRef {
+        id: Uuid::nil().into(),
+        name: String::new(),
+    };
+    Visit {
+        id: tie.into(),
+        booking_id: booked.then(|| tie.into()),
+        wanted: wanted.map(party),
+        skill: skill.then(|| "cut".to_owned()),
+        not_before: not_before.map(at),
+        standing: Standing {
+            rank,
+            at: at(placed),
+            tie,
+        },
+        ..Visit::walked_in(branch, String::new(), minutes, TimeDelta::hours(8), at(-60))
+    }
+}
+
+/// The visits of a line in their order, and free desks, as rows and as calendars tell of them.
+fn moment() -> impl Strategy<Value = (Vec<Visit>, Vec<(queue::Desk, Desk)>)> {
+    let wish = (
+        proptest::option::of(0..4u128),
+        any::<bool>(),
+        5..40u16,
+        any::<bool>(),
+        proptest::option::of(-20..20i64),
+        (0..3i64, -60..5i64),
+    );
+    let calendar = (
+        any::<bool>(),
+        proptest::option::of((-20..60i64, any::<bool>())),
+        proptest::option::of(-5..0i64),
+    );
+    let visits = proptest::collection::vec(wish, 0..8);
+    (visits, proptest::collection::vec(calendar, 0..4)).prop_map(|(wishes, calendars)| {
+        let mut line: Vec<Visit> = wishes
+            .into_iter()
+            .zip(0..)
+            .map(|(w, n)| visit(w, n))
+            .collect();
+        line.sort_by(|one, other| one.before(other, at(0)));
+        let desks = calendars.into_iter().zip(0u128..);
+        let desks = desks.map(|((able, taken, idle), number)| {
+            let skills: Vec<String> = able.then(|| "cut".to_owned()).into_iter().collect();
+            // What keeps an appointment waiting, a break that has begun, the rows do not tell.
+            let purpose = |from, away| match away && from > 0 {
+                true => Purpose::Away,
+                false => Purpose::Expected { skill: None },
+            };
+            let booked = taken.map(|(from, away)| stretch(from, from + 30, purpose(from, away)));
+            let rows = queue::Desk {
+                expert: party(number),
+                skills: skills.clone(),
+                taken_from: taken.map(|(from, _)| at(from)),
+                idle_since: idle.map(at),
+            };
+            let calendar = Desk {
+                expert: rows.expert.id,
+                skills,
+                booked: booked.into_iter().collect(),
+                ..desk(number)
+            };
+            (rows, calendar)
+        });
+        (line, desks.collect())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_and_calendars_say_alike_whose_turn_it_is((line, desks) in moment()) {
+        let mut entries: Vec<Entry> = line.iter().map(Entry::from).collect();
+        let asked: Vec<Uuid> = order(&entries, at(0)).into_iter().map(|place| entries[place].id).collect();
+        let stand: Vec<Uuid> = line.iter().map(|visit| visit.id.uuid()).collect();
+        prop_assert_eq!(asked, stand);
+        let rows: Vec<queue::Desk> = desks.iter().map(|(rows, _)| rows.clone()).collect();
+        let turns = queue::turns(&line, &rows, at(0));
+        let mut turns: Vec<_> = turns.into_iter().map(|turn| (turn.visit.uuid(), turn.expert.id)).collect();
+        // Whoever has been idle longest asks first.
+        let mut asking: Vec<_> = desks.iter().collect();
+        asking.sort_by_key(|(rows, _)| (rows.idle_since, rows.expert.id));
+        let mut called = Vec::new();
+        for (_, desk) in asking {
+            if let Some(next) = next_for(desk, &entries, at(0)) {
+                called.push((entries.remove(next).id, desk.expert));
+            }
+        }
+        turns.sort();
+        called.sort();
+        prop_assert_eq!(turns, called);
+    }
 }
