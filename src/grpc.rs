@@ -82,7 +82,6 @@ pub struct Grpc {
     served: oneshot::Receiver<()>,
     /// Calls under way.
     calls: watch::Receiver<usize>,
-    health: Health,
     /// The threads end when this is gone.
     _threads: oneshot::Sender<()>,
 }
@@ -96,7 +95,7 @@ impl Grpc {
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
         let threads = runtime::Builder::new_multi_thread()
-            .worker_threads(app.settings.grpc.workers.max(1))
+            .worker_threads(app.settings.grpc.workers)
             .thread_name("belfry-grpc")
             .enable_all()
             .build()
@@ -105,8 +104,7 @@ impl Grpc {
         let (done, served) = oneshot::channel();
         let (_threads, ended) = oneshot::channel::<()>();
         let (counting, calls) = watch::channel(0);
-        let health = Health::default();
-        let serving = serve(listener, app, health.clone(), counting, stopping);
+        let serving = serve(listener, app, counting, stopping);
         thread::Builder::new()
             .name("belfry-grpc".to_owned())
             .spawn(move || {
@@ -127,7 +125,6 @@ impl Grpc {
             stop,
             served,
             calls,
-            health,
             _threads,
         })
     }
@@ -139,11 +136,9 @@ impl Grpc {
             stop,
             served,
             mut calls,
-            health,
             _threads: threads,
             ..
         } = self;
-        health.set(ServingStatus::NotServing).await;
         let _ = stop.send(());
         let alone = async {
             // An error is that nobody can call any more.
@@ -166,7 +161,6 @@ impl Grpc {
 async fn serve(
     listener: TcpListener,
     app: Arc<App>,
-    health: Health,
     counting: watch::Sender<usize>,
     stopping: oneshot::Receiver<()>,
 ) -> Result<()> {
@@ -174,8 +168,9 @@ async fn serve(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let incoming = TcpListenerStream::new(listener)
         .map(move |accepted| accepted.map(|stream| prompt::Prompt::new(stream, head)));
+    let health = Health::default();
     let door = door::Door::new(app.clone(), &health.0, counting)?;
-    let looking = tokio::spawn(look(app, health));
+    let looking = tokio::spawn(look(app, health.clone()));
     let served = Server::builder()
         .max_concurrent_streams(MOST_CALLS)
         .http2_max_header_list_size(MOST_HEAD_BYTES)
@@ -185,6 +180,9 @@ async fn serve(
             // A sender that is gone says the same.
             let _ = stopping.await;
             looking.abort();
+            // A look under way could still say that all is well.
+            let _ = looking.await;
+            health.set(ServingStatus::NotServing).await;
         })
         .await;
     Ok(served?)

@@ -39,7 +39,7 @@ const MISS: Route = ("POST", "/api/v1/bookings/{id}/miss");
 const RESCHEDULE: Route = ("POST", "/api/v1/bookings/{id}/reschedule");
 
 /// A step that somebody asks for.
-struct Asked {
+struct AskedStep {
     id: String,
     step: Step,
     reason: Option<String>,
@@ -125,7 +125,7 @@ impl BookingService for Bookings {
         request: Request<v1::ConfirmBookingRequest>,
     ) -> Result<Response<v1::Booking>, Status> {
         let (call, message) = Call::of(&self.0, request);
-        let asked = Asked {
+        let asked = AskedStep {
             id: message.id,
             step: Step::Confirm,
             reason: message.reason,
@@ -139,7 +139,7 @@ impl BookingService for Bookings {
         request: Request<v1::RejectBookingRequest>,
     ) -> Result<Response<v1::Booking>, Status> {
         let (call, message) = Call::of(&self.0, request);
-        let asked = Asked {
+        let asked = AskedStep {
             id: message.id,
             step: Step::Reject,
             reason: message.reason,
@@ -153,7 +153,7 @@ impl BookingService for Bookings {
         request: Request<v1::CancelBookingRequest>,
     ) -> Result<Response<v1::Booking>, Status> {
         let (call, message) = Call::of(&self.0, request);
-        let asked = Asked {
+        let asked = AskedStep {
             id: message.id,
             step: Step::Cancel,
             reason: message.reason,
@@ -172,7 +172,7 @@ impl BookingService for Bookings {
         request: Request<v1::CompleteBookingRequest>,
     ) -> Result<Response<v1::Booking>, Status> {
         let (call, message) = Call::of(&self.0, request);
-        let asked = Asked {
+        let asked = AskedStep {
             id: message.id,
             step: Step::Complete,
             reason: message.reason,
@@ -186,7 +186,7 @@ impl BookingService for Bookings {
         request: Request<v1::MissBookingRequest>,
     ) -> Result<Response<v1::Booking>, Status> {
         let (call, message) = Call::of(&self.0, request);
-        let asked = Asked {
+        let asked = AskedStep {
             id: message.id,
             step: Step::Miss,
             reason: message.reason,
@@ -223,7 +223,7 @@ impl BookingService for Bookings {
 async fn staff_step(
     call: &Call,
     route: Route,
-    asked: Asked,
+    asked: AskedStep,
 ) -> Result<Response<v1::Booking>, Status> {
     let handled = async {
         let signed = call.signed(route).await?;
@@ -232,7 +232,7 @@ async fn staff_step(
     call.answer(handled).await
 }
 
-async fn step(call: &Call, signed: &Signed, asked: Asked) -> Result<v1::Booking, Refusal> {
+async fn step(call: &Call, signed: &Signed, asked: AskedStep) -> Result<v1::Booking, Refusal> {
     let id: BookingId = named(&asked.id)?;
     let (_, side) = concerned(&call.app, signed, id).await?;
     let input = ReasonIn {

@@ -22,7 +22,7 @@ pub type Route = (&'static str, &'static str);
 
 /// What the door knows of a call.
 #[derive(Clone)]
-pub struct Visit {
+pub struct Arrival {
     pub request_id: String,
     pub language: &'static str,
 }
@@ -31,21 +31,21 @@ pub struct Visit {
 pub struct Call {
     pub app: Arc<App>,
     metadata: MetadataMap,
-    visit: Visit,
+    arrival: Arrival,
 }
 
 impl Call {
     /// Takes a request apart.
     pub fn of<T>(app: &Arc<App>, request: Request<T>) -> (Self, T) {
         let (metadata, extensions, message) = request.into_parts();
-        let visit = extensions.get::<Visit>().cloned().unwrap_or(Visit {
+        let arrival = extensions.get::<Arrival>().cloned().unwrap_or(Arrival {
             request_id: String::new(),
             language: problem::preferred(None),
         });
         let call = Self {
             app: app.clone(),
             metadata,
-            visit,
+            arrival,
         };
         (call, message)
     }
@@ -96,10 +96,10 @@ impl Call {
             Ok(input) => print(input),
             Err(problem) => problem.body(problem::preferred(None), "").into_bytes(),
         };
-        let Visit {
+        let Arrival {
             request_id,
             language,
-        } = self.visit.clone();
+        } = self.arrival.clone();
         Ok(Asked::new(key, route, &said, language, request_id))
     }
 
@@ -153,6 +153,6 @@ impl Call {
     }
 
     fn refused(&self, problem: &Problem) -> Status {
-        refusal::status(problem, self.visit.language, &self.visit.request_id)
+        refusal::status(problem, self.arrival.language, &self.arrival.request_id)
     }
 }

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::booking::Bookings;
 use super::branch::BranchDesk;
-use super::call::Visit;
+use super::call::Arrival;
 use super::presence::PresenceDesk;
 use super::refusal;
 use super::slot::SlotDesk;
@@ -32,8 +32,7 @@ use super::v1::slot_service_server::{self as slots, SlotServiceServer};
 use super::{DESCRIBED, MOST_BYTES};
 use crate::http::App;
 use crate::http::layer::plain_id;
-use crate::http::limit::Policy;
-use crate::http::limit::address_of;
+use crate::http::limit::{Policy, address_of};
 use crate::http::problem::{self, Problem};
 
 /// The house's own services.
@@ -45,6 +44,10 @@ pub const SERVICES: [&str; 4] = [
 ];
 
 const X_REQUEST_ID: &str = "x-request-id";
+
+/// The method of what is not there, or was turned away before anybody looked: it may have any name, and each name would
+/// be a figure.
+const UNMATCHED: &str = "unmatched";
 
 type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 type Handler = Arc<dyn Fn(Request<Body>) -> Answering + Send + Sync>;
@@ -128,14 +131,13 @@ impl Door {
         let path = request.uri().path().to_owned();
         let service = path.trim_start_matches('/').split('/').next();
         let handler = service.and_then(|name| self.0.handlers.get_key_value(name));
-        request.extensions_mut().insert(Visit {
+        request.extensions_mut().insert(Arrival {
             request_id: id.clone(),
             language,
         });
-        let mut response = match (
-            self.0.app.limiter.take(Policy::Requests, &from).await,
-            handler,
-        ) {
+        let allowed = self.0.app.limiter.take(Policy::Requests, &from).await;
+        let is_let_in = allowed.is_ok();
+        let mut response = match (allowed, handler) {
             (Err(problem), _) => refused(&problem),
             (Ok(()), None) => refused(&refusal::of_code(Code::Unimplemented)),
             (Ok(()), Some((name, handler))) => {
@@ -162,7 +164,8 @@ impl Door {
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(X_REQUEST_ID, value);
         }
-        note(&path, &response, &id, started.elapsed());
+        let method = if is_let_in { path.as_str() } else { UNMATCHED };
+        note(method, &response, &id, started.elapsed());
         response
     }
 }
@@ -216,12 +219,11 @@ fn spoken_by_machinery(response: &Response<Body>) -> Option<Code> {
     Some(status.code()).filter(|code| *code != Code::Ok)
 }
 
-fn note(path: &str, response: &Response<Body>, id: &str, took: Duration) {
+fn note(method: &str, response: &Response<Body>, id: &str, took: Duration) {
     let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |s| s.code());
-    // What is not there may have any name.
     let method = match code {
-        Code::Unimplemented => "unmatched",
-        _ => path,
+        Code::Unimplemented => UNMATCHED,
+        _ => method,
     };
     let code = format!("{code:?}");
     let seconds = took.as_secs_f64();

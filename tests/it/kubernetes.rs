@@ -119,6 +119,11 @@ fn everybody_asks_at_the_port_on_which_it_listens() {
     }
     let rule = &manifest("ingress.yaml", "Ingress")["spec"]["rules"][0]["http"]["paths"][0];
     let service = manifest("service.yaml", "Service");
+    let calling = settings().grpc.address().unwrap().unwrap();
+    assert!(calling.ip().is_unspecified(), "{calling}");
+    let ports = &container()["ports"][1];
+    assert_eq!(ports["containerPort"].as_i64(), Some(calling.port().into()));
+    assert_eq!(service["spec"]["ports"][1]["targetPort"], ports["name"]);
     let backend = &rule["backend"]["service"];
     assert_eq!(backend["name"], service["metadata"]["name"]);
     assert_eq!(backend["port"]["name"], service["spec"]["ports"][0]["name"]);
@@ -132,6 +137,12 @@ fn a_node_is_let_finish_before_it_is_killed() {
     let wait: i64 = wait[1].as_str().unwrap().parse().unwrap();
     let grace = pod()["spec"]["terminationGracePeriodSeconds"].as_i64();
     assert!(grace.unwrap() > wait + LONGEST_DRAINS * drain, "{grace:?}");
+    let compose = YamlLoader::load_from_str(&text("compose.yaml")).unwrap();
+    let grace = compose[0]["services"]["hub"]["stop_grace_period"].as_str();
+    let grace: i64 = grace.unwrap().trim_end_matches('s').parse().unwrap();
+    let usual = Settings::load(None, std::iter::empty()).unwrap();
+    let drain = i64::try_from(usual.http.drain_seconds).unwrap();
+    assert!(grace > LONGEST_DRAINS * drain, "{grace}");
     // The command line and this test mean the same.
     let source = text("src/cli.rs");
     let longest = format!("LONGEST_DRAINS: u32 = {LONGEST_DRAINS};");

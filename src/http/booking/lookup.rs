@@ -15,8 +15,7 @@ use super::{BookingOut, words};
 use crate::http::App;
 use crate::http::etag::versioned;
 use crate::http::input::{Body, Faults};
-use crate::http::limit::Policy;
-use crate::http::limit::address;
+use crate::http::limit::{Policy, address};
 use crate::http::problem::Problem;
 
 #[derive(Deserialize, ToSchema)]

@@ -14,8 +14,7 @@ use utoipa::ToSchema;
 use super::BookingOut;
 use crate::http::App;
 use crate::http::input::{Body, Faults};
-use crate::http::limit::Policy;
-use crate::http::limit::address;
+use crate::http::limit::{Policy, address};
 use crate::http::problem::Problem;
 use crate::secret::Secret;
 

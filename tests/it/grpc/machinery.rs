@@ -27,6 +27,7 @@ on_both_engines!(
     health_is_that_of_the_house,
     every_answer_has_the_requests_id,
     what_nobody_understands_is_refused_in_the_same_form,
+    names_that_callers_make_up_are_no_figures,
     who_connects_and_says_nothing_is_not_waited_for,
     a_call_nobody_waits_for_is_done_or_not_but_never_half,
 );
@@ -196,6 +197,34 @@ async fn what_nobody_understands_is_refused_in_the_same_form(fresh: &Fresh) {
     let late = caller.bookings().list_bookings(hurried).await.unwrap_err();
     let ends = [Code::DeadlineExceeded, Code::Cancelled];
     assert!(ends.contains(&late.code()), "{late:?}");
+    town.close().await;
+}
+
+async fn names_that_callers_make_up_are_no_figures(fresh: &Fresh) {
+    let town = Town::open_with(fresh, |settings| {
+        settings.grpc.listen = "127.0.0.1:0".to_owned();
+        settings.limits.enabled = true;
+        settings.limits.requests = 20;
+    })
+    .await;
+    let caller = Caller::at(&town, 0, &town.stranger());
+    let mut asked = 0;
+    loop {
+        let path = format!("/belfry.v1.BookingService/MadeUp{asked}");
+        let unknown = raw(&caller, &path, "\0\0\0\0\0").await;
+        if unknown.code() == Code::ResourceExhausted {
+            break;
+        }
+        assert_eq!(unknown.code(), Code::Unimplemented);
+        asked += 1;
+        assert!(asked < 1000);
+    }
+    let figures = belfry::telemetry::render();
+    for code in ["Unimplemented", "ResourceExhausted"] {
+        let counted = format!("{{method=\"unmatched\",code=\"{code}\"}}");
+        assert!(figures.contains(&counted), "{counted}");
+    }
+    assert!(!figures.contains("MadeUp"));
     town.close().await;
 }
 
