@@ -1,7 +1,7 @@
 // The line of a branch, and a person's place in it, called a visit. Guests prove who they are by the secret of their
 // visit, which this device keeps; no request has it in its address.
 import { useEffect, useState } from "preact/hooks";
-import { now } from "./api.js";
+import { Problem, now } from "./api.js";
 import { t } from "./i18n.js";
 import { user } from "./session.js";
 import { onNews, onTopic, topicsArrive } from "./socket.js";
@@ -158,6 +158,9 @@ export const secretOf = (id) => tickets().find((one) => one.id === id)?.secret ?
 
 /** A visit of the reader's at a branch, as far as this device knows. @param {string} branchId */
 export const ticketAt = (branchId) => tickets().find((one) => one.branch === branchId && !one.over && now() - one.at < DAY_MS && (one.secret || (one.user && one.user === user.value?.id)));
+
+/** The visit that stands in the line already, where that is why somebody could not join. @param {unknown} problem @returns {string | null} */
+export const standingAs = (problem) => (problem instanceof Problem && problem.slug === "already-in-queue" ? problem.body.visit?.id ?? null : null);
 
 /** Where a visit is shown. What follows the # never leaves the browser. @param {string} id @param {string | null} [secret] */
 export const ticketPath = (id, secret) => (secret ? `/q/${id}#${secret}` : `/visits/${id}`);

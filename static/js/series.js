@@ -4,9 +4,23 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { api } from "./api.js";
 import { onResync, onTopic } from "./socket.js";
 
-/** @import { Occurrence, SeriesPreview, SeriesRule } from "./types.js" */
+/** @import { Slot } from "./types.js" */
 
-/** Bookings that one series may have. */
+/** @typedef {{id: string, number: number, of: number}} SeriesPlace */
+/** @typedef {{every: "day" | "week" | "month", interval?: number, count?: number, until?: string}} SeriesRule */
+/**
+ * @typedef {object} Occurrence one time of a series that is looked at
+ * @property {string} starts_at
+ * @property {string} ends_at
+ * @property {string | null} instead_of when it would start by the rule
+ * @property {boolean} free
+ * @property {string | null} against why it is not free
+ * @property {Slot[]} alternatives
+ */
+/** @typedef {{rrule: string, time_zone: string, free: number, occurrences: Occurrence[]}} SeriesPreview */
+
+/** As many bookings a series has, at least and at most. */
+export const LEAST = 2;
 export const MOST = 52;
 /** What is typed is asked about when it rests. */
 const REST_MS = 350;
@@ -16,9 +30,13 @@ const REST_MS = 350;
 /** @type {Repeat} */
 export const ONCE = { every: "", ends: "count", count: "4", until: "" };
 
-/** The rule of what was filled in; null while it is not whole. @param {Repeat} repeat @returns {SeriesRule | null} */
-export function ruleOf({ every, ends, count, until }) {
-  if (!every || !(ends === "count" ? count : until)) return null;
+/** Whether as many times were typed as no series has. @param {Repeat} repeat */
+export const outOfRange = ({ ends, count }) => ends === "count" && count !== "" && !(Number.isInteger(Number(count)) && Number(count) >= LEAST && Number(count) <= MOST);
+
+/** The rule of what was filled in; null while there is none to ask about. @param {Repeat} repeat @returns {SeriesRule | null} */
+export function ruleOf(repeat) {
+  const { every, ends, count, until } = repeat;
+  if (!every || !(ends === "count" ? count : until) || outOfRange(repeat)) return null;
   const end = ends === "count" ? { count: Number(count) } : { until };
   return { every: every === "month" ? "month" : "week", ...(every === "two_weeks" ? { interval: 2 } : {}), ...end };
 }
@@ -39,21 +57,21 @@ export const exceptionsOf = (choices) => [...choices].map(([starts_at, instead])
  */
 export function usePreview(what, rule) {
   const [choices, setChoices] = useState(/** @type {Choices} */ (new Map()));
-  const [state, setState] = useState(/** @type {{preview: SeriesPreview | null, problem: any, reading: boolean}} */ ({ preview: null, problem: null, reading: false }));
+  const [state, setState] = useState(/** @type {{of: string, preview: SeriesPreview | null, problem: any}} */ ({ of: "", preview: null, problem: null }));
   const turn = useRef(0);
   const text = JSON.stringify(rule);
   const asked = useRef(text);
+  const wish = JSON.stringify([what.expert_id, what.starts_at, what.minutes, rule, ...choices]);
   const read = useCallback(async () => {
     const mine = ++turn.current;
-    if (!rule) return setState({ preview: null, problem: null, reading: false });
-    setState((old) => ({ ...old, reading: true }));
+    if (!rule) return setState({ of: wish, preview: null, problem: null });
     try {
       const preview = await api.post("/series/preview", { ...what, mode: "online", rule, exceptions: exceptionsOf(choices) });
-      if (mine === turn.current) setState({ preview, problem: null, reading: false });
+      if (mine === turn.current) setState({ of: wish, preview, problem: null });
     } catch (problem) {
-      if (mine === turn.current) setState({ preview: null, problem, reading: false });
+      if (mine === turn.current) setState({ of: wish, preview: null, problem });
     }
-  }, [what.expert_id, what.starts_at, what.minutes, text, choices]);
+  }, [wish]);
 
   useEffect(() => {
     if (asked.current !== text) {
@@ -74,7 +92,10 @@ export function usePreview(what, rule) {
   }, [read]);
 
   return {
-    ...state,
+    preview: state.preview,
+    problem: state.problem,
+    /** Whether all of it is free; not before it was looked at as it is wished now. */
+    bookable: state.of === wish && state.preview !== null && !clashes(state.preview).length,
     choices,
     retry: read,
     /** @param {string} startsAt @param {string | null} instead */

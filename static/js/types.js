@@ -172,19 +172,6 @@
 /** @typedef {{id: string, name: string}} Ref */
 /** @typedef {{id: string, expert_id: string, starts_at: string, ends_at: string, expires_at: string}} Hold */
 
-/** @typedef {{id: string, number: number, of: number}} SeriesPlace */
-/** @typedef {{every: "day" | "week" | "month", interval?: number, count?: number, until?: string}} SeriesRule */
-/**
- * @typedef {object} Occurrence one time of a series that is looked at
- * @property {string} starts_at
- * @property {string} ends_at
- * @property {string | null} instead_of when it would start by the rule
- * @property {boolean} free
- * @property {string | null} against why it is not free
- * @property {Slot[]} alternatives
- */
-/** @typedef {{rrule: string, time_zone: string, free: number, occurrences: Occurrence[]}} SeriesPreview */
-
 /**
  * @typedef {object} Booking
  * @property {string} id
@@ -193,7 +180,7 @@
  * @property {Ref} expert
  * @property {Ref} client
  * @property {SessionRef | null} session what it is a seat of
- * @property {SeriesPlace | null} series which of a series it is
+ * @property {import("./series.js").SeriesPlace | null} series which of a series it is
  * @property {string} starts_at
  * @property {string} ends_at
  * @property {number} minutes

@@ -2,7 +2,7 @@
 // then (with the ETag, so mostly a 304) when there is none. What was read stays on the page when asking fails, and the
 // page can say how old it is.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { api } from "./api.js";
+import { api, now } from "./api.js";
 import { onResync, topicsArrive } from "./socket.js";
 
 /** @import { Api } from "./api.js" */
@@ -61,7 +61,7 @@ export function useWatched({ path, query, via = api, follow, arrives = topicsArr
         if (!current || mine !== turn) return;
         etag = answer.etag;
         known = answer.data ?? known;
-        setState({ key, data: known, error: null, at: Date.now(), failing: false });
+        setState({ key, data: known, error: null, at: now(), failing: false });
       } catch (error) {
         missed = true;
         if (current && mine === turn) setState((old) => (old.key === key && old.data ? { ...old, failing: true } : { key, data: null, error, at: null, failing: true }));
@@ -79,7 +79,7 @@ export function useWatched({ path, query, via = api, follow, arrives = topicsArr
         turn++;
         etag = null;
         known = data;
-        setState({ key, data, error: null, at: Date.now(), failing: false });
+        setState({ key, data, error: null, at: now(), failing: false });
         read();
       },
     };

@@ -49,6 +49,21 @@ pub async fn join(person: &Person, branch: &str) -> Answer {
     person.post(&path, json!({})).await
 }
 
+/// Three who join, one after the other, and their visits.
+pub async fn three_in_line(town: &Town, branch: &str) -> ([Person; 3], Vec<String>) {
+    let mut ids = Vec::new();
+    let people = [
+        town.client().await,
+        town.client().await,
+        town.client().await,
+    ];
+    for person in &people {
+        ids.push(join(person, branch).await.expect(201).text("id"));
+        town.clock.advance(TimeDelta::seconds(1));
+    }
+    (people, ids)
+}
+
 pub async fn visit(person: &Person, id: &str) -> Value {
     let path = format!("/visits/{id}");
     person.get(&path).await.expect(200).body

@@ -2,12 +2,12 @@
 //! off together (C3.11).
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::ledger::{self, Terms};
 use crate::town::{Answer, Person, Town};
 
@@ -54,16 +54,13 @@ fn all<'a>(series: &'a Value, field: &str) -> Vec<&'a str> {
 
 /// What somebody was told of this kind, once there is something.
 async fn told(person: &Person, kind: &str) -> Vec<Value> {
-    for _ in 0..1500 {
+    eventually(&format!("told of {kind}"), async || {
         let page = person.get("/notifications?limit=100").await.expect(200);
-        let items = page.body["items"].as_array().unwrap().clone();
-        let of_it: Vec<Value> = items.into_iter().filter(|i| i["kind"] == kind).collect();
-        if !of_it.is_empty() {
-            return of_it;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("not told of {kind}");
+        let mut items = page.body["items"].as_array().unwrap().clone();
+        items.retain(|item| item["kind"] == kind);
+        (!items.is_empty()).then_some(items)
+    })
+    .await
 }
 
 async fn a_series_is_looked_at_made_once_and_told_of_once(fresh: &Fresh) {

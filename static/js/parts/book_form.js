@@ -5,7 +5,7 @@ import { target } from "../branch.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { go } from "../router.js";
-import { ONCE, clashes, exceptionsOf, ruleOf, usePreview } from "../series.js";
+import { ONCE, exceptionsOf, ruleOf, usePreview } from "../series.js";
 import { accessToken } from "../session.js";
 import { formatLength } from "../time.js";
 import { Alternatives } from "./alternatives.js";
@@ -73,7 +73,6 @@ export function BookForm({ expert, startsAt, minutes, onBack, onPick }) {
   const repeats = form.values.repeat.every !== "";
   const rule = ruleOf(form.values.repeat);
   const looking = usePreview({ expert_id: expert.id, starts_at: startsAt, minutes }, rule);
-  const missing = clashes(looking.preview).length;
   const keyOf = useWishKey();
   const title = useRef(/** @type {HTMLElement | null} */ (null));
   const endsAt = new Date(Date.parse(startsAt) + minutes * 60_000).toISOString();
@@ -141,7 +140,7 @@ export function BookForm({ expert, startsAt, minutes, onBack, onPick }) {
         ${rule && html`<${RepeatPreview} looking=${looking} other=${expert.time_zone} />`}
         <${FormError} problem=${form.problem} known=${["/note", "/mode", "/rule", "/rule/count", "/rule/until"]} />
         <div class="actions">
-          <button class="button primary" disabled=${form.busy || (repeats && (!looking.preview || missing > 0))}>${form.busy ? t("state.sending") : repeats ? t("series.send", { n: looking.preview?.occurrences.length ?? 0 }) : expert.booking_rules.auto_confirm ? t("book.send_auto") : t("book.send")}</button>
+          <button class="button primary" disabled=${form.busy || (repeats && !looking.bookable)}>${form.busy ? t("state.sending") : repeats ? t("series.send", { n: looking.preview?.occurrences.length ?? 0 }) : expert.booking_rules.auto_confirm ? t("book.send_auto") : t("book.send")}</button>
           <p class="hint">${expert.booking_rules.auto_confirm ? t("book.hint_auto") : t("book.hint")}</p>
         </div>
       </form>`}

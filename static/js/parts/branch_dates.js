@@ -20,7 +20,7 @@ export function BranchDates({ zone, dates, onChange }) {
     setDate("");
   };
   const ahead = dates.filter((one) => one.date >= first);
-  return html`<div class="card stack">
+  return html`<section class="card stack">
     <h2>${t("overrides.title")}</h2>
     <${OverrideList} dates=${ahead} onRemove=${(/** @type {string} */ gone) => onChange(dates.filter((one) => one.date !== gone))} />
     <${Field} label=${t("overrides.date")} type="date" name="override_date" min=${first} value=${date} onInput=${(/** @type {any} */ event) => setDate(event.target.value)} />
@@ -31,5 +31,5 @@ export function BranchDates({ zone, dates, onChange }) {
       <input class="input" type="time" aria-label=${t("schedule.until")} value=${hours.until} onInput=${(/** @type {any} */ event) => setHours({ ...hours, until: event.target.value })} />
     </div>`}
     <div class="actions"><button class="button" type="button" disabled=${!date} onClick=${put}>${t("branch.add_day")}</button></div>
-  </div>`;
+  </section>`;
 }

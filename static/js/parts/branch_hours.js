@@ -22,8 +22,8 @@ export function hoursOn(branch, date) {
 export function BranchHours({ branch }) {
   const now = today(branch.time_zone);
   const ahead = branch.overrides.filter((one) => one.date >= now && one.date < addDays(now, 60)).sort((a, b) => (a.date < b.date ? -1 : 1));
-  return html`<section aria-labelledby="branch-hours">
-    <h2 id="branch-hours">${t("branch.hours")}</h2>
+  return html`<section>
+    <h2>${t("branch.hours")}</h2>
     <dl class="hours-list">
       ${branch.weekly
         ? WEEKDAYS.map((day, number) => html`<div key=${day} class=${number === weekday(now) ? "strong" : undefined}><dt>${weekdayName(number)}</dt><dd>${hoursOfWeekday(branch, number)}</dd></div>`)

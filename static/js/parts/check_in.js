@@ -1,9 +1,9 @@
 // Saying that one has come for an appointment of today: the desk of the branch sees it, and a number shows one's turn.
-import { Problem, api, now } from "../api.js";
+import { api, now } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
-import { keepTicket, ticketPath } from "../queue.js";
+import { keepTicket, standingAs, ticketPath } from "../queue.js";
 import { go } from "../router.js";
 import { useRun } from "../run.js";
 import { dateIn, today } from "../time.js";
@@ -24,7 +24,7 @@ export function CheckInButton({ booking }) {
         keepTicket(visit, null);
         go(ticketPath(visit.id));
       } catch (error) {
-        const there = error instanceof Problem && error.slug === "already-in-queue" ? error.body.visit?.id : null;
+        const there = standingAs(error);
         if (!there) throw error;
         go(ticketPath(there));
       }

@@ -1,11 +1,13 @@
 // Coming without an appointment: how the line of a branch is, and joining it.
 import { useState } from "preact/hooks";
-import { Problem, api } from "../api.js";
+import { api } from "../api.js";
+import { timesOf } from "../branch.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
-import { keepTicket, secretOf, ticketAt, ticketPath, useLine } from "../queue.js";
+import { keepTicket, secretOf, standingAs, ticketAt, ticketPath, useLine } from "../queue.js";
 import { go } from "../router.js";
 import { user } from "../session.js";
+import { useSlots } from "../slots.js";
 import { today } from "../time.js";
 import { hoursOn } from "./branch_hours.js";
 import { Estimate } from "./estimate.js";
@@ -17,12 +19,14 @@ import { Failed, Skeleton } from "./states.js";
 /** @import { Branch } from "../types.js" */
 /** @import { Line } from "../queue.js" */
 
-/** @param {{branch: Branch, skill?: string | null, full?: boolean, next: string}} props full: no time is free today; next: where signing in comes back to */
-export function ComeNow({ branch, skill = null, full = false, next }) {
+/** @param {{branch: Branch, skill?: string | null, next: string}} props next: where signing in comes back to */
+export function ComeNow({ branch, skill = null, next }) {
   const line = useLine(branch.id);
+  const free = useSlots(timesOf({ id: branch.id, branch: true }), { from: today(branch.time_zone), days: 1, time_zone: branch.time_zone });
   const [joining, setJoining] = useState(false);
   if (line.data?.reason === "off" || line.data?.reason === "inactive") return null;
   const ticket = ticketAt(branch.id);
+  const full = free.data !== null && free.data.days.every((day) => !day.slots.length);
   return html`<section class=${full && line.data?.open ? "card come-now wanted" : "card come-now"} id="come-now" aria-labelledby="come-now-title">
     <h2 id="come-now-title">${t("queue.title")}</h2>
     ${line.loading && html`<${Skeleton} rows=${1} />`}
@@ -70,7 +74,7 @@ function JoinForm({ branch, skill, next, onBack, onRefused }) {
       throw error;
     }
   };
-  const already = problem instanceof Problem && problem.slug === "already-in-queue" ? String(problem.body.visit?.id ?? problem.body.visit ?? "") : "";
+  const already = standingAs(problem);
   if (lost) return html`<p class="notice pending" role="alert">${t("queue.number_only", { n: lost })}</p>`;
   return html`<form class="join" onSubmit=${form.submit(join)} novalidate>
     ${guest && html`<${Field} label=${t("queue.name")} hint=${t("queue.name_hint")} autocomplete="given-name" maxlength="100" required ...${form.bind("name")} />`}

@@ -5,6 +5,7 @@ import { Problem, api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
+import { attempt } from "../run.js";
 import { say } from "../store.js";
 import { zoneCity } from "../time.js";
 import { Icon } from "./icon.js";
@@ -62,17 +63,14 @@ function Choices({ person, start }) {
       }
     });
   };
-  const reread = async () => {
-    try {
+  const reread = () =>
+    attempt(async () => {
       const { data, etag } = await api.read("/me/preferences");
       kept.current = { chosen: data, etag };
       wanted.current = data;
       setChosen(data);
       say(t("choices.stale"), { tone: "bad", ms: 12_000 });
-    } catch (error) {
-      say(explain(error), { tone: "bad" });
-    }
-  };
+    });
   const setWay = (/** @type {Way} */ way, /** @type {boolean} */ on) => save({ ...wanted.current, channels: { ...wanted.current.channels, [way]: on } });
   const setCell = (/** @type {Category} */ category, /** @type {Way} */ way, /** @type {boolean} */ on) => {
     const { categories } = wanted.current;

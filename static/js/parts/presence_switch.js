@@ -2,10 +2,9 @@ import { useState } from "preact/hooks";
 import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
-import { say } from "../store.js";
+import { attempt } from "../run.js";
 import { Choice } from "./form.js";
 import { Presence } from "./status.js";
-import { explain } from "./states.js";
 
 /** @import { Expert } from "../types.js" */
 
@@ -15,12 +14,8 @@ export function PresenceSwitch({ expert }) {
   const change = async (/** @type {Expert["presence"]} */ wanted) => {
     const before = presence;
     setPresence(wanted);
-    try {
-      await api.put(`/experts/${expert.id}/presence`, { presence: wanted });
-    } catch (error) {
-      setPresence(before);
-      say(explain(error), { tone: "bad" });
-    }
+    const done = await attempt(() => api.put(`/experts/${expert.id}/presence`, { presence: wanted }));
+    if (!done) setPresence(before);
   };
   return html`<${Choice} label=${t("presence.label")} hidden value=${presence} onChange=${change}
     options=${["online", "busy", "offline"].map((one) => ({ value: one, label: html`<${Presence} presence=${one} />` }))} />`;

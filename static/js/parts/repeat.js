@@ -2,7 +2,7 @@
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { Problem } from "../api.js";
-import { MOST, byRule, clashes } from "../series.js";
+import { LEAST, MOST, byRule, clashes, outOfRange } from "../series.js";
 import { zone } from "../store.js";
 import { addDays, dateIn, formatWhen } from "../time.js";
 import { Choice, Field, FormError } from "./form.js";
@@ -10,8 +10,7 @@ import { Icon } from "./icon.js";
 import { Failed, Skeleton } from "./states.js";
 import { When } from "./time.js";
 
-/** @import { Choices, Repeat, usePreview } from "../series.js" */
-/** @import { Occurrence } from "../types.js" */
+/** @import { Choices, Occurrence, Repeat, usePreview } from "../series.js" */
 
 /** What the server says of why a time is not free has words of its own; anything else is not offered. */
 const KNOWN = ["taken", "client_busy", "horizon", "day_cap", "week_cap", "time_off"];
@@ -33,7 +32,7 @@ export function RepeatFields({ repeat, startsAt, problem, onChange }) {
     ${repeat.every && html`
       <${Choice} label=${t("series.ends")} value=${repeat.ends} onChange=${(/** @type {any} */ ends) => onChange({ ends })} options=${[{ value: "count", label: t("series.ends_count") }, { value: "until", label: t("series.ends_until") }]} />
       ${repeat.ends === "count"
-        ? html`<${Field} type="number" inputmode="numeric" min="2" max=${MOST} label=${t("series.count")} value=${repeat.count} error=${error("/rule/count")} onInput=${(/** @type {any} */ event) => onChange({ count: event.target.value })} />`
+        ? html`<${Field} type="number" inputmode="numeric" min=${LEAST} max=${MOST} label=${t("series.count")} value=${repeat.count} error=${outOfRange(repeat) ? t("series.count_range", { least: LEAST, most: MOST }) : error("/rule/count")} onInput=${(/** @type {any} */ event) => onChange({ count: event.target.value })} />`
         : html`<${Field} type="date" min=${addDays(first, 1)} label=${t("series.until")} value=${repeat.until} error=${error("/rule/until")} onInput=${(/** @type {any} */ event) => onChange({ until: event.target.value })} />`}`}
   </div>`;
 }
@@ -53,12 +52,12 @@ export function RepeatPreview({ looking, other }) {
       ${missing ? t("series.not_free", { n: missing, of: preview.occurrences.length }) : t("series.all_free", { n: preview.occurrences.length })}
       ${missing > 0 && preview.free > 0 && html` <button class="link-button" type="button" onClick=${looking.leaveOut}>${t("series.leave_all")}</button>`}
     </p>
-    <ol class="series-dates">${rows.map(({ at, one }) => html`<${Date} key=${at} at=${at} one=${one} other=${other} looking=${looking} last=${preview.occurrences.length === 1} />`)}</ol>
+    <ol class="series-dates">${rows.map(({ at, one }) => html`<${Time} key=${at} at=${at} one=${one} other=${other} looking=${looking} last=${preview.occurrences.length === 1} />`)}</ol>
   </section>`;
 }
 
 /** One time of the rule; without an occurrence it is left out. @param {{at: string, one: Occurrence | null, other: string, looking: ReturnType<typeof usePreview>, last: boolean}} props */
-function Date({ at, one, other, looking, last }) {
+function Time({ at, one, other, looking, last }) {
   const when = formatWhen(at, zone.value);
   const reason = one?.against && (KNOWN.includes(one.against) ? one.against : "not_offered");
   const restore = html`<button class="link-button" type="button" aria-label=${t("series.restore_of", { when })} onClick=${() => looking.restore(at)}>${t("series.restore")}</button>`;

@@ -4,13 +4,14 @@ import { api } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
-import { onNews, onResync, onTopic } from "../socket.js";
+import { onNews, onResync } from "../socket.js";
 import { Icon } from "./icon.js";
 import { Failed, Skeleton } from "./states.js";
 import { Status } from "./status.js";
 import { When } from "./time.js";
 
-/** @import { Booking, SeriesPlace } from "../types.js" */
+/** @import { SeriesPlace } from "../series.js" */
+/** @import { Booking } from "../types.js" */
 
 /** Which of a series a booking is, in a few words. @param {{series: SeriesPlace}} props */
 export const SeriesMark = ({ series }) => html`<span class="row nowrap series-mark"><${Icon} name="repeat" size=${16} />${t("series.place", { n: series.number, of: series.of })}</span>`;
@@ -21,9 +22,9 @@ export function SeriesCard({ booking }) {
   // A step that was taken with this one may have been taken with the others, too.
   const page = useLoad(() => api.get(`/series/${id}`), [id]);
   useEffect(() => {
-    const stops = [onNews((one) => void (one.data?.booking_id && page.refresh())), onTopic(`booking:${booking.id}`, page.refresh), onResync(page.refresh)];
+    const stops = [onNews((one) => void (one.data?.booking_id && page.refresh())), onResync(page.refresh)];
     return () => stops.forEach((stop) => stop());
-  }, [page.refresh, booking.id]);
+  }, [page.refresh]);
   useEffect(() => void (page.data && page.refresh()), [booking.version]);
   return html`<section class="card" aria-labelledby="series-card" data-series=${id}>
     <h2 id="series-card">${t("series.title")}</h2>

@@ -19,24 +19,23 @@ import { Presence } from "../parts/status.js";
 import { worksAt } from "../queue.js";
 import { setQuery } from "../router.js";
 import { user } from "../session.js";
-import { onTopic } from "../socket.js";
-import { today, zoneCity, zoneOffset } from "../time.js";
+import { onResync, onTopic } from "../socket.js";
+import { zoneCity, zoneOffset } from "../time.js";
 
-/** @import { Branch, Expert, Slot, Slots } from "../types.js" */
+/** @import { Branch, Expert, Slot } from "../types.js" */
 
 /** @param {{params: {id: string}, query: URLSearchParams, path: string}} props */
 export default function BranchPage({ params: { id }, query, path }) {
   const page = useLoad(async () => /** @type {Branch} */ (await api.get(`/branches/${id}`)), [id]);
-  const times = useLoad(async () => (page.data ? /** @type {Slots} */ (await api.get(`/branches/${id}/slots`, { from: today(page.data.time_zone), days: 1, time_zone: page.data.time_zone })) : null), [id, page.data?.time_zone]);
   const people = useLoad(async () => /** @type {Expert[]} */ ((await api.get("/experts", { branch_id: id, limit: 100 })).items), [id]);
   useEffect(() => {
-    const stops = [onTopic(`branch:${id}:presence`, people.refresh), onTopic(`branch:${id}:slots`, () => (page.refresh(), times.refresh()))];
+    const both = () => [people, page].forEach((one) => one.refresh());
+    const stops = [onTopic(`branch:${id}:presence`, people.refresh), onTopic(`branch:${id}:slots`, page.refresh), onResync(both)];
     return () => stops.forEach((stop) => stop());
-  }, [id, people.refresh, page.refresh, times.refresh]);
+  }, [id, people.refresh, page.refresh]);
   if (page.loading) return html`<${Skeleton} kind="page" rows=${5} />`;
   if (page.error || !page.data) return html`<${Failed} page error=${page.error} retry=${page.retry} />`;
   const branch = page.data;
-  const fullToday = Boolean(times.data && !times.data.days.some((day) => day.slots.length));
   const skills = [...new Set((people.data ?? []).flatMap((expert) => expert.tags))].sort();
   const asked = query.get("skill");
   const host = asHost(branch, asked && skills.includes(asked) ? asked : null);
@@ -60,7 +59,7 @@ export default function BranchPage({ params: { id }, query, path }) {
       ${runs(id) && html`<a class="button" href=${`/branches/${id}/statistics`}><${Icon} name="week" size=${18} />${t("statistics.title")}</a>
       <a class="button" href=${`/branches/${id}/edit`}><${Icon} name="edit" size=${18} />${t("branch.edit")}</a>`}
     </header>
-    ${!startsAt && html`<${ComeNow} branch=${branch} skill=${host.skill} full=${fullToday} next=${`${path}?${query}`} />`}
+    ${!startsAt && html`<${ComeNow} branch=${branch} skill=${host.skill} next=${`${path}?${query}`} />`}
     <section class="card book-card" aria-label=${t("expert.times")}>
       ${!startsAt && html`<h2>${t("expert.times")}</h2>
         <p class="soft">${t("branch.anybody")}</p>

@@ -14,7 +14,7 @@ import { Empty, Failed, Skeleton } from "../parts/states.js";
 import { STATUSES, Status } from "../parts/status.js";
 import { Ago } from "../parts/time.js";
 import { setQuery } from "../router.js";
-import { onTopic } from "../socket.js";
+import { onResync, onTopic } from "../socket.js";
 import { addDays, formatDate, zoneCity } from "../time.js";
 
 /** @import { Statistics } from "../branch.js" */
@@ -35,12 +35,13 @@ function Told({ id, query }) {
   const page = useLoad(() => /** @type {Promise<Statistics>} */ (api.get(`/branches/${id}/statistics`, wanted)), [id, wanted.from, wanted.to]);
   useEffect(() => {
     let timer = 0;
-    const stop = onTopic(`branch:${id}:slots`, () => {
+    const soon = () => {
       clearTimeout(timer);
       timer = window.setTimeout(page.refresh, SETTLED_MS);
-    });
+    };
+    const stops = [onTopic(`branch:${id}:slots`, soon), onResync(soon)];
     return () => {
-      stop();
+      stops.forEach((stop) => stop());
       clearTimeout(timer);
     };
   }, [id, page.refresh]);

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{be, comes_to, does, expert, join, sound, told, visit};
+use super::{be, comes_to, does, expert, join, sound, three_in_line, told, visit};
 use crate::branch::open_branch;
 use crate::engine::{Fresh, on_both_engines};
 use crate::town::Town;
@@ -97,16 +97,7 @@ async fn staff_skip_and_call_back(fresh: &Fresh) {
     let admin = town.admin().await;
     let branch = open_branch(&admin, json!({})).await;
     let desk = expert(&town, &branch, false).await;
-    let mut ids = Vec::new();
-    let people = [
-        town.client().await,
-        town.client().await,
-        town.client().await,
-    ];
-    for person in &people {
-        ids.push(join(person, &branch).await.expect(201).text("id"));
-        town.clock.advance(TimeDelta::seconds(1));
-    }
+    let (people, ids) = three_in_line(&town, &branch).await;
     let order = async || {
         let shown = admin
             .get(&format!("/branches/{branch}/queue"))

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{be, comes_to, does, expert, join, sound, told, visit};
+use super::{be, comes_to, does, expert, join, sound, three_in_line, told, visit};
 use crate::branch::open_branch;
 use crate::engine::{Fresh, on_both_engines};
 use crate::eventually::eventually;
@@ -23,16 +23,7 @@ async fn who_frees_up_is_offered_to_the_next_who_answers_or_is_passed_over(fresh
     let admin = town.admin().await;
     let branch = open_branch(&admin, json!({})).await;
     let desk = expert(&town, &branch, false).await;
-    let mut ids = Vec::new();
-    let people = [
-        town.client().await,
-        town.client().await,
-        town.client().await,
-    ];
-    for person in &people {
-        ids.push(join(person, &branch).await.expect(201).text("id"));
-        town.clock.advance(TimeDelta::seconds(1));
-    }
+    let (people, ids) = three_in_line(&town, &branch).await;
     be(&desk, "online").await;
     let offered = comes_to(&people[0], &ids[0], "offered").await;
     assert_eq!(offered["expert"]["id"], desk.id);
