@@ -175,6 +175,9 @@ impl Queues {
             for expert in taken.experts() {
                 self.0.experts.rescheduled(expert).await;
             }
+            if let Some(booking) = &taken.booking {
+                self.0.experts.stepped(booking).await;
+            }
             self.tell_visitor(&taken.after, 0);
             self.changed(taken.after.branch.id);
             let onward = taken.onward.as_ref();

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::Instant;
 use crate::account::UnknownName;
-use crate::booking::Party;
+use crate::booking::{Party, Status};
 use crate::id::{BookingId, BranchId, VisitId};
 
 /// What is not known of a line, and how it is drawn.
@@ -434,6 +434,8 @@ pub enum QueueError {
     OfferGone,
     #[error("not from this state")]
     WrongState { state: State },
+    #[error("the appointment is {} by now", status.as_str())]
+    WrongStatus { status: Status },
     #[error("it was changed meanwhile")]
     Stale,
     #[error("no such visit")]
@@ -452,6 +454,7 @@ impl QueueError {
             Self::NotYet => "too-early",
             Self::OfferGone => "offer-gone",
             Self::WrongState { .. } => "wrong-state",
+            Self::WrongStatus { .. } => "wrong-status",
             Self::Stale => "stale",
             Self::NotFound => "not-found",
         }

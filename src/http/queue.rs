@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use belfry_actors::queue::{JoinRequest, closed};
 use belfry_domain::account;
-use belfry_domain::booking::{Actor, Booking, Party, Status};
+use belfry_domain::booking::{Actor, Booking, Party};
 use belfry_domain::branch::Branch;
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{BookingId, BranchId, UserId, VisitId};
@@ -213,12 +213,7 @@ async fn checked_in(
     actor: Actor,
     key: Option<IdempotencyKey>,
 ) -> Result<Created, Problem> {
-    if !matches!(booking.status, Status::Confirmed | Status::Pending) || booking.session.is_some() {
-        return Err(belfry_domain::booking::BookingError::WrongStatus {
-            status: booking.status,
-        }
-        .into());
-    }
+    booking.check_in()?;
     let (zone, now) = (branch.opening.time_zone, app.world.clock.now());
     if local_date(zone, booking.starts_at) != local_date(zone, now) {
         return Err(Problem::new("not-today"));
