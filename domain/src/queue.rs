@@ -12,6 +12,7 @@ use std::cmp::Ordering;
 use std::str::FromStr;
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -36,7 +37,8 @@ mod replay;
 pub use order::{Desk, Turn, behind, turns};
 
 /// Where somebody is on their way through a branch.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// In the line.
     Waiting,
@@ -90,6 +92,11 @@ impl State {
     /// Whether it is not over yet.
     pub fn is_open(self) -> bool {
         self == Self::Waiting || self.has_expert()
+    }
+
+    /// Whether nothing can follow.
+    pub fn is_final(self) -> bool {
+        Self::ALL.iter().all(|next| !self.may_become(*next))
     }
 
     /// Whether an expert has nobody else meanwhile.
