@@ -305,6 +305,7 @@ fn api(config: &mut ServiceConfig) {
         )
         .service(web::resource("/branches/{id}/slots").get(branch::slots))
         .service(web::resource("/branches/{id}/days").get(branch::days))
+        .service(web::resource("/branches/{id}/day").get(branch::day::get))
         .service(
             web::resource("/branches/{id}/queue")
                 .get(queue::get)

@@ -19,7 +19,7 @@ use crate::wall::{self, Edge};
 use gate::{Room, Timing};
 use hours::{Open, Usual};
 
-pub use hours::{is_open, open_minutes, open_until};
+pub use hours::{Stretch, is_open, open_minutes, open_stretches, open_until, opening_stretches};
 
 /// A stretch that can be booked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

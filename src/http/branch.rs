@@ -26,6 +26,8 @@ use crate::http::openapi::shape::{
 use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
 
+/// A day of a branch.
+pub mod day;
 /// How a branch fares.
 pub mod statistics;
 

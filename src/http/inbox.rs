@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
+use belfry_domain::field::FieldError;
 use belfry_domain::id::NotificationId;
 use belfry_domain::inbox::{Notification, Offset, Read};
 use belfry_store::inbox::Deleted;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::input::{Id, Query};
+use crate::http::openapi::shape::MadeSortShape;
 use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
 
@@ -23,6 +25,9 @@ use crate::http::problem::Problem;
 pub struct ListQuery {
     /// `true`: only those nobody read yet.
     unread: Option<bool>,
+    /// In the order in which they came; the newest first when left out.
+    #[param(value_type = Option<MadeSortShape>)]
+    sort: Option<String>,
     limit: Option<i64>,
     after: Option<String>,
 }
@@ -67,7 +72,7 @@ pub struct UnreadOut {
     unread: i64,
 }
 
-/// Lists the caller's inbox, newest first.
+/// Lists the caller's inbox, newest first unless it is asked for otherwise.
 #[utoipa::path(get, path = "/api/v1/notifications", tag = "Inbox", params(ListQuery),
     responses((status = 200, body = Page<NotificationOut>)))]
 pub async fn list(
@@ -77,12 +82,21 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let query = query.0;
     let limit = limit(query.limit)?;
-    let before: Option<Offset> = cursor(query.after.as_deref())?;
+    let seen: Option<Offset> = cursor(query.after.as_deref())?;
     let unread = query.unread.unwrap_or(false);
-    let store = &app.world.store;
-    let rows = store
-        .inbox_page(signed.0.id, unread, before, limit + 1)
-        .await?;
+    let (store, user) = (&app.world.store, signed.0.id);
+    let rows = match query.sort.as_deref() {
+        None | Some("-created_at") => store.inbox_page(user, unread, seen, limit + 1).await?,
+        Some("created_at") => {
+            store
+                .inbox_page_from_oldest(user, unread, seen, limit + 1)
+                .await?
+        }
+        Some(_) => {
+            let detail = "sort is created_at or -created_at.";
+            return Err(Problem::field("/sort", FieldError::INVALID, detail));
+        }
+    };
     let page = page(rows, limit, |row| row.offset, NotificationOut::from);
     Ok(HttpResponse::Ok().json(page))
 }

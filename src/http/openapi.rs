@@ -40,7 +40,7 @@ use super::{
         queue::join, queue::get, queue::check_in, queue::visit::get, queue::visit::history, queue::visit::leave,
         queue::visit::accept_offer, queue::visit::decline_offer, queue::visit::accept, queue::visit::start,
         queue::visit::finish, queue::visit::skip, queue::visit::recall, queue::visit::no_show, queue::visit::transfer,
-        branch::statistics::get, branch::statistics::file,
+        branch::day::get, branch::statistics::get, branch::statistics::file,
         booking::hold, booking::release, booking::create, booking::list::list, booking::list::file, booking::lookup::find,
         booking::lookup::by_link, booking::lookup::cancel, booking::guest::claim, booking::otp::ask, booking::otp::show,
         booking::get, booking::steps::edit, booking::steps::confirm, booking::steps::reject,

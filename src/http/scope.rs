@@ -109,6 +109,7 @@ const TABLE: &[(&str, &str, Scope)] = &[
     ("PUT", "/admin/settings", SettingsWrite),
     ("GET", "/admin/settings/configured", SettingsRead),
     ("PATCH", "/branches/{id}", SettingsWrite),
+    ("GET", "/branches/{id}/day", ReportsRead),
     ("GET", "/branches/{id}/statistics", ReportsRead),
     ("GET", "/branches/{id}/statistics.csv", ReportsRead),
     ("GET", "/admin/users", PeopleRead),

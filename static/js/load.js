@@ -25,6 +25,9 @@ export function useLoad(read, deps) {
       if (mine === turn.current) setState((old) => (quiet && old.data !== undefined ? old : { data: undefined, error, loading: false }));
     }
   }, deps);
+  // Whoever still holds an older refresh, such as a timer, has what is shown now read again and not what was before.
+  const newest = useRef(run);
+  newest.current = run;
   useEffect(() => {
     run(false);
     return () => void turn.current++;
@@ -32,7 +35,7 @@ export function useLoad(read, deps) {
   return {
     ...state,
     /** Reads again without taking away what is shown. */
-    refresh: useCallback(() => run(true), [run]),
+    refresh: useCallback(() => newest.current(true), [run]),
     /** Reads again from the start, for the retry button. */
     retry: useCallback(() => run(false), [run]),
     set: (/** @type {T} */ data) => {

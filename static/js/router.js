@@ -20,6 +20,7 @@ export const routes = [
   { path: "/branches/:id", view: () => import("./views/branch.js"), title: "branch.title", for: "any" },
   { path: "/branches/:id/edit", view: () => import("./views/branch_edit.js"), title: "branch.edit", for: "managers" },
   { path: "/branches/:id/statistics", view: () => import("./views/branch_statistics.js"), title: "statistics.title", for: "managers" },
+  { path: "/branches/:id/day", view: () => import("./views/branch_day.js"), title: "day.title", for: "managers" },
   { path: "/branches/:id/desk", view: () => import("./views/branch_desk.js"), title: "desk.title", for: "desk" },
   { path: "/branches/:id/board", view: () => import("./views/branch_board.js"), title: "board.title", for: "any", bare: true },
   { path: "/visits/:id", view: () => import("./views/visit.js"), title: "visit.title", for: "user" },

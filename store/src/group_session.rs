@@ -194,6 +194,31 @@ impl Store {
         })
     }
 
+    /// The sessions of a branch's experts with `from <= starts_at < to` that were not called off, in order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn branch_sessions(
+        &self,
+        branch: BranchId,
+        (from, to): (Instant, Instant),
+    ) -> Result<Vec<GroupSession>, StoreError> {
+        on_read!(self, |pool| {
+            sqlx::query_as::<DB, SessionRow>(formatcp!(
+                "{SELECT} WHERE e.branch_id = $1 AND g.starts_at >= $2 AND g.starts_at < $3 AND g.status = 'open' \
+                 ORDER BY g.starts_at, g.id"
+            ))
+            .bind(branch.uuid())
+            .bind(from)
+            .bind(to)
+            .fetch_all(pool)
+            .await?
+            .into_iter()
+            .map(GroupSession::try_from)
+            .collect()
+        })
+    }
+
     /// Sessions of an expert that are still ahead.
     ///
     /// # Errors

@@ -97,6 +97,36 @@ impl Store {
         Ok(rows.into_iter().map(Notification::from).collect())
     }
 
+    /// A page from the oldest entry on: those after the offset `after`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn inbox_page_from_oldest(
+        &self,
+        user: UserId,
+        unread: bool,
+        after: Option<Offset>,
+        limit: i64,
+    ) -> Result<Vec<Notification>, StoreError> {
+        let after = after.unwrap_or(0);
+        if !unread {
+            return self.inbox_since(user, after, limit).await;
+        }
+        let rows: Vec<Row> = on_read!(self, |pool| sqlx::query_as::<DB, Row>(
+            const_format::formatcp!(
+                r#"SELECT {COLUMNS} FROM notifications
+                   WHERE user_id = $1 AND "offset" > $2 AND read_at IS NULL
+                   ORDER BY "offset" LIMIT $3"#
+            )
+        )
+        .bind(user.uuid())
+        .bind(after)
+        .bind(limit)
+        .fetch_all(pool)
+        .await?);
+        Ok(rows.into_iter().map(Notification::from).collect())
+    }
+
     /// What a resuming reader has not seen: at most `limit` entries newer than `after`, oldest first.
     ///
     /// # Errors

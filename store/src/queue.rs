@@ -19,7 +19,7 @@ use crate::{Store, StoreError, Tx};
 mod forecast;
 /// Joining a line.
 mod join;
-/// Who is there for those who wait, and which lines there are.
+/// Who is there for those who wait, who came for an appointment, and which lines there are.
 mod line;
 /// Steps.
 mod step;
@@ -27,7 +27,7 @@ mod step;
 mod write;
 
 pub use join::NewVisit;
-pub use line::Counts;
+pub use line::{Arrival, Counts};
 pub(crate) use step::dismiss;
 pub use step::{Guard, Taken, VisitStep};
 

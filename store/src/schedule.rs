@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use belfry_domain::Instant;
 use belfry_domain::booking_rules::BookingRules;
 use belfry_domain::holiday::holidays;
-use belfry_domain::id::{TimeOffId, UserId};
+use belfry_domain::id::{BranchId, TimeOffId, UserId};
 use belfry_domain::schedule::{Hours, Override, Schedule, TimeOff, Window};
 use chrono::{NaiveDate, TimeDelta};
 use const_format::formatcp;
@@ -355,6 +355,40 @@ impl Store {
             .await?;
             Ok(rows.into_iter().map(TimeOffEntry::from).collect())
         })
+    }
+
+    /// The stretches off of a branch's experts that touch the time from `from` until `until`, soonest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn branch_time_off(
+        &self,
+        branch: BranchId,
+        (from, until): (Instant, Instant),
+    ) -> Result<Vec<(UserId, TimeOffEntry)>, StoreError> {
+        type Row = (Uuid, Uuid, Instant, Instant, Option<String>);
+        let rows: Vec<Row> = on_read!(self, |pool| {
+            sqlx::query_as::<DB, _>(
+                "SELECT t.expert_id, t.id, t.starts_at, t.ends_at, t.reason \
+                 FROM users e JOIN time_off t ON t.expert_id = e.id \
+                 WHERE e.branch_id = $1 AND t.ends_at > $2 AND t.starts_at < $3 ORDER BY t.starts_at, t.id",
+            )
+            .bind(branch.uuid())
+            .bind(from)
+            .bind(until)
+            .fetch_all(pool)
+            .await?
+        });
+        let entry = |(expert, id, starts_at, ends_at, reason): Row| {
+            let entry = TimeOffEntry {
+                id: id.into(),
+                starts_at,
+                ends_at,
+                reason,
+            };
+            (expert.into(), entry)
+        };
+        Ok(rows.into_iter().map(entry).collect())
     }
 
     /// Adds a stretch off. Bookings in it stay: the expert decides about each.

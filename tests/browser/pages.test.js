@@ -121,6 +121,9 @@ test("pages of an administrator", async () => {
   await inspect(page, "branch-statistics", `/branches/${branch.id}/statistics`, found);
   await inspect(page, "branch-statistics-none", `/branches/${branch.id}/statistics?from=2001-01-01&to=2001-02-01`, found);
   await inspect(page, "branch-statistics-failed", `/branches/${branch.id}/statistics?from=2001-02-01&to=2001-01-01`, found);
+  await inspect(page, "branch-day", `/branches/${branch.id}/day`, found);
+  await inspect(page, "branch-day-none", `/branches/${branch.id}/day?date=2001-01-01`, found);
+  await inspect(page, "branch-day-failed", `/branches/${branch.id}/day?date=0900-01-01`, found);
   await inspect(page, "rules", "/admin/rules", found);
   await inspect(page, "rule", "/admin/rules/booking.created.client", found);
   await inspect(page, "rule-new", "/admin/new-rule", found);

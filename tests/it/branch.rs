@@ -11,6 +11,8 @@ use crate::town::{Answer, Person, Town};
 
 /// Whom a booking at a branch is given to.
 mod assignment;
+/// A day of a branch.
+mod day;
 /// What those who run a branch know of a booking.
 mod desk;
 /// Many at once, on one node and on two.

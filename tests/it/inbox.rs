@@ -3,12 +3,17 @@
 use belfry_domain::id::NotificationId;
 use belfry_store::inbox::Deleted;
 use chrono::TimeDelta;
+use serde_json::{Value, json};
 
+use crate::contract::body::pointed_at;
 use crate::engine::{Fresh, on_both_engines};
+use crate::eventually::eventually;
 use crate::live::house::House;
+use crate::town::Town;
 
 on_both_engines!(
     pages_run_from_the_newest_and_stay_stable,
+    pages_in_either_order_leave_nothing_out_and_tell_nothing_twice,
     reading_counts_down_and_keeps_its_time,
     nobody_reaches_the_inbox_of_another,
     a_deleted_entry_leaves_its_offset_unused,
@@ -39,6 +44,72 @@ async fn pages_run_from_the_newest_and_stay_stable(fresh: &Fresh) {
     let since = fresh.store.inbox_since(user, 2, 3).await.unwrap();
     let since: Vec<i64> = since.iter().map(|entry| entry.offset).collect();
     assert_eq!(since, [3, 4, 5]);
+}
+
+async fn pages_in_either_order_leave_nothing_out_and_tell_nothing_twice(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let (expert, client) = (town.expert().await, town.client().await);
+    for hour in 9..14 {
+        let start = format!("2027-03-02T{hour:02}:00:00Z");
+        client.book(&expert, &start).await.expect(201);
+    }
+    let path = "/notifications?limit=100";
+    let all = eventually("the expert was told of five", async || {
+        let found = expert.get(path).await.expect(200).body["items"].clone();
+        let offsets: Vec<i64> = found.as_array().unwrap().iter().map(offset).collect();
+        (offsets.len() == 5).then_some(offsets)
+    })
+    .await;
+    let first = expert.get("/notifications?limit=1&sort=created_at").await;
+    let first = first.expect(200).body["items"][0]["id"].clone();
+    let read = format!("/notifications/{}/read", first.as_str().unwrap());
+    expert.post(&read, json!({})).await.expect(204);
+    // The newest first by either name of it, and the other way around; the oldest one is read.
+    let rising: Vec<i64> = all.iter().rev().copied().collect();
+    for (query, expected) in [
+        ("", &all[..]),
+        ("&sort=-created_at", &all[..]),
+        ("&sort=created_at", &rising[..]),
+        ("&sort=-created_at&unread=true", &all[..4]),
+        ("&sort=created_at&unread=true", &rising[1..]),
+    ] {
+        for limit in 1..=6 {
+            let mut seen = Vec::new();
+            let mut next = Value::Null;
+            loop {
+                let after = next.as_str().map(|next| format!("&after={next}"));
+                let after = after.unwrap_or_default();
+                let path = format!("/notifications?limit={limit}{query}{after}");
+                let page = expert.get(&path).await.expect(200).body;
+                seen.extend(page["items"].as_array().unwrap().iter().map(offset));
+                next = page["next"].clone();
+                if next.is_null() {
+                    break;
+                }
+            }
+            assert_eq!(seen, expected, "{query} by {limit}");
+        }
+    }
+    // What comes in meanwhile is on the last page of those that begin with the oldest.
+    let page = expert.get("/notifications?limit=4&sort=created_at").await;
+    let next = page.expect(200).text("next");
+    client
+        .book(&expert, "2027-03-02T15:00:00Z")
+        .await
+        .expect(201);
+    eventually("the last page has it", async || {
+        let path = format!("/notifications?limit=4&sort=created_at&after={next}");
+        let page = expert.get(&path).await.expect(200).body;
+        page["items"].as_array().unwrap().len() == 2
+    })
+    .await;
+    let wrong = expert.get("/notifications?sort=title").await;
+    pointed_at(wrong, "/sort", "invalid");
+    town.close().await;
+}
+
+fn offset(entry: &Value) -> i64 {
+    entry["offset"].as_i64().unwrap()
 }
 
 async fn reading_counts_down_and_keeps_its_time(fresh: &Fresh) {

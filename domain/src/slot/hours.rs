@@ -120,6 +120,40 @@ pub fn open_minutes(schedule: &Schedule, from: DateTime<Utc>, until: DateTime<Ut
     seconds.sum::<i64>() / 60
 }
 
+/// The hours of a schedule that lie from `from` until `until`, in order and apart from each other. Time off is still in
+/// them.
+pub fn open_stretches(
+    schedule: &Schedule,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Vec<Stretch> {
+    let asked = Span::around(from, until);
+    instants(Open::of(schedule, asked, 0).spans, asked)
+}
+
+/// When a branch is open from `from` until `until`, in order and apart from each other.
+pub fn opening_stretches(
+    opening: &Opening,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Vec<Stretch> {
+    let asked = Span::around(from, until);
+    instants(inside(opening, vec![asked], asked.start, asked.end), asked)
+}
+
+/// From the first instant until the second.
+pub type Stretch = (DateTime<Utc>, DateTime<Utc>);
+
+/// What of these spans lies in `asked`.
+fn instants(spans: Vec<Span>, asked: Span) -> Vec<Stretch> {
+    let within = spans.into_iter().map(|span| span.within(asked));
+    let instant = |second| DateTime::from_timestamp(second, 0);
+    within
+        .filter(|span| !span.is_empty())
+        .filter_map(|span| instant(span.start).zip(instant(span.end)))
+        .collect()
+}
+
 /// The hours there would be without public holidays and without those of the branch, to tell these from what is never
 /// open.
 #[derive(Debug)]

@@ -33,6 +33,7 @@ function entries() {
     ],
     desk: desk
       ? [
+          ...(branch && role === "manager" ? [{ href: `/branches/${branch}/day`, icon: "week", label: t("day.title") }] : []),
           ...(branch ? [{ href: `/branches/${branch}/desk`, icon: "desk", label: t("desk.title") }] : []),
           { href: "/live", icon: "inbox", label: t("nav.live"), short: t("nav.live_short") },
           { href: "/agenda", icon: "calendar", label: t("nav.agenda"), short: t("nav.agenda_short") },
@@ -65,7 +66,7 @@ function entries() {
 function isCurrent(href) {
   const { path } = place.value;
   if (href === "/") return path === "/" || path.startsWith("/experts/");
-  if (href === "/branches") return path === href || (path.startsWith("/branches/") && path !== `/branches/${user.value?.branch_id}/desk`);
+  if (href === "/branches") return path === href || (path.startsWith("/branches/") && !["desk", "day"].some((page) => path === `/branches/${user.value?.branch_id}/${page}`));
   return path === href || path.startsWith(`${href}/`);
 }
 

@@ -9,9 +9,12 @@ export const STATUSES = /** @type {const} */ (["pending", "confirmed", "complete
 /** @type {Record<string, string>} */
 const icons = { pending: "clock", confirmed: "check", rejected: "ban", cancelled: "cross", completed: "star", missed: "offline" };
 
+/** @param {string} status of a booking */
+export const statusIcon = (status) => icons[status] ?? "clock";
+
 /** @param {{status: string}} props */
 export const Status = ({ status }) => html`
-  <span class=${`badge ${status}`}><${Icon} name=${icons[status] ?? "clock"} size=${14} />${t(`status.${status}`)}</span>`;
+  <span class=${`badge ${status}`}><${Icon} name=${statusIcon(status)} size=${14} />${t(`status.${status}`)}</span>`;
 
 /** @type {Record<string, string>} */
 const tones = { sent: "confirmed", kept: "confirmed", dead: "rejected", ambiguous: "missed", skipped: "cancelled" };

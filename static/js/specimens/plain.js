@@ -1,6 +1,7 @@
 // Parts that show what they are given: each in every state that it has.
 import { useState } from "preact/hooks";
-import { Problem } from "../api.js";
+import { Problem, now } from "../api.js";
+import { WHYS, lanesOf } from "../day.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { Alternatives } from "../parts/alternatives.js";
@@ -18,6 +19,9 @@ import { ClockMoved, ClockNotice } from "../parts/clock_moved.js";
 import { ColumnChoice } from "../parts/column_choice.js";
 import { CopyButton } from "../parts/copy_button.js";
 import { Countdown } from "../parts/countdown.js";
+import { DayActions, DayEntry } from "../parts/day_entry.js";
+import { DayNeeds } from "../parts/day_needs.js";
+import { DaySheet } from "../parts/day_sheet.js";
 import { Dialog } from "../parts/dialog.js";
 import { Difference } from "../parts/difference.js";
 import { Download } from "../parts/download.js";
@@ -59,7 +63,7 @@ import { STATES } from "../queue.js";
 import { draftOf } from "../rule.js";
 import { say, zone } from "../store.js";
 import { addDays, monthStart, today } from "../time.js";
-import { LONG, WORDS, assignment, branch, crowded, groupSession, hence, line, visit } from "./samples.js";
+import { LONG, WORDS, assignment, branch, crowded, day, groupSession, hence, line, visit } from "./samples.js";
 
 /** @import { Samples } from "./samples.js" */
 /** @typedef {Record<string, (samples: Samples) => [string, any][]>} Specimens by the part's file: its states, each with what it shows */
@@ -96,6 +100,19 @@ const columns = () => [
 ];
 const table = (/** @type {any[]} */ list, more = false) => html`<${LongTable} label=${`${t("booking_table.title")} ${list.length}`} columns=${columns()} rows=${list} more=${more} busy=${more} onMore=${nothing} />`;
 
+/** @param {Samples["expert"]} expert @param {Samples["bookings"]} bookings */
+const sheetOf = (expert, bookings) => {
+  const { sheet, bookings: placed } = day(expert, bookings);
+  return html`<${DaySheet} sheet=${sheet} lanes=${lanesOf(sheet, placed)} arrivals=${new Map()} urgent=${new Set([placed[0]?.id])} fresh=${new Set()} now=${now()} onOpen=${nothing} />`;
+};
+/** @param {{expert: Samples["expert"], booking: Samples["bookings"][number]}} props */
+function OpenedEntry({ expert, booking }) {
+  const [open, setOpen] = useState(false);
+  const { sheet, bookings } = day(expert, [booking]);
+  return html`<button class="button" type="button" onClick=${() => setOpen(true)}>${t("design.open")}</button>
+    ${open && html`<${DayEntry} entry=${lanesOf(sheet, bookings)[0].entries[0]} zone=${sheet.time_zone} arrivals=${new Map()} busy=${false} onDo=${nothing} onDone=${nothing} onClose=${() => setOpen(false)} />`}`;
+}
+
 const points = (/** @type {number} */ n) => Array.from({ length: 14 }, (_, i) => ({ label: String(i + 1), values: { confirmed: n * ((i * 7) % 5), missed: n * (i % 3) } }));
 const series = () => [{ key: "confirmed", label: t("status.confirmed"), tone: "confirmed" }, { key: "missed", label: t("status.missed"), tone: "missed" }];
 
@@ -115,6 +132,12 @@ export const plain = {
   column_choice: () => [["full", html`<${ColumnChoice} table="design" all=${["code", "starts", "client"]} shown=${["code", "client"]} words=${(/** @type {string} */ name) => t(`booking_table.${name}`)} />`]],
   copy_button: () => [["full", html`<${CopyButton} text="Ann" label=${t("secret.copy")} /><${CopyButton} primary text="Ann" label=${t("secret.copy")} />`]],
   countdown: () => [["full", html`<p><${Countdown} until=${hence(1)} /></p>`], ["empty", html`<p><${Countdown} until=${hence(-1)} /></p>`]],
+  day_entry: ({ expert, bookings }) => [["full", html`<${OpenedEntry} expert=${expert} booking=${bookings[1]} /><${DayActions} booking=${{ ...bookings[1], actions: ["complete", "miss", "reschedule", "cancel"] }} onDo=${nothing} />`], ["disabled", html`<${DayActions} booking=${{ ...bookings[0], actions: ["confirm", "reject"] }} busy onDo=${nothing} />`], ["long", html`<${OpenedEntry} expert=${expert} booking=${crowded(bookings[0])} />`]],
+  day_needs: ({ expert, bookings }) => {
+    const needs = (/** @type {Samples["bookings"]} */ some) => html`<${DayNeeds} needs=${day(expert, some).bookings.map((booking, n) => ({ booking: { ...booking, actions: ["confirm", "reject", "complete", "miss"] }, why: n ? WHYS.slice(1) : ["pending"] }))} zone=${zone.value} fresh=${new Set()} busy=${false} onOpen=${nothing} onDo=${nothing} />`;
+    return [["full", needs(bookings.slice(0, 2))], ["long", needs([crowded(bookings[0])])]];
+  },
+  day_sheet: ({ expert, bookings }) => [["full", sheetOf(expert, bookings)], ["empty", sheetOf(expert, [])], ["long", sheetOf(expert, [crowded(bookings[0])])]],
   dialog: () => [["full", html`<${Opened} />`], ["long", html`<${Opened} wide />`]],
   client_field: () => [["full", kept(null, (value, set) => html`<${ClientField} label=${t("wait.client")} value=${value} onChange=${set} />`)], ["long", html`<${ClientField} label=${t("wait.client")} value=${{ id: "x", name: `${WORDS} ${LONG}` }} onChange=${nothing} />`], ["fault", html`<${ClientField} label=${t("wait.client")} value=${null} error=${t("client.none")} onChange=${nothing} />`]],
   difference: () => [["full", html`<${Difference} before=${{ role: "user", disabled: false, text: "one\ntwo\nthree" }} after=${{ role: "expert", disabled: false, text: "one\n2\nthree" }} />`], ["empty", html`<${Difference} before=${{ a: 1 }} after=${{ a: 1 }} />`], ["long", html`<${Difference} before=${{ name: LONG }} after=${{ name: `${LONG}${LONG}` }} />`]],

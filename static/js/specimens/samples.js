@@ -1,5 +1,7 @@
 // What the design page shows its parts with: read once from the house, completed with what is rare.
 import { api, now } from "../api.js";
+import { zone } from "../store.js";
+import { addDays, instantOf, today } from "../time.js";
 
 /** @import { Booking, Expert, Notification, Rule, Schedule, Webhook } from "../types.js" */
 
@@ -122,6 +124,30 @@ export const visit = (expert, state, more = {}) => {
     called_at: state === "called" ? at(-1) : null, started_at: state === "serving" ? at(-8) : null, ended_at: null, transferred_from: null, transferred_to: null, version: 1, ...more,
   };
 };
+
+/**
+ * A day of a branch with these bookings from eight o'clock on, one after the other.
+ * @param {Expert} expert @param {Booking[]} bookings
+ * @returns {{sheet: import("../day.js").DaySheet, bookings: Booking[]}}
+ */
+export function day(expert, bookings) {
+  const date = today(zone.value);
+  const at = (/** @type {number} */ hour) => instantOf(`${date}T${String(hour).padStart(2, "0")}:00`, zone.value);
+  const stretch = (/** @type {number} */ from, /** @type {number} */ until) => ({ starts_at: at(from), ends_at: at(until) });
+  const other = { id: branch().id, name: WORDS };
+  return {
+    sheet: {
+      branch: { id: branch().id, name: branch().name }, time_zone: zone.value, date, starts_at: at(0), ends_at: instantOf(`${addDays(date, 1)}T00:00`, zone.value), opening: [stretch(8, 18)],
+      experts: [
+        { expert: { id: expert.id, name: expert.name }, presence: "online", skills: [], hours: [stretch(8, 12), stretch(13, 18)], holiday: false, away: [{ ...stretch(16, 17), cause: "time_off", reason: "Dentist" }] },
+        { expert: other, presence: "offline", skills: [], hours: [], holiday: true, away: [] },
+      ],
+      sessions: [{ ...stretch(14, 15), id: groupSession(expert).id, expert: other, title: groupSession(expert).title, seats: 12, taken: 9 }],
+      arrivals: [],
+    },
+    bookings: bookings.map((one, n) => ({ ...one, ...stretch(8 + n, 9 + n), session: null, expert: { id: expert.id, name: expert.name } })),
+  };
+}
 
 /** @param {Expert} expert @returns {import("../queue.js").Line} */
 export const line = (expert) => ({

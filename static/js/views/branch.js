@@ -56,7 +56,8 @@ export default function BranchPage({ params: { id }, query, path }) {
         </p>
       </div>
       ${worksAt(id) && html`<a class="button" href=${`/branches/${id}/desk`}><${Icon} name="desk" size=${18} />${t("desk.title")}</a><a class="button" href=${`/branches/${id}/board`} target="_blank"><${Icon} name="system" size=${18} />${t("board.title")}</a>`}
-      ${runs(id) && html`<a class="button" href=${`/branches/${id}/statistics`}><${Icon} name="week" size=${18} />${t("statistics.title")}</a>
+      ${runs(id) && html`<a class="button" href=${`/branches/${id}/day`}><${Icon} name="calendar" size=${18} />${t("day.title")}</a>
+      <a class="button" href=${`/branches/${id}/statistics`}><${Icon} name="week" size=${18} />${t("statistics.title")}</a>
       <a class="button" href=${`/branches/${id}/edit`}><${Icon} name="edit" size=${18} />${t("branch.edit")}</a>`}
     </header>
     ${!startsAt && html`<${ComeNow} branch=${branch} skill=${host.skill} next=${`${path}?${query}`} />`}

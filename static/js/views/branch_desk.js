@@ -1,6 +1,7 @@
 // The desk of a branch: the line with names, who is free, and everything that is done with somebody by one press.
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api.js";
+import { runs } from "../branch.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { setShortcuts, shortcuts, useKeys } from "../keys.js";
@@ -80,7 +81,7 @@ export default function BranchDesk({ params: { id }, query }) {
   return html`
     <header class="page-head">
       <div class="row wrap between"><h1>${t("desk.of", { name: place.data.name })}</h1>
-        <p class="row wrap"><a class="button small" href=${`/branches/${id}/board`} target="_blank"><${Icon} name="system" size=${16} />${t("board.open")}</a><a class="button small" href=${`/branches/${id}`}>${t("branch.view")}</a></p></div>
+        <p class="row wrap">${runs(id) && html`<a class="button small" href=${`/branches/${id}/day`}><${Icon} name="calendar" size=${16} />${t("day.title")}</a>`}<a class="button small" href=${`/branches/${id}/board`} target="_blank"><${Icon} name="system" size=${16} />${t("board.open")}</a><a class="button small" href=${`/branches/${id}`}>${t("branch.view")}</a></p></div>
       <p class="row wrap meta soft"><span>${t("queue.waiting", { n: line.data.waiting })}</span>${line.data.estimate && html`<span>${t("desk.joining")} <${Estimate} estimate=${line.data.estimate} /></span>`}${!line.data.open && html`<span class="badge cancelled">${t(`desk.closed_${line.data.reason ?? "hours"}`)}</span>`}<${Heard} at=${line.at} failing=${line.failing} live=${connection.value === "live"} /></p>
       <div class="actions">
         <button class="button primary" type="button" disabled=${!next || Boolean(desk.busy)} onClick=${callNext}><${Icon} name="bell" size=${18} />${next ? t("desk.call_next", { number: next.number }) : t(later.length ? "desk.nobody_ready" : "desk.call_nobody")}${key("N")}</button>

@@ -1,6 +1,7 @@
 // The live inbox of an expert: requests to decide, newest first, and what today needs.
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { api } from "../api.js";
+import { useDecisions } from "../decide.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
@@ -10,18 +11,17 @@ import { Desk } from "../parts/desk.js";
 import { Field } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
 import { PresenceSwitch } from "../parts/presence_switch.js";
-import { Empty, Failed, Skeleton, explain } from "../parts/states.js";
+import { Empty, Failed, Skeleton } from "../parts/states.js";
 import { SeriesMark } from "../parts/series_card.js";
 import { Status } from "../parts/status.js";
 import { Ago, When } from "../parts/time.js";
 import { grouped } from "../series.js";
 import { onNews, onResync, onTopic } from "../socket.js";
-import { say, zone } from "../store.js";
-import { addDays, formatLength, formatTime, formatWhen, instantOf, today } from "../time.js";
+import { zone } from "../store.js";
+import { addDays, formatLength, formatTime, instantOf, today } from "../time.js";
 
 /** @import { Booking, Expert } from "../types.js" */
 
-const UNDO_MS = 5000;
 const POLL_MS = 30_000;
 
 /** @param {{query: URLSearchParams}} props */
@@ -49,7 +49,7 @@ function Live({ expert, picker }) {
     return { requests, todays };
   }, [expert.id, zone.value]);
   const [fresh, setFresh] = useState(/** @type {Set<string>} */ (new Set()));
-  const later = useDelayed(page.refresh);
+  const later = useDecisions(page.refresh);
 
   useEffect(() => {
     const stops = [
@@ -69,7 +69,7 @@ function Live({ expert, picker }) {
   }, [page.refresh]);
 
   // What was decided is gone at once, and comes back when somebody has changed it since.
-  const requests = page.data?.requests.filter((booking) => !((later.waiting.get(booking.id) ?? 0) >= booking.version));
+  const requests = page.data?.requests.filter((booking) => !later.decided(booking));
   return html`
     <header class="page-head">
       <div class="row wrap between"><h1>${t("live.title")}</h1><${PresenceSwitch} expert=${expert} /></div>
@@ -89,60 +89,6 @@ function Live({ expert, picker }) {
         ${page.data && html`<div class="card"><${Preparation} bookings=${page.data.todays} /></div>`}
       </section>
     </div>`}`;
-}
-
-/**
- * Decisions wait a few seconds so that a slip can be taken back; leaving the page sends them at once.
- * @param {() => void} refresh
- */
-function useDelayed(refresh) {
-  const [waiting, setWaiting] = useState(/** @type {Map<string, number>} by id, the version that was decided on */ (new Map()));
-  const sends = useRef(/** @type {Map<string, {timer: number, send: () => Promise<void>, dismiss: () => void}>} */ (new Map()));
-
-  const settle = (/** @type {string} */ id) => {
-    const one = sends.current.get(id);
-    if (!one) return;
-    clearTimeout(one.timer);
-    one.dismiss();
-    sends.current.delete(id);
-    return one;
-  };
-  const show = (/** @type {Booking[]} */ bookings) => setWaiting((old) => new Map([...old].filter(([id]) => bookings.every((one) => one.id !== id))));
-
-  useEffect(() => {
-    const flush = () => [...sends.current.keys()].forEach((id) => settle(id)?.send());
-    addEventListener("pagehide", flush);
-    return () => {
-      removeEventListener("pagehide", flush);
-      flush();
-    };
-  }, []);
-
-  const decide = useCallback((/** @type {Booking[]} */ bookings, /** @type {"confirm" | "reject"} */ verb, /** @type {string} */ reason) => {
-    const [booking] = bookings;
-    const { id } = booking;
-    const subject = bookings.length > 1 ? `/series/${booking.series?.id}` : `/bookings/${id}`;
-    const send = async () => {
-      try {
-        await api.post(`${subject}/${verb}`, reason ? { reason } : {});
-        refresh();
-      } catch (error) {
-        say(`${booking.client.name}, ${formatWhen(booking.starts_at, zone.value)}: ${explain(error)}`, { tone: "bad", ms: 0 });
-        show(bookings);
-        refresh();
-      }
-    };
-    const undo = () => {
-      settle(id);
-      show(bookings);
-    };
-    const dismiss = say(t(`live.${verb}ed`, { name: booking.client.name }), { tone: "good", ms: 0, action: { label: t("live.undo"), run: undo } });
-    const timer = setTimeout(() => settle(id)?.send(), UNDO_MS);
-    sends.current.set(id, { timer, send, dismiss });
-    setWaiting((old) => new Map([...old, ...bookings.map((one) => /** @type {[string, number]} */ ([one.id, one.version]))]));
-  }, [refresh]);
-
-  return { waiting, decide };
 }
 
 /** @param {{bookings: Booking[], fresh: boolean, onDecide: (bookings: Booking[], verb: "confirm" | "reject", reason: string) => void}} props */

@@ -16,19 +16,21 @@ import { unread } from "../store.js";
 /** @param {{query: URLSearchParams}} props */
 export default function Notifications({ query }) {
   const onlyUnread = query.get("show") === "unread";
+  const oldest = query.get("sort") === "created_at";
   const pages = usePages(
-    (after, limit) => /** @type {Promise<Page<Notification>>} */ (api.get("/notifications", { ...(onlyUnread ? { unread: true } : {}), after, limit })),
-    [onlyUnread],
+    (after, limit) => /** @type {Promise<Page<Notification>>} */ (api.get("/notifications", { ...(onlyUnread ? { unread: true } : {}), sort: oldest ? "created_at" : "", after, limit })),
+    [onlyUnread, oldest],
     10,
   );
   useEffect(() => {
     const stops = [
-      onNews((one) => pages.change((items) => [one, ...items.filter((other) => other.id !== one.id)])),
+      // From the oldest on, the newest comes last, once everything before it was read.
+      onNews((one) => pages.change((items) => (oldest ? (pages.next ? items : [...items.filter((other) => other.id !== one.id), one]) : [one, ...items.filter((other) => other.id !== one.id)]))),
       onRead((read) => pages.change((items) => withRead(items, read))),
       onResync(pages.refresh),
     ];
     return () => stops.forEach((stop) => stop());
-  }, [onlyUnread]);
+  }, [onlyUnread, oldest, pages.next]);
 
   const read = (/** @type {Notification} */ one) =>
     attempt(async () => {
@@ -53,10 +55,11 @@ export default function Notifications({ query }) {
       <h1>${t("notifications.title")}</h1>
       ${unread.value > 0 && html`<button class="button small" type="button" onClick=${readAll}>${t("notifications.mark_all")}</button>`}
     </header>
-    <div class="segments tabs" role="group" aria-label=${t("notifications.show")}>
+    <div class="row wrap between"><div class="segments tabs" role="group" aria-label=${t("notifications.show")}>
       <button type="button" aria-pressed=${onlyUnread ? "false" : "true"} onClick=${() => setQuery({ show: null })}>${t("notifications.all")}</button>
       <button type="button" aria-pressed=${onlyUnread ? "true" : "false"} onClick=${() => setQuery({ show: "unread" })}>${t("notifications.unread")}</button>
     </div>
+    <button class="button small" type="button" aria-pressed=${oldest ? "true" : "false"} onClick=${() => setQuery({ sort: oldest ? null : "created_at" })}>${t("outbox.sort_oldest")}</button></div>
     ${pages.loading && html`<${Skeleton} rows=${6} />`}
     ${pages.error && !pages.items.length && html`<${Failed} error=${pages.error} retry=${pages.retry} />`}
     ${!pages.loading && !pages.error && !pages.items.length && html`<${Empty} icon="bell" title=${t(onlyUnread ? "notifications.none_unread" : "notifications.empty")} text=${t("notifications.empty_text")} />`}

@@ -1,4 +1,6 @@
-//! Who is there for those who wait, and which lines there are.
+//! Who is there for those who wait, who came for an appointment, and which lines there are.
+
+use std::collections::BTreeMap;
 
 use belfry_domain::queue::Desk;
 use sqlx::types::Json;
@@ -27,6 +29,15 @@ impl Counts {
         }
         counts
     }
+}
+
+/// Somebody who came for an appointment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Arrival {
+    pub visit: VisitId,
+    pub number: i64,
+    pub state: State,
+    pub joined_at: Instant,
 }
 
 #[derive(FromRow)]
@@ -97,6 +108,41 @@ impl Store {
             .await?
         });
         Ok(row.map(|(id,)| id.into()))
+    }
+
+    /// Whoever joined a branch's line from `from` until `until` for an appointment, by the appointment: their newest
+    /// visit.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn branch_arrivals(
+        &self,
+        branch: BranchId,
+        (from, until): (Instant, Instant),
+    ) -> Result<BTreeMap<BookingId, Arrival>, StoreError> {
+        let rows: Vec<(Uuid, Uuid, i64, String, Instant)> = on_read!(self, |pool| {
+            sqlx::query_as::<DB, _>(
+                "SELECT booking_id, id, number, state, joined_at FROM visits \
+                 WHERE branch_id = $1 AND joined_at >= $2 AND joined_at < $3 AND booking_id IS NOT NULL \
+                 ORDER BY joined_at, id",
+            )
+            .bind(branch.uuid())
+            .bind(from)
+            .bind(until)
+            .fetch_all(pool)
+            .await?
+        });
+        let arrival = |(booking, visit, number, state, joined_at): (Uuid, Uuid, i64, String, _)| {
+            let arrival = Arrival {
+                visit: visit.into(),
+                number,
+                state: state.parse().map_err(StoreError::unreadable)?,
+                joined_at,
+            };
+            Ok::<_, StoreError>((BookingId::from(booking), arrival))
+        };
+        // The last of those with the same key stays.
+        rows.into_iter().map(arrival).collect()
     }
 
     /// An expert of a branch as a desk, whether they are there or not; `None` when they are not of the branch.

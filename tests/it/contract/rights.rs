@@ -4,8 +4,7 @@ use belfry::secret::Secret;
 use belfry::token::Tokens;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::{collections::BTreeSet, time::Duration, time::Instant};
 
 use super::UNKNOWN;
 use super::document::calls;
@@ -161,6 +160,7 @@ const TABLE: &str = "
     uudhfyyyhy POST /api/v1/visits/{id}/no-show
     uudhfyyyhy POST /api/v1/visits/{id}/transfer
     uudhyyyyhy POST /api/v1/visits/{id}/leave
+    uudffffyfy GET /api/v1/branches/{id}/day
     uudffffyfy GET /api/v1/branches/{id}/statistics
     uudffffyfy GET /api/v1/branches/{id}/statistics.csv
     uudffffffy GET /api/v1/admin/api-keys
