@@ -1,7 +1,8 @@
 // The bell: counts live, and what is read in one tab is read in all.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { call, close, expertOf, freeSlots, live, nothingWrong, open, person, signIn } from "./support/browser.js";
+import { call, close, expertOf, freeSlots, live, nothingWrong, open, person, signIn, until } from "./support/browser.js";
+import { SECRET, newBranch, newClient, newExpert } from "./support/branch.js";
 
 after(close);
 
@@ -98,5 +99,40 @@ test("where no WebSocket passes, the same news comes as a stream", async () => {
   const { status, body } = await call("POST", "/bookings", { token, body: { expert_id: expert.id, starts_at: slot.starts_at, minutes, mode: "online" } });
   assert.equal(status, 201, JSON.stringify(body));
   await counts(page, 1);
+  await desk.end();
+});
+
+test("the inbox can be read from its oldest entry on, and what comes in meanwhile is at its end", async () => {
+  const branch = await newBranch("Bell Tower");
+  const expert = await newExpert(branch, "Rope Ringer");
+  const client = await newClient("Many Times");
+  const { body: { access_token: token } } = await call("POST", "/auth/login", { body: { email: client.email, password: SECRET } });
+  const free = (await freeSlots(expert.id)).filter((_, n) => n % 4 === 0);
+  const book = async (n) => {
+    const { status, body } = await call("POST", "/bookings", { token, body: { expert_id: expert.id, starts_at: free[n].starts_at, mode: "online" } });
+    assert.equal(status, 201, JSON.stringify(body));
+  };
+  for (let n = 0; n < 12; n++) await book(n);
+  const desk = await person(expert.email, { password: SECRET });
+  const told = async (sort) => (await call("GET", `/notifications?limit=100&sort=${sort}`, { token: desk.session.access_token })).body.items.map(({ title }) => title);
+  await until("twelve were told of", async () => (await told("created_at")).length === 12);
+  const page = await desk.tab("/notifications");
+  await live(page);
+  const shown = () => page.locator("main .news-title").evaluateAll((all) => all.map((one) => one.lastChild?.textContent));
+  assert.deepEqual(await shown(), (await told("-created_at")).slice(0, 10));
+  await page.getByRole("button", { name: "Oldest first" }).click();
+  await page.locator('button[aria-pressed="true"]', { hasText: "Oldest first" }).waitFor();
+  await until("the oldest ones are shown", async () => JSON.stringify(await shown()) === JSON.stringify((await told("created_at")).slice(0, 10)));
+  assert.equal(new URL(page.url()).searchParams.get("sort"), "created_at");
+  // While older ones are still to come, a new one has no place yet.
+  await book(12);
+  await counts(page, 13);
+  assert.equal((await shown()).length, 10);
+  await page.getByRole("button", { name: "Show more" }).click();
+  await page.locator("main .news").nth(12).waitFor();
+  await book(13);
+  await page.locator("main .news").nth(13).waitFor();
+  assert.deepEqual(await shown(), await told("created_at"));
+  nothingWrong(desk.complaints);
   await desk.end();
 });

@@ -32,7 +32,7 @@ import { addDays, formatDate, formatTime, today, zoneCity } from "../time.js";
 const POLL_MS = 30_000;
 const TICK_MS = 20_000;
 /** Changes come in bursts; one read follows them. */
-const SETTLED_MS = 200;
+const SETTLED_MS = 400;
 /** A connection hears of so many things at once, and there are others. */
 const MOST_FOLLOWED = 40;
 
@@ -179,19 +179,28 @@ function Figures({ id, figures, line }) {
   return html`<ul class="tiles day-figures" aria-label=${t("day.figures")}>${tiles.map(([name, value, words, href]) => html`<li key=${name} data-figure=${name}><${href ? "a" : "span"} class="tile" href=${href}><strong>${value}</strong><span class="soft">${words}</span><//></li>`)}</ul>`;
 }
 
-/** Reads again when something of the day has changed. @param {string} id @param {Day | undefined} day @param {() => void} refresh */
+/** Reads again when something of the day has changed. @param {string} id @param {Day | undefined} day @param {() => Promise<void>} refresh */
 function useTold(id, day, refresh) {
   const soon = useRef(() => {});
   useEffect(() => {
     let timer = 0;
+    let again = false;
+    let current = true;
     soon.current = () => {
-      clearTimeout(timer);
-      timer = window.setTimeout(refresh, SETTLED_MS);
+      // However fast changes come, it is read at a steady pace, and once more after the last of them.
+      if (timer) return void (again = true);
+      timer = window.setTimeout(async () => {
+        again = false;
+        await refresh();
+        timer = 0;
+        if (again && current) soon.current();
+      }, SETTLED_MS);
     };
     const tell = () => soon.current();
     const stops = [...["slots", "presence", "queue"].map((what) => onTopic(`branch:${id}:${what}`, tell)), onNews((one) => void (one.data?.booking_id && tell())), onResync(tell)];
     const asking = setInterval(() => document.visibilityState === "visible" && refresh(), POLL_MS);
     return () => {
+      current = false;
       stops.forEach((stop) => stop());
       clearTimeout(timer);
       clearInterval(asking);
