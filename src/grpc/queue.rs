@@ -245,11 +245,7 @@ impl QueueService for QueueDesk {
         let handled = async {
             let knock = call.knock(TRANSFER).await?;
             let visit: VisitId = named(&message.id)?;
-            let mut faults = Faults::default();
-            let branch = id(&mut faults, "/branch_id", Some(&message.branch_id));
-            let input = faults.check().map(|()| TransferIn {
-                branch_id: branch.unwrap_or_default(),
-            });
+            let input = transfer_in(&message.branch_id);
             let version = IfMatch::of(message.version);
             let sent = visit::sent_on(&call.app, knock, visit, input, &version).await?;
             Ok(sent.into())
@@ -287,6 +283,22 @@ fn visit_in(message: v1::JoinQueueRequest) -> Result<VisitIn, Problem> {
     };
     faults.check()?;
     Ok(input)
+}
+
+fn transfer_in(branch: &str) -> Result<TransferIn, Problem> {
+    let mut faults = Faults::default();
+    if branch.is_empty() {
+        faults.miss("/branch_id", "Say where to.");
+    }
+    let branch_id = id(
+        &mut faults,
+        "/branch_id",
+        Some(branch).filter(|b| !b.is_empty()),
+    );
+    faults.check()?;
+    Ok(TransferIn {
+        branch_id: branch_id.unwrap_or_default(),
+    })
 }
 
 fn accept_in(expert: Option<&str>) -> Result<AcceptIn, Problem> {

@@ -8,7 +8,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::ResponseError;
 use belfry_domain::topic::Topic;
 use futures::Stream;
 use futures::stream::unfold;
@@ -147,7 +146,7 @@ impl<W: Watched> Watching<W> {
                     }
                 }
                 // What cannot be read now is looked at again.
-                Err(problem) if problem.status_code().is_server_error() => {
+                Err(problem) if problem.is_failure() => {
                     tracing::debug!(slug = problem.slug(), "a watcher could not look");
                 }
                 Err(problem) => {

@@ -103,6 +103,11 @@ impl Problem {
         named.1.to_str().ok()?.parse().ok()
     }
 
+    /// Whether it is the house that could not, so that the same may be possible in a moment.
+    pub fn is_failure(&self) -> bool {
+        self.status_code().is_server_error()
+    }
+
     /// The stable name.
     pub fn slug(&self) -> &'static str {
         self.slug

@@ -22,7 +22,6 @@ pub struct Look {
     /// The open visits in their order.
     pub line: Vec<Visit>,
     pub forecast: Arc<Forecast>,
-    pub at: Instant,
 }
 
 /// Whoever asks first looks; those who ask meanwhile wait for it. `None` once there is no such branch.
@@ -72,7 +71,6 @@ impl Queues {
             branch,
             line,
             forecast,
-            at: now,
         })))
     }
 
