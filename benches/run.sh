@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Bookings, refusals and slots through HTTP, beside PostgreSQL doing the same complete write by itself, in
+# Bookings, refusals, slots and a day at a branch through HTTP, beside PostgreSQL doing the same complete write by itself, in
 # rounds that take turns so that both meet the same machine. See benches/README.md.
 #
 #   ROUNDS=3 SECONDS_EACH=10 CONNECTIONS=64 PROFILE=release benches/run.sh
@@ -52,6 +52,9 @@ for _ in $(seq 300); do
   sleep 0.1
 done
 
+sleep 10
+idle=$(awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$server_pid/status")
+
 # bare NAME FIRST: transactions per second of a script; FIRST keeps its bookings apart from earlier ones.
 bare() {
   pgbench -n -c16 -j2 -M prepared -T "$seconds" -f "benches/pgbench/$1.sql" \
@@ -68,20 +71,28 @@ for round in $(seq "$rounds"); do
     --once-invited "psql -qX '$server/hub' -v ON_ERROR_STOP=1 -v past=$past -f benches/past.sql" \
     book refuse ticket me slots slots-unchanged |
     tee -a "$home/lines" >&2
+  # With people of its own: those above are booked out. Nothing else goes on at the branch.
+  "$built/examples/load" --url "http://127.0.0.1:$port" --experts $experts --clients $clients \
+    --connections "$connections" --seconds "$seconds" mixed | tee -a "$home/lines" >&2
 done
 
+echo "memory when idle: $idle MiB"
 python3 - "$home/lines" <<'PYTHON'
 import json, statistics, sys
 
-rates = {}
+rates, slowest = {}, {}
 for line in open(sys.argv[1]):
     seen = json.loads(line)
     rates.setdefault(seen["scenario"], []).append(seen["per_second"])
+    if "p99_ms" in seen:
+        slowest.setdefault(seen["scenario"], []).append(seen["p99_ms"])
 middle = {name: statistics.median(values) for name, values in rates.items()}
 for name, rate in middle.items():
-    print(f"{name:18} {rate:9.0f}/s   {sorted(rates[name])}")
+    p99 = f"p99 {statistics.median(slowest[name]):7.1f} ms" if name in slowest else " " * 14
+    print(f"{name:18} {rate:9.0f}/s   {p99}   {sorted(rates[name])}")
 for name, limit in [
     ("book", "booking"), ("book", "booking_at_once"), ("refuse", "ticket"), ("slots", "ticket"),
+    ("mixed", "ticket"),
 ]:
     print(f"{name} / {limit}: {middle[name] / middle[limit]:.2f}")
 PYTHON

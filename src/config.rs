@@ -87,6 +87,7 @@ pub struct Http {
 pub struct Grpc {
     pub listen: String,
     pub workers: usize,
+    pub watches: usize,
 }
 
 impl Grpc {

@@ -5,7 +5,7 @@ use anyhow::Result;
 use belfry_domain::Instant;
 use belfry_domain::account::{Account, Role};
 use belfry_domain::booking::{Actor, Booking, Mode, Party, Review, Status, Step};
-use belfry_domain::event::{EventType, Told};
+use belfry_domain::event::Told;
 use belfry_domain::expert::Presence;
 use belfry_domain::id::{BookingId, BranchId, UserId};
 use belfry_domain::schedule::Schedule;
@@ -16,7 +16,6 @@ use chrono::{Days, NaiveDate, TimeDelta};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-use serde_json::Value;
 
 use crate::config::Settings;
 use crate::password::Passwords;
@@ -416,24 +415,7 @@ impl Stage<'_> {
                 reason: reason.map(str::to_owned),
                 ..Told::by(actor.clone())
             };
-            let kind = match step {
-                Step::Confirm => EventType::BookingConfirmed,
-                Step::Reject => EventType::BookingRejected,
-                Step::Cancel => EventType::BookingCancelled,
-                Step::Complete => EventType::BookingCompleted,
-                Step::Miss => EventType::BookingMissed,
-            };
-            Ok(Change {
-                after,
-                event: kind,
-                told,
-                changes: Value::Null,
-                stretch: None,
-                holds: Vec::new(),
-                offers: Vec::new(),
-                caps: Vec::new(),
-                reminder_offsets: Vec::new(),
-            })
+            Ok(Change::of(after, step.event(), told))
         };
         self.store.change_booking(id, None, decide, at).await??;
         Ok(())

@@ -1,4 +1,4 @@
-//! The operations of bookings, slots, branches and presence over gRPC (B10), on a port of its own.
+//! The operations of bookings, slots, branches, their queues and presence over gRPC (B10), on a port of its own.
 //!
 //! Nothing is decided here: each call checks the form of its message, asks what the REST handler asks too, and writes
 //! the answer as a message. Calls run on threads of their own, so that they and the arbiters of HTTP do not wait for one
@@ -35,10 +35,16 @@ mod field;
 mod presence;
 /// A connection that says soon what it is.
 mod prompt;
+/// Waiting queues of branches.
+mod queue;
 /// Every refusal.
 mod refusal;
 /// Free slots.
 mod slot;
+/// Visits and queues as messages.
+mod visit;
+/// Streams that go on for as long as somebody watches.
+mod watching;
 
 /// Messages and servers, made of `proto/belfry/v1`.
 #[allow(
@@ -129,8 +135,8 @@ impl Grpc {
         })
     }
 
-    /// Accepts nothing new and lets calls under way finish, for so long at most. Streams are cut off when they are
-    /// alone. What is answered must be kept until the database is closed.
+    /// Accepts nothing new and lets calls under way finish, for so long at most. Watches end with a word of it; other
+    /// streams are cut off when they are alone. What is answered must be kept until the database is closed.
     pub async fn drain(self, patience: Duration) -> impl Sized {
         let Self {
             stop,
@@ -169,7 +175,8 @@ async fn serve(
     let incoming = TcpListenerStream::new(listener)
         .map(move |accepted| accepted.map(|stream| prompt::Prompt::new(stream, head)));
     let health = Health::default();
-    let door = door::Door::new(app.clone(), &health.0, counting)?;
+    let (close, closing) = watch::channel(false);
+    let door = door::Door::new(app.clone(), &health.0, counting, closing)?;
     let looking = tokio::spawn(look(app, health.clone()));
     let served = Server::builder()
         .max_concurrent_streams(MOST_CALLS)
@@ -183,6 +190,7 @@ async fn serve(
             // A look under way could still say that all is well.
             let _ = looking.await;
             health.set(ServingStatus::NotServing).await;
+            close.send_replace(true);
         })
         .await;
     Ok(served?)

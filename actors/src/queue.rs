@@ -25,9 +25,12 @@ use crate::{Supervisor, World};
 mod forecast;
 /// What a line does by itself, on the node that has its lease.
 mod keeper;
+/// A line as those see it who follow it.
+mod look;
 
 pub use forecast::Forecast;
 pub use keeper::{Keeper, Keeping, QueueReport};
+pub use look::Look;
 
 /// Says that something happened in a line, for every node.
 pub(crate) const CHANNEL: &str = "queues";
@@ -60,6 +63,7 @@ struct Inner {
     committed: Committed,
     woken: Notify,
     forecasts: forecast::Forecasts,
+    looks: look::Looks,
 }
 
 /// Why nobody may join a branch's line at `now`, as far as its hours and settings say; `None` when they may.
@@ -85,6 +89,7 @@ impl Queues {
             committed,
             woken: Notify::new(),
             forecasts: forecast::Forecasts::new(),
+            looks: look::Looks::new(),
         }));
         supervisor.serve_queues(queues.clone());
         queues
@@ -174,6 +179,9 @@ impl Queues {
             (self.0.committed)();
             for expert in taken.experts() {
                 self.0.experts.rescheduled(expert).await;
+            }
+            if let Some(booking) = &taken.booking {
+                self.0.experts.stepped(booking).await;
             }
             self.tell_visitor(&taken.after, 0);
             self.changed(taken.after.branch.id);

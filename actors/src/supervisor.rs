@@ -192,11 +192,10 @@ impl Supervisor {
             user.sessions.retain(|other| other.id() != session.id());
             if user.sessions.is_empty() {
                 user.actor.do_send(ToUser::Stop);
+                // Before the entry's lock is gone, so that coming and going cannot swap.
+                let bus = &directory.world.bus;
+                bus.unsubscribe(&user_channel(session.user()));
                 entry.remove();
-                directory
-                    .world
-                    .bus
-                    .unsubscribe(&user_channel(session.user()));
             } else {
                 user.actor.do_send(ToUser::Leave(session.id()));
             }

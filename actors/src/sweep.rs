@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use belfry_domain::Instant;
 use belfry_domain::booking::{Actor, Booking, BookingError, Side, Status, Step};
-use belfry_domain::event::{EventType, Told};
+use belfry_domain::event::Told;
 use belfry_domain::retention::Retention;
 use belfry_domain::wall::ZONE_DATA;
 use belfry_store::booking::Change;
@@ -480,10 +480,7 @@ fn unanswered(booking: &Booking, now: Instant) -> Result<Change, BookingError> {
         });
     }
     let status = booking.step(Step::Miss, Side::Staff, None, TimeDelta::zero(), now)?;
-    let after = Booking {
-        status,
-        ..booking.clone()
-    };
+    let after = booking.stepped(status, None, now);
     let told = Told::by(Actor::system());
-    Ok(Change::of(after, EventType::BookingMissed, told))
+    Ok(Change::of(after, Step::Miss.event(), told))
 }

@@ -12,12 +12,13 @@ use std::cmp::Ordering;
 use std::str::FromStr;
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
 use crate::Instant;
 use crate::account::UnknownName;
-use crate::booking::Party;
+use crate::booking::{Party, Status};
 use crate::id::{BookingId, BranchId, VisitId};
 
 /// What is not known of a line, and how it is drawn.
@@ -36,7 +37,8 @@ mod replay;
 pub use order::{Desk, Turn, behind, turns};
 
 /// Where somebody is on their way through a branch.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// In the line.
     Waiting,
@@ -90,6 +92,11 @@ impl State {
     /// Whether it is not over yet.
     pub fn is_open(self) -> bool {
         self == Self::Waiting || self.has_expert()
+    }
+
+    /// Whether nothing can follow.
+    pub fn is_final(self) -> bool {
+        Self::ALL.iter().all(|next| !self.may_become(*next))
     }
 
     /// Whether an expert has nobody else meanwhile.
@@ -434,6 +441,8 @@ pub enum QueueError {
     OfferGone,
     #[error("not from this state")]
     WrongState { state: State },
+    #[error("the appointment is {} by now", status.as_str())]
+    WrongStatus { status: Status },
     #[error("it was changed meanwhile")]
     Stale,
     #[error("no such visit")]
@@ -452,6 +461,7 @@ impl QueueError {
             Self::NotYet => "too-early",
             Self::OfferGone => "offer-gone",
             Self::WrongState { .. } => "wrong-state",
+            Self::WrongStatus { .. } => "wrong-status",
             Self::Stale => "stale",
             Self::NotFound => "not-found",
         }

@@ -1458,6 +1458,19 @@ pub struct ExpertPresence {
     #[prost(message, optional, tag = "3")]
     pub since: ::core::option::Option<::prost_types::Timestamp>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchPresenceRequest {
+    #[prost(string, tag = "1")]
+    pub branch_id: ::prost::alloc::string::String,
+}
+/// Every expert of a branch, by name.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BranchPresence {
+    #[prost(string, tag = "1")]
+    pub branch_id: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub experts: ::prost::alloc::vec::Vec<ExpertPresence>,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum Presence {
@@ -1514,6 +1527,20 @@ pub mod presence_service_server {
             &self,
             request: tonic::Request<super::SetPresenceRequest>,
         ) -> std::result::Result<tonic::Response<super::ExpertPresence>, tonic::Status>;
+        /// Server streaming response type for the WatchPresence method.
+        type WatchPresenceStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::BranchPresence, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Who of a branch's experts is there now, and again whenever that changes. Whoever signed in.
+        async fn watch_presence(
+            &self,
+            request: tonic::Request<super::WatchPresenceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::WatchPresenceStream>,
+            tonic::Status,
+        >;
     }
     /// Who of the experts is there.
     #[derive(Debug)]
@@ -1682,6 +1709,53 @@ pub mod presence_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/belfry.v1.PresenceService/WatchPresence" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchPresenceSvc<T: PresenceService>(pub Arc<T>);
+                    impl<
+                        T: PresenceService,
+                    > tonic::server::ServerStreamingService<super::WatchPresenceRequest>
+                    for WatchPresenceSvc<T> {
+                        type Response = super::BranchPresence;
+                        type ResponseStream = T::WatchPresenceStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchPresenceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PresenceService>::watch_presence(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchPresenceSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -1719,6 +1793,1361 @@ pub mod presence_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "belfry.v1.PresenceService";
     impl<T> tonic::server::NamedService for PresenceServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetQueueRequest {
+    #[prost(string, tag = "1")]
+    pub branch_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchQueueRequest {
+    #[prost(string, tag = "1")]
+    pub branch_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Queue {
+    #[prost(string, tag = "1")]
+    pub branch_id: ::prost::alloc::string::String,
+    /// Whether somebody may join now.
+    #[prost(bool, tag = "2")]
+    pub open: bool,
+    /// Why nobody may: "inactive", "off", "hours" or "full".
+    #[prost(string, optional, tag = "3")]
+    pub reason: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int64, tag = "4")]
+    pub waiting: i64,
+    #[prost(int64, tag = "5")]
+    pub called: i64,
+    #[prost(int64, tag = "6")]
+    pub serving: i64,
+    /// How long somebody would wait who joins now and takes whoever is free; absent when nobody may, or when it cannot be
+    /// told.
+    #[prost(message, optional, tag = "7")]
+    pub estimate: ::core::option::Option<WaitEstimate>,
+    /// Those who are served, called, asked or waiting, in this order.
+    #[prost(message, repeated, tag = "8")]
+    pub board: ::prost::alloc::vec::Vec<BoardEntry>,
+    /// The same visits with everything about them; absent for who is not staff of the branch.
+    #[prost(message, optional, tag = "9")]
+    pub visits: ::core::option::Option<QueueVisits>,
+}
+/// A number on the board.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BoardEntry {
+    #[prost(int64, tag = "1")]
+    pub number: i64,
+    #[prost(enumeration = "VisitState", tag = "2")]
+    pub state: i32,
+    #[prost(message, optional, tag = "3")]
+    pub expert: ::core::option::Option<Party>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct QueueVisits {
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<Visit>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JoinQueueRequest {
+    #[prost(string, tag = "1")]
+    pub branch_id: ::prost::alloc::string::String,
+    /// What somebody without an account is called; staff name whom they put into the line.
+    #[prost(string, optional, tag = "2")]
+    pub name: ::core::option::Option<::prost::alloc::string::String>,
+    /// What their expert must have among the tags.
+    #[prost(string, optional, tag = "3")]
+    pub skill: ::core::option::Option<::prost::alloc::string::String>,
+    /// The one expert of the branch they want, if it must be one.
+    #[prost(string, optional, tag = "4")]
+    pub expert_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub note: ::core::option::Option<::prost::alloc::string::String>,
+    /// Staff: the code of an appointment of today, whose client has come.
+    #[prost(string, optional, tag = "6")]
+    pub code: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckInBookingRequest {
+    #[prost(string, tag = "1")]
+    pub booking_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetVisitRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchVisitRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetVisitHistoryRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LeaveVisitRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The version that it was seen in; refused "stale" when it is another one by now.
+    #[prost(int64, optional, tag = "2")]
+    pub version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceptOfferRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "2")]
+    pub version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeclineOfferRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "2")]
+    pub version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceptVisitRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Whose visitor it is to be; experts take visitors for themselves.
+    #[prost(string, optional, tag = "2")]
+    pub expert_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int64, optional, tag = "3")]
+    pub version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StartVisitRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "2")]
+    pub version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FinishVisitRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "2")]
+    pub version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SkipVisitRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "2")]
+    pub version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecallVisitRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "2")]
+    pub version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NoShowVisitRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "2")]
+    pub version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TransferVisitRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub branch_id: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "3")]
+    pub version: ::core::option::Option<i64>,
+}
+/// A branch as a visit names it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BranchRef {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+}
+/// How long somebody will wait who does not leave, as far as it can be told.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WaitEstimate {
+    /// In half of all cases they are called by then.
+    #[prost(message, optional, tag = "1")]
+    pub p50_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// In nine of ten cases.
+    #[prost(message, optional, tag = "2")]
+    pub p90_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The same in minutes from now.
+    #[prost(int64, tag = "3")]
+    pub p50_minutes: i64,
+    #[prost(int64, tag = "4")]
+    pub p90_minutes: i64,
+}
+/// One person's time at a branch.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Visit {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// What is called out: 1, 2, 3 … on each date of the branch.
+    #[prost(int64, tag = "2")]
+    pub number: i64,
+    #[prost(message, optional, tag = "3")]
+    pub branch: ::core::option::Option<BranchRef>,
+    #[prost(enumeration = "VisitState", tag = "4")]
+    pub state: i32,
+    /// What they are called by at the branch.
+    #[prost(string, tag = "5")]
+    pub name: ::prost::alloc::string::String,
+    /// The account, if they have one.
+    #[prost(message, optional, tag = "6")]
+    pub client: ::core::option::Option<Party>,
+    /// Who is kept for them, or had them.
+    #[prost(message, optional, tag = "7")]
+    pub expert: ::core::option::Option<Party>,
+    /// The one expert they wait for, if it must be one.
+    #[prost(message, optional, tag = "8")]
+    pub wanted_expert: ::core::option::Option<Party>,
+    /// The appointment they came for.
+    #[prost(string, optional, tag = "9")]
+    pub booking_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "10")]
+    pub skill: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "11")]
+    pub note: ::core::option::Option<::prost::alloc::string::String>,
+    /// How long it is expected to take.
+    #[prost(uint32, tag = "12")]
+    pub minutes: u32,
+    /// How many come before them, until they are called.
+    #[prost(int64, tag = "13")]
+    pub ahead: i64,
+    /// How long they still wait; absent when they no longer do, or when it cannot be told.
+    #[prost(message, optional, tag = "14")]
+    pub estimate: ::core::option::Option<WaitEstimate>,
+    /// Offers they let pass.
+    #[prost(int64, tag = "15")]
+    pub misses: i64,
+    #[prost(message, optional, tag = "16")]
+    pub joined_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Not their turn before.
+    #[prost(message, optional, tag = "17")]
+    pub not_before: ::core::option::Option<::prost_types::Timestamp>,
+    /// When they will have waited as long as the branch lets anybody wait.
+    #[prost(message, optional, tag = "18")]
+    pub times_out_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Until when their expert is kept for them.
+    #[prost(message, optional, tag = "19")]
+    pub offer_expires_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "20")]
+    pub called_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "21")]
+    pub started_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "22")]
+    pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The visit at another branch that this one goes on from.
+    #[prost(string, optional, tag = "23")]
+    pub transferred_from: ::core::option::Option<::prost::alloc::string::String>,
+    /// The visit at another branch that goes on from this one.
+    #[prost(string, optional, tag = "24")]
+    pub transferred_to: ::core::option::Option<::prost::alloc::string::String>,
+    /// Opens the visit as a bearer token; only in the answer to whoever joined without an account, and not in one given
+    /// again.
+    #[prost(string, optional, tag = "25")]
+    pub secret: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int64, tag = "26")]
+    pub version: i64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct VisitHistory {
+    /// Oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<VisitPeriod>,
+}
+/// One state, from when to when.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VisitPeriod {
+    #[prost(message, optional, tag = "1")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "2")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(enumeration = "VisitState", tag = "3")]
+    pub state: i32,
+    #[prost(message, optional, tag = "4")]
+    pub expert: ::core::option::Option<Party>,
+    #[prost(message, optional, tag = "5")]
+    pub actor: ::core::option::Option<VisitActor>,
+}
+/// Who did it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VisitActor {
+    /// Absent for the system, and for who has no account.
+    #[prost(string, optional, tag = "1")]
+    pub id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// A role, "guest" or "system".
+    #[prost(string, tag = "3")]
+    pub role: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum VisitState {
+    Unspecified = 0,
+    /// In the line.
+    Waiting = 1,
+    /// An expert is kept for them alone until the offer runs out.
+    Offered = 2,
+    /// They go to their expert.
+    Called = 3,
+    /// With their expert.
+    Serving = 4,
+    /// Served.
+    Done = 5,
+    /// They went.
+    Left = 6,
+    /// They did not come when it was their turn.
+    NoShow = 7,
+    /// They waited as long as the branch lets anybody wait.
+    TimedOut = 8,
+    /// They wait at another branch.
+    Transferred = 9,
+}
+impl VisitState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "VISIT_STATE_UNSPECIFIED",
+            Self::Waiting => "VISIT_STATE_WAITING",
+            Self::Offered => "VISIT_STATE_OFFERED",
+            Self::Called => "VISIT_STATE_CALLED",
+            Self::Serving => "VISIT_STATE_SERVING",
+            Self::Done => "VISIT_STATE_DONE",
+            Self::Left => "VISIT_STATE_LEFT",
+            Self::NoShow => "VISIT_STATE_NO_SHOW",
+            Self::TimedOut => "VISIT_STATE_TIMED_OUT",
+            Self::Transferred => "VISIT_STATE_TRANSFERRED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "VISIT_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "VISIT_STATE_WAITING" => Some(Self::Waiting),
+            "VISIT_STATE_OFFERED" => Some(Self::Offered),
+            "VISIT_STATE_CALLED" => Some(Self::Called),
+            "VISIT_STATE_SERVING" => Some(Self::Serving),
+            "VISIT_STATE_DONE" => Some(Self::Done),
+            "VISIT_STATE_LEFT" => Some(Self::Left),
+            "VISIT_STATE_NO_SHOW" => Some(Self::NoShow),
+            "VISIT_STATE_TIMED_OUT" => Some(Self::TimedOut),
+            "VISIT_STATE_TRANSFERRED" => Some(Self::Transferred),
+            _ => None,
+        }
+    }
+}
+/// Generated server implementations.
+pub mod queue_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with QueueServiceServer.
+    #[async_trait]
+    pub trait QueueService: std::marker::Send + std::marker::Sync + 'static {
+        /// How the queue of a branch stands. Numbers are for everybody; who is behind them only staff of the branch see.
+        async fn get_queue(
+            &self,
+            request: tonic::Request<super::GetQueueRequest>,
+        ) -> std::result::Result<tonic::Response<super::Queue>, tonic::Status>;
+        /// Server streaming response type for the WatchQueue method.
+        type WatchQueueStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::Queue, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The same as it stands now, and again whenever it really changes; see Queue. Whoever signed in.
+        async fn watch_queue(
+            &self,
+            request: tonic::Request<super::WatchQueueRequest>,
+        ) -> std::result::Result<tonic::Response<Self::WatchQueueStream>, tonic::Status>;
+        /// Joins the queue of a branch; honours `idempotency-key`. Without an account the name is needed, and the answer has the
+        /// secret that opens the visit. Staff of the branch name whom they put into the line, or the code of an appointment.
+        async fn join_queue(
+            &self,
+            request: tonic::Request<super::JoinQueueRequest>,
+        ) -> std::result::Result<tonic::Response<super::Visit>, tonic::Status>;
+        /// Says that the client of a booking of today has come; honours `idempotency-key`. The client, and staff.
+        async fn check_in_booking(
+            &self,
+            request: tonic::Request<super::CheckInBookingRequest>,
+        ) -> std::result::Result<tonic::Response<super::Visit>, tonic::Status>;
+        /// One visit; the visitor, and staff of its branch.
+        async fn get_visit(
+            &self,
+            request: tonic::Request<super::GetVisitRequest>,
+        ) -> std::result::Result<tonic::Response<super::Visit>, tonic::Status>;
+        /// Server streaming response type for the WatchVisit method.
+        type WatchVisitStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::Visit, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The same as it stands now, and again whenever its state, its place or its estimate really changes. The last message
+        /// is the visit's end; after a no-show, which staff may take back, it goes on.
+        async fn watch_visit(
+            &self,
+            request: tonic::Request<super::WatchVisitRequest>,
+        ) -> std::result::Result<tonic::Response<Self::WatchVisitStream>, tonic::Status>;
+        /// How a visit went so far.
+        async fn get_visit_history(
+            &self,
+            request: tonic::Request<super::GetVisitHistoryRequest>,
+        ) -> std::result::Result<tonic::Response<super::VisitHistory>, tonic::Status>;
+        /// Leaves the line; the visitor, and staff.
+        async fn leave_visit(
+            &self,
+            request: tonic::Request<super::LeaveVisitRequest>,
+        ) -> std::result::Result<tonic::Response<super::Visit>, tonic::Status>;
+        /// Takes what was offered; the visitor.
+        async fn accept_offer(
+            &self,
+            request: tonic::Request<super::AcceptOfferRequest>,
+        ) -> std::result::Result<tonic::Response<super::Visit>, tonic::Status>;
+        /// Declines what was offered, and goes one place back; the visitor.
+        async fn decline_offer(
+            &self,
+            request: tonic::Request<super::DeclineOfferRequest>,
+        ) -> std::result::Result<tonic::Response<super::Visit>, tonic::Status>;
+        /// Takes somebody out of the line: experts of the branch for themselves, its manager and administrators for an expert.
+        /// Of several who do so at once one has the visit, the others are refused "visit-taken".
+        async fn accept_visit(
+            &self,
+            request: tonic::Request<super::AcceptVisitRequest>,
+        ) -> std::result::Result<tonic::Response<super::Visit>, tonic::Status>;
+        /// The visitor is with the expert; staff, as all that follow.
+        async fn start_visit(
+            &self,
+            request: tonic::Request<super::StartVisitRequest>,
+        ) -> std::result::Result<tonic::Response<super::Visit>, tonic::Status>;
+        /// The visitor was served.
+        async fn finish_visit(
+            &self,
+            request: tonic::Request<super::FinishVisitRequest>,
+        ) -> std::result::Result<tonic::Response<super::Visit>, tonic::Status>;
+        /// Puts whoever waits, or was called and is not there yet, behind the next.
+        async fn skip_visit(
+            &self,
+            request: tonic::Request<super::SkipVisitRequest>,
+        ) -> std::result::Result<tonic::Response<super::Visit>, tonic::Status>;
+        /// Calls whoever was called once more; whoever did not come waits again, at the front.
+        async fn recall_visit(
+            &self,
+            request: tonic::Request<super::RecallVisitRequest>,
+        ) -> std::result::Result<tonic::Response<super::Visit>, tonic::Status>;
+        /// The visitor did not come.
+        async fn no_show_visit(
+            &self,
+            request: tonic::Request<super::NoShowVisitRequest>,
+        ) -> std::result::Result<tonic::Response<super::Visit>, tonic::Status>;
+        /// Sends the visitor on to another branch, where they wait with the time they have waited; answers the visit there.
+        async fn transfer_visit(
+            &self,
+            request: tonic::Request<super::TransferVisitRequest>,
+        ) -> std::result::Result<tonic::Response<super::Visit>, tonic::Status>;
+    }
+    /// Waiting queues of branches, as under /api/v1/branches/{id}/queue and /api/v1/visits: the same rules, rights, limits and
+    /// problems. One entry is a visit: one person's time at a branch. Whoever joined without an account shows the secret of
+    /// their visit as bearer token.
+    #[derive(Debug)]
+    pub struct QueueServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> QueueServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for QueueServiceServer<T>
+    where
+        T: QueueService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/belfry.v1.QueueService/GetQueue" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetQueueSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::UnaryService<super::GetQueueRequest>
+                    for GetQueueSvc<T> {
+                        type Response = super::Queue;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetQueueRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::get_queue(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetQueueSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/belfry.v1.QueueService/WatchQueue" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchQueueSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::ServerStreamingService<super::WatchQueueRequest>
+                    for WatchQueueSvc<T> {
+                        type Response = super::Queue;
+                        type ResponseStream = T::WatchQueueStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchQueueRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::watch_queue(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchQueueSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/belfry.v1.QueueService/JoinQueue" => {
+                    #[allow(non_camel_case_types)]
+                    struct JoinQueueSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::UnaryService<super::JoinQueueRequest>
+                    for JoinQueueSvc<T> {
+                        type Response = super::Visit;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::JoinQueueRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::join_queue(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = JoinQueueSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/belfry.v1.QueueService/CheckInBooking" => {
+                    #[allow(non_camel_case_types)]
+                    struct CheckInBookingSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::UnaryService<super::CheckInBookingRequest>
+                    for CheckInBookingSvc<T> {
+                        type Response = super::Visit;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CheckInBookingRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::check_in_booking(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CheckInBookingSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/belfry.v1.QueueService/GetVisit" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetVisitSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::UnaryService<super::GetVisitRequest>
+                    for GetVisitSvc<T> {
+                        type Response = super::Visit;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetVisitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::get_visit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetVisitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/belfry.v1.QueueService/WatchVisit" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchVisitSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::ServerStreamingService<super::WatchVisitRequest>
+                    for WatchVisitSvc<T> {
+                        type Response = super::Visit;
+                        type ResponseStream = T::WatchVisitStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchVisitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::watch_visit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchVisitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/belfry.v1.QueueService/GetVisitHistory" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetVisitHistorySvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::UnaryService<super::GetVisitHistoryRequest>
+                    for GetVisitHistorySvc<T> {
+                        type Response = super::VisitHistory;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetVisitHistoryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::get_visit_history(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetVisitHistorySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/belfry.v1.QueueService/LeaveVisit" => {
+                    #[allow(non_camel_case_types)]
+                    struct LeaveVisitSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::UnaryService<super::LeaveVisitRequest>
+                    for LeaveVisitSvc<T> {
+                        type Response = super::Visit;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LeaveVisitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::leave_visit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LeaveVisitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/belfry.v1.QueueService/AcceptOffer" => {
+                    #[allow(non_camel_case_types)]
+                    struct AcceptOfferSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::UnaryService<super::AcceptOfferRequest>
+                    for AcceptOfferSvc<T> {
+                        type Response = super::Visit;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AcceptOfferRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::accept_offer(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AcceptOfferSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/belfry.v1.QueueService/DeclineOffer" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeclineOfferSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::UnaryService<super::DeclineOfferRequest>
+                    for DeclineOfferSvc<T> {
+                        type Response = super::Visit;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeclineOfferRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::decline_offer(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeclineOfferSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/belfry.v1.QueueService/AcceptVisit" => {
+                    #[allow(non_camel_case_types)]
+                    struct AcceptVisitSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::UnaryService<super::AcceptVisitRequest>
+                    for AcceptVisitSvc<T> {
+                        type Response = super::Visit;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AcceptVisitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::accept_visit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AcceptVisitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/belfry.v1.QueueService/StartVisit" => {
+                    #[allow(non_camel_case_types)]
+                    struct StartVisitSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::UnaryService<super::StartVisitRequest>
+                    for StartVisitSvc<T> {
+                        type Response = super::Visit;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StartVisitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::start_visit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StartVisitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/belfry.v1.QueueService/FinishVisit" => {
+                    #[allow(non_camel_case_types)]
+                    struct FinishVisitSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::UnaryService<super::FinishVisitRequest>
+                    for FinishVisitSvc<T> {
+                        type Response = super::Visit;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FinishVisitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::finish_visit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FinishVisitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/belfry.v1.QueueService/SkipVisit" => {
+                    #[allow(non_camel_case_types)]
+                    struct SkipVisitSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::UnaryService<super::SkipVisitRequest>
+                    for SkipVisitSvc<T> {
+                        type Response = super::Visit;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SkipVisitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::skip_visit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SkipVisitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/belfry.v1.QueueService/RecallVisit" => {
+                    #[allow(non_camel_case_types)]
+                    struct RecallVisitSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::UnaryService<super::RecallVisitRequest>
+                    for RecallVisitSvc<T> {
+                        type Response = super::Visit;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RecallVisitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::recall_visit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RecallVisitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/belfry.v1.QueueService/NoShowVisit" => {
+                    #[allow(non_camel_case_types)]
+                    struct NoShowVisitSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::UnaryService<super::NoShowVisitRequest>
+                    for NoShowVisitSvc<T> {
+                        type Response = super::Visit;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::NoShowVisitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::no_show_visit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = NoShowVisitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/belfry.v1.QueueService/TransferVisit" => {
+                    #[allow(non_camel_case_types)]
+                    struct TransferVisitSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::UnaryService<super::TransferVisitRequest>
+                    for TransferVisitSvc<T> {
+                        type Response = super::Visit;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TransferVisitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::transfer_visit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = TransferVisitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for QueueServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "belfry.v1.QueueService";
+    impl<T> tonic::server::NamedService for QueueServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -56,7 +56,7 @@ impl BookingService for Bookings {
         let handled = async {
             let signed = call.signed(HOLD).await?;
             let input = hold_in(&message);
-            let asked = call.asked(HOLD, &signed, &input)?;
+            let asked = call.asked(HOLD, signed.claimant(), &input)?;
             Ok(hold_once(&call.app, &signed, input, asked).await?)
         };
         call.answer_created::<HoldOut, _>(handled).await
@@ -83,7 +83,7 @@ impl BookingService for Bookings {
         let handled = async {
             let signed = call.signed(CREATE).await?;
             let input = booking_in(message);
-            let asked = call.asked(CREATE, &signed, &input)?;
+            let asked = call.asked(CREATE, signed.claimant(), &input)?;
             Ok(create_once(&call.app, &signed, input, asked).await?)
         };
         call.answer_created::<BookingOut, _>(handled).await

@@ -9,10 +9,11 @@ use tonic::{Request, Response, Status};
 
 use super::refusal::{self, Refusal};
 use crate::http::App;
-use crate::http::auth::{self, Signed, token_of};
+use crate::http::auth::{self, Admitted, Signed, token_of};
 use crate::http::booking::Visitor;
 use crate::http::idempotency::{Answered, Asked, key_of, print};
 use crate::http::problem::{self, Problem};
+use crate::http::queue::Knock;
 
 /// Says of an answer that it is the first one, given again.
 const REPLAYED: &str = "idempotent-replayed";
@@ -25,6 +26,8 @@ pub type Route = (&'static str, &'static str);
 pub struct Arrival {
     pub request_id: String,
     pub language: &'static str,
+    /// The address that the call came from.
+    pub from: String,
 }
 
 /// One call under way.
@@ -41,6 +44,7 @@ impl Call {
         let arrival = extensions.get::<Arrival>().cloned().unwrap_or(Arrival {
             request_id: String::new(),
             language: problem::preferred(None),
+            from: String::new(),
         });
         let call = Self {
             app: app.clone(),
@@ -58,12 +62,57 @@ impl Call {
         token_of(self.text("authorization")?)
     }
 
+    /// The address that the call came from.
+    pub fn from(&self) -> &str {
+        &self.arrival.from
+    }
+
     /// Whoever signed in.
     ///
     /// # Errors
     /// As [`auth::admit`].
     pub async fn signed(&self, route: Route) -> Result<Signed, Problem> {
-        Ok(auth::admit(&self.app, self.token(), route).await?.into())
+        Ok(self.admitted(route).await?.into())
+    }
+
+    /// The same with what they showed.
+    ///
+    /// # Errors
+    /// As [`auth::admit`].
+    pub async fn admitted(&self, route: Route) -> Result<Admitted, Problem> {
+        auth::admit(&self.app, self.token(), route).await
+    }
+
+    /// Whether what was shown to be admitted is still good, long after.
+    ///
+    /// # Errors
+    /// As [`auth::Gate::admit`].
+    pub async fn still(&self) -> Result<Admitted, Problem> {
+        let token = self.token();
+        let token = token.ok_or_else(|| Problem::new("unauthenticated"))?;
+        self.app.gate.admit(token).await
+    }
+
+    /// Whoever signed in; `None` for who shows nothing.
+    ///
+    /// # Errors
+    /// As [`auth::admit`].
+    pub async fn anybody(&self, route: Route) -> Result<Option<Signed>, Problem> {
+        match self.metadata.contains_key("authorization") {
+            true => Ok(Some(self.signed(route).await?)),
+            false => Ok(None),
+        }
+    }
+
+    /// Whoever signed in, or has the secret of a visit.
+    ///
+    /// # Errors
+    /// As [`auth::admit`].
+    pub async fn knock(&self, route: Route) -> Result<Knock, Problem> {
+        match self.token().and_then(Knock::by_secret) {
+            Some(knock) => Ok(knock),
+            None => Ok(Knock::Signed(self.signed(route).await?)),
+        }
     }
 
     /// Whoever signed in, or has the link to one booking.
@@ -85,13 +134,13 @@ impl Call {
     /// `validation` for what is no key.
     pub fn asked<T: Serialize>(
         &self,
-        route: Route,
-        signed: &Signed,
+        route: (&str, &str),
+        claimant: String,
         input: &Result<T, Problem>,
     ) -> Result<Asked, Problem> {
         let key = self.metadata.get("idempotency-key");
         let key = key.map(|key| key.to_str().unwrap_or_default());
-        let key = key_of(key, signed.claimant())?;
+        let key = key_of(key, claimant)?;
         let said = match input {
             Ok(input) => print(input),
             Err(problem) => problem.body(problem::preferred(None), "").into_bytes(),
@@ -99,6 +148,7 @@ impl Call {
         let Arrival {
             request_id,
             language,
+            ..
         } = self.arrival.clone();
         Ok(Asked::new(key, route, &said, language, request_id))
     }
@@ -152,7 +202,8 @@ impl Call {
         Ok(response)
     }
 
-    fn refused(&self, problem: &Problem) -> Status {
+    /// A refusal in the caller's words.
+    pub fn refused(&self, problem: &Problem) -> Status {
         refusal::status(problem, self.arrival.language, &self.arrival.request_id)
     }
 }

@@ -23,12 +23,15 @@ use super::booking::Bookings;
 use super::branch::BranchDesk;
 use super::call::Arrival;
 use super::presence::PresenceDesk;
+use super::queue::QueueDesk;
 use super::refusal;
 use super::slot::SlotDesk;
 use super::v1::booking_service_server::{self as bookings, BookingServiceServer};
 use super::v1::branch_service_server::{self as branches, BranchServiceServer};
 use super::v1::presence_service_server::{self as presence, PresenceServiceServer};
+use super::v1::queue_service_server::{self as queues, QueueServiceServer};
 use super::v1::slot_service_server::{self as slots, SlotServiceServer};
+use super::watching::Watches;
 use super::{DESCRIBED, MOST_BYTES};
 use crate::http::App;
 use crate::http::layer::plain_id;
@@ -36,10 +39,11 @@ use crate::http::limit::{Policy, address_of};
 use crate::http::problem::{self, Problem};
 
 /// The house's own services.
-pub const SERVICES: [&str; 4] = [
+pub const SERVICES: [&str; 5] = [
     bookings::SERVICE_NAME,
     branches::SERVICE_NAME,
     presence::SERVICE_NAME,
+    queues::SERVICE_NAME,
     slots::SERVICE_NAME,
 ];
 
@@ -71,6 +75,7 @@ impl Door {
         app: Arc<App>,
         health: &HealthReporter,
         calls: watch::Sender<usize>,
+        closing: watch::Receiver<bool>,
     ) -> Result<Self> {
         let described = || {
             let builder = tonic_reflection::server::Builder::configure();
@@ -78,6 +83,7 @@ impl Door {
             builder.register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
         let desk = app.clone();
+        let watches = Watches::new(app.settings.grpc.watches, closing);
         let handlers = [
             handler(
                 BookingServiceServer::new(Bookings(desk.clone()))
@@ -88,8 +94,18 @@ impl Door {
                     .max_decoding_message_size(MOST_BYTES),
             ),
             handler(
-                PresenceServiceServer::new(PresenceDesk(desk.clone()))
-                    .max_decoding_message_size(MOST_BYTES),
+                PresenceServiceServer::new(PresenceDesk {
+                    app: desk.clone(),
+                    watches: watches.clone(),
+                })
+                .max_decoding_message_size(MOST_BYTES),
+            ),
+            handler(
+                QueueServiceServer::new(QueueDesk {
+                    app: desk.clone(),
+                    watches,
+                })
+                .max_decoding_message_size(MOST_BYTES),
             ),
             handler(SlotServiceServer::new(SlotDesk(desk)).max_decoding_message_size(MOST_BYTES)),
             handler(
@@ -134,6 +150,7 @@ impl Door {
         request.extensions_mut().insert(Arrival {
             request_id: id.clone(),
             language,
+            from: from.clone(),
         });
         let allowed = self.0.app.limiter.take(Policy::Requests, &from).await;
         let is_let_in = allowed.is_ok();

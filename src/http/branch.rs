@@ -356,6 +356,8 @@ pub async fn update(
         } else {
             app.branches.reopened(id.0).await?;
         }
+        // Its line may be open, or closed, that was not.
+        app.queues.changed(id.0);
         let branch = branch(&app, id.0).await?;
         return Ok(versioned(branch.version, &BranchOut::from(branch)));
     }

@@ -123,11 +123,24 @@ impl Asked {
     /// # Errors
     /// `validation` for what is no key, and what the body answers.
     pub fn of(request: &HttpRequest, caller: String, said: &[u8]) -> Result<Self, Problem> {
+        Self::about(request, request.path(), caller, said)
+    }
+
+    /// The same for what may be named in several ways; `path` is the one that counts.
+    ///
+    /// # Errors
+    /// As [`Asked::of`].
+    pub fn about(
+        request: &HttpRequest,
+        path: &str,
+        caller: String,
+        said: &[u8],
+    ) -> Result<Self, Problem> {
         let key = request.headers().get("idempotency-key");
         let key = key.map(|key| key.to_str().unwrap_or_default());
         Ok(Self::new(
             key_of(key, caller)?,
-            (request.method().as_str(), request.path()),
+            (request.method().as_str(), path),
             said,
             crate::http::problem::language(request),
             crate::http::layer::request_id(request),

@@ -320,6 +320,7 @@ impl From<QueueError> for Problem {
         match error {
             QueueError::Closed { reason } => problem.with("reason", json!(reason)),
             QueueError::WrongState { state } => problem.with("visit_state", json!(state.as_str())),
+            QueueError::WrongStatus { status } => BookingError::WrongStatus { status }.into(),
             _ => problem,
         }
     }
@@ -414,6 +415,9 @@ mod tests {
             QueueError::OfferGone,
             QueueError::WrongState {
                 state: belfry_domain::queue::State::Done,
+            },
+            QueueError::WrongStatus {
+                status: belfry_domain::booking::Status::Cancelled,
             },
             QueueError::Stale,
             QueueError::NotFound,

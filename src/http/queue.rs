@@ -5,24 +5,23 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use belfry_actors::queue::{JoinRequest, closed};
+use belfry_actors::queue::JoinRequest;
 use belfry_domain::account;
-use belfry_domain::booking::{Actor, Booking, Party, Status};
+use belfry_domain::booking::{Actor, Booking, Party};
 use belfry_domain::branch::Branch;
 use belfry_domain::field::FieldError;
 use belfry_domain::id::{BookingId, BranchId, UserId, VisitId};
 use belfry_domain::queue::{QueueError, Visit};
 use belfry_domain::wall::local_date;
 use belfry_store::idempotency::IdempotencyKey;
-use belfry_store::queue::Counts;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::http::App;
 use crate::http::auth::Signed;
 use crate::http::booking::{concerned, words};
-use crate::http::idempotency::{Created, once};
+use crate::http::idempotency::{Answered, Asked, Created, once_asked};
 use crate::http::input::{Body, Faults, Id};
 use crate::http::limit::Policy;
 use crate::http::limit::address;
@@ -34,28 +33,30 @@ mod out;
 /// One visit: seeing it, and its steps.
 pub mod visit;
 
-pub use out::{QueueOut, VisitHistoryOut, VisitOut};
+pub use out::{
+    BoardOut, EstimateOut, QueueOut, VisitHistoryOut, VisitOut, VisitPeriodOut, unjoinable,
+};
 pub use visit::Knock;
 
 /// What a visit's secret begins with.
 const SECRET: &str = "bfv_";
 
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VisitIn {
     /// What somebody without an account is called; staff name whom they put into the line.
     #[schema(min_length = 1, max_length = 100)]
-    name: Option<String>,
+    pub name: Option<String>,
     /// What their expert must have among the tags.
     #[schema(max_length = 40)]
-    skill: Option<String>,
+    pub skill: Option<String>,
     /// The one expert of the branch they want, if it must be one.
-    expert_id: Option<Uuid>,
+    pub expert_id: Option<Uuid>,
     #[schema(max_length = 2000)]
-    note: Option<String>,
+    pub note: Option<String>,
     /// Staff: the code of an appointment of today, whose client has come.
     #[schema(max_length = 20)]
-    code: Option<String>,
+    pub code: Option<String>,
 }
 
 /// Joins the waiting queue of a branch. Without an account the name is needed, and the answer has the secret that opens
@@ -70,21 +71,48 @@ pub async fn join(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let signed = visitor(&request).await?;
-    let claimant = match &signed {
-        Some(signed) => signed.claimant(),
+    let claimant = claimant(&app, signed.as_ref(), &address(&app, &request)).await?;
+    let input = body.read();
+    let said = body.print::<VisitIn>(&input)?;
+    let asked = Asked::about(&request, &join_path(id.0), claimant, &said)?;
+    let joined = join_once(&app, signed.as_ref(), id.0, input, asked).await?;
+    Ok(joined.respond())
+}
+
+/// Where joining the line of this branch is asked for, however its id was written.
+pub fn join_path(branch: BranchId) -> String {
+    format!("/api/v1/branches/{branch}/queue")
+}
+
+/// Who joins, as far as their keys go. Whoever has no account has a share of their address's limit.
+///
+/// # Errors
+/// `too-many-requests`.
+pub async fn claimant(app: &App, signed: Option<&Signed>, from: &str) -> Result<String, Problem> {
+    match signed {
+        Some(signed) => Ok(signed.claimant()),
         None => {
-            let from = address(&app, &request);
-            app.limiter.take(Policy::Guest, &from).await?;
-            format!("visitor:{from}")
+            app.limiter.take(Policy::Guest, from).await?;
+            Ok(format!("visitor:{from}"))
         }
-    };
-    let branch = branch(&app, id.0).await?;
-    let make = async |key| {
-        let input: VisitIn = body.read()?;
-        entered(&app, signed.as_ref(), &branch, input, key).await
-    };
-    let recover = async |id: Uuid| made(&app, id.into()).await;
-    once(&app, &request, claimant, &body, make, recover).await
+    }
+}
+
+/// Puts whoever asks, or whom they name, into the line of a branch.
+///
+/// # Errors
+/// What is wrong with the wish, `not-found`, or what the queue answers.
+pub async fn join_once(
+    app: &App,
+    signed: Option<&Signed>,
+    branch: BranchId,
+    input: Result<VisitIn, Problem>,
+    asked: Asked,
+) -> Result<Answered, Problem> {
+    let branch = self::branch(app, branch).await?;
+    let make = async |key| entered(app, signed, &branch, input?, key).await;
+    let recover = async |id: Uuid| made(app, id.into()).await;
+    once_asked(app, asked, make, recover).await
 }
 
 /// The visit that was made before, for whoever asks for it again.
@@ -213,12 +241,7 @@ async fn checked_in(
     actor: Actor,
     key: Option<IdempotencyKey>,
 ) -> Result<Created, Problem> {
-    if !matches!(booking.status, Status::Confirmed | Status::Pending) || booking.session.is_some() {
-        return Err(belfry_domain::booking::BookingError::WrongStatus {
-            status: booking.status,
-        }
-        .into());
-    }
+    booking.check_in()?;
     let (zone, now) = (branch.opening.time_zone, app.world.clock.now());
     if local_date(zone, booking.starts_at) != local_date(zone, now) {
         return Err(Problem::new("not-today"));
@@ -266,15 +289,39 @@ pub async fn check_in(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let (booking, _) = concerned(&app, &signed, id.0).await?;
+    let said = body.print(&body.read_or_empty::<CheckInIn>())?;
+    let asked = Asked::about(&request, &check_in_path(id.0), signed.claimant(), &said)?;
+    Ok(check_in_once(&app, &signed, id.0, asked).await?.respond())
+}
+
+/// There is nothing to be said.
+#[derive(Deserialize, Serialize)]
+pub struct CheckInIn {}
+
+/// Where checking in with this booking is asked for, however its id was written.
+pub fn check_in_path(booking: BookingId) -> String {
+    format!("/api/v1/bookings/{booking}/check-in")
+}
+
+/// Puts the client of a booking into the line.
+///
+/// # Errors
+/// What the rights to the booking, or the queue, answer.
+pub async fn check_in_once(
+    app: &App,
+    signed: &Signed,
+    booking: BookingId,
+    asked: Asked,
+) -> Result<Answered, Problem> {
+    let (booking, _) = concerned(app, signed, booking).await?;
     let make = async |key| {
         let there = booking.expert_branch;
         let there = there.ok_or_else(|| Problem::new("no-branch"))?;
-        let branch = branch(&app, there).await?;
-        checked_in(&app, &branch, booking.clone(), signed.actor(), key).await
+        let branch = branch(app, there).await?;
+        checked_in(app, &branch, booking.clone(), signed.actor(), key).await
     };
-    let recover = async |id: Uuid| made(&app, id.into()).await;
-    once(&app, &request, signed.claimant(), &body, make, recover).await
+    let recover = async |id: Uuid| made(app, id.into()).await;
+    once_asked(app, asked, make, recover).await
 }
 
 /// How the waiting queue of a branch stands. Numbers are for everybody; who is behind them only staff of the branch see.
@@ -286,21 +333,32 @@ pub async fn get(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let signed = visitor(&request).await?;
-    let branch = branch(&app, id.0).await?;
-    let now = app.world.clock.now();
-    let line = app.world.store.queue_line(branch.id, now).await?;
-    let counts = Counts::of(&line);
-    let most = i64::from(branch.settings.most_waiting);
-    let full = (counts.waiting >= most).then_some("full");
-    let reason = closed(&branch, now).or(full);
-    let staff = signed.is_some_and(|signed| signed.caller().works_at(branch.id));
-    let forecast = app.queues.forecast(&branch, &line).await?;
-    let out = QueueOut::new(branch.id, reason, line, &forecast, staff, now);
+    let out = shown(&app, signed.as_ref(), id.0).await?;
     Ok(HttpResponse::Ok().json(out))
 }
 
-/// The branch with this id, or `not-found`.
-pub(super) async fn branch(app: &App, id: BranchId) -> Result<Branch, Problem> {
+/// How the line of a branch stands, as somebody may see it.
+///
+/// # Errors
+/// `not-found`, or the store's own.
+pub async fn shown(
+    app: &App,
+    signed: Option<&Signed>,
+    branch: BranchId,
+) -> Result<QueueOut, Problem> {
+    let branch = self::branch(app, branch).await?;
+    let now = app.world.clock.now();
+    let line = app.world.store.queue_line(branch.id, now).await?;
+    let staff = signed.is_some_and(|signed| signed.caller().works_at(branch.id));
+    let forecast = app.queues.forecast(&branch, &line).await?;
+    Ok(QueueOut::new(&branch, &line, &forecast, staff, now))
+}
+
+/// The branch with this id.
+///
+/// # Errors
+/// `not-found`, or the store's own.
+pub async fn branch(app: &App, id: BranchId) -> Result<Branch, Problem> {
     let found = app.world.store.branch(id).await?;
     found.ok_or_else(|| Problem::new("not-found"))
 }

@@ -87,6 +87,11 @@ pub const ALL: &[Figure] = &[
         "Time from the head of a gRPC call to the head of its answer, by method and code.",
     ),
     figure(
+        Gauge,
+        "belfry_grpc_watches",
+        "Streams over gRPC that watch a queue, a visit or a branch's presence.",
+    ),
+    figure(
         Counter,
         "belfry_http_late_answers_total",
         "Requests that were answered 503 because their handler took too long.",

@@ -63,13 +63,13 @@ export const hasCalendar = (type) => !ofAccount(type);
 export const CATEGORIES = ["booking", "reminder", "review", "account", "digest"];
 export const CLASSES = ["transactional", "service", "marketing"];
 
-const booking = ["status", "mode", "minutes_to_start", "offset_minutes", "starts_at", "ends_at", "previous_starts_at", "promised_start", "time_zone", "code", "booking_id", "sequence", "place", "link", "note", "reason", "session", "client.name", "client.id", "expert.name", "expert.id", "actor_name", "actor_role", "actor_id", "event"];
+const booking = ["status", "mode", "minutes_to_start", "offset_minutes", "starts_at", "ends_at", "previous_starts_at", "promised_start", "time_zone", "code", "booking_id", "sequence", "place", "link", "note", "reason", "session", "series", "client.name", "client.id", "expert.name", "expert.id", "actor_name", "actor_role", "actor_id", "event"];
 /** @type {Record<string, string[]>} */
 const others = { "digest.closed": ["way", "items", "user_id", "window_id", "event"], "webhook.disabled": ["webhook_id", "url", "cause", "event"] };
 
 const waiting = ["status", "minutes", "from", "until", "time_zone", "mode", "note", "starts_at", "ends_at", "expires_at", "waiting_id", "session", "client.name", "client.id", "expert.name", "expert.id", "actor_name", "actor_role", "actor_id", "event"];
 
-const visit = ["state", "number", "name", "branch.name", "branch.id", "minutes", "skill", "note", "joined_at", "offer_expires_at", "misses", "booking_id", "visit_id", "previous_id", "next_id", "moved_to", "client.name", "client.id", "expert.name", "expert.id", "actor_name", "actor_role", "actor_id", "event"];
+const visit = ["state", "number", "name", "branch.name", "branch.id", "minutes", "skill", "note", "joined_at", "offer_expires_at", "misses", "booking_id", "visit_id", "previous_id", "next_id", "moved_to", "client", "expert", "actor_name", "actor_role", "actor_id", "event"];
 
 /** What a condition may name. @param {string} type */
 export const facts = (type) => (ofWaiting(type) ? waiting : ofVisit(type) ? visit : ofAccount(type) ? others[type] ?? ["user_id", "auth_epoch", "event"] : booking);

@@ -8,6 +8,7 @@ use belfry_domain::channel::Channel;
 use const_format::formatcp;
 use sqlx::FromRow;
 
+use crate::queue::WAITED_FOR;
 use crate::{Store, StoreError};
 
 /// Counts stop here.
@@ -86,7 +87,7 @@ impl Store {
                       LIMIT {MOST_COUNTED}) parked) AS events_parked,
                    (SELECT due_at FROM reminders WHERE issued_at IS NULL ORDER BY due_at LIMIT 1)
                      AS next_reminder,
-                   (SELECT starts_at FROM bookings WHERE status = 'pending'
+                   (SELECT starts_at FROM bookings b WHERE status = 'pending' AND NOT {WAITED_FOR}
                       ORDER BY starts_at LIMIT 1) AS first_pending,
                    (SELECT expires_at FROM holds ORDER BY expires_at LIMIT 1) AS first_hold_expires,
                    (SELECT next_at FROM calendar_imports ORDER BY next_at LIMIT 1) AS next_import,

@@ -14,6 +14,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::db::{Anywhere, Dialect, IdList};
+use crate::queue::WAITED_FOR;
 use crate::{Store, StoreError, Tx};
 
 /// The steps of a booking's life.
@@ -30,8 +31,8 @@ mod write;
 mod zone_data;
 
 pub use insert::{Grouped, NewBooking};
-pub(crate) use write::exceeded;
 pub use write::{Cap, Change, Decided};
+pub(crate) use write::{exceeded, lock, write};
 pub use zone_data::Recheck;
 
 const SELECT: &str = "SELECT b.id, b.code, b.status, b.expert_id, e.name AS expert_name, \
@@ -416,7 +417,7 @@ impl Store {
         })
     }
 
-    /// Pending bookings that began before `now`, for the sweep.
+    /// Pending bookings that began before `now`, for the sweep; not those whose clients stand in the line for them.
     ///
     /// # Errors
     /// When the database fails.
@@ -426,10 +427,10 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<(BookingId, UserId)>, StoreError> {
         on_read!(self, |pool| {
-            let rows: Vec<(Uuid, Uuid)> = sqlx::query_as::<DB, _>(
-                "SELECT id, expert_id FROM bookings WHERE status = 'pending' AND starts_at <= $1 \
-                 ORDER BY starts_at LIMIT $2",
-            )
+            let rows: Vec<(Uuid, Uuid)> = sqlx::query_as::<DB, _>(formatcp!(
+                "SELECT id, expert_id FROM bookings b WHERE status = 'pending' AND starts_at <= $1 \
+                       AND NOT {WAITED_FOR} ORDER BY starts_at LIMIT $2"
+            ))
             .bind(now)
             .bind(limit)
             .fetch_all(pool)

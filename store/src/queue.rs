@@ -28,12 +28,16 @@ mod write;
 
 pub use join::NewVisit;
 pub use line::{Arrival, Counts};
+pub(crate) use step::dismiss;
 pub use step::{Guard, Taken, VisitStep};
 
 /// What a command about a visit came to.
 pub type Settled<T> = Result<Result<T, QueueError>, StoreError>;
 
 pub(crate) const OPEN: &str = "state IN ('waiting', 'offered', 'called', 'serving')";
+/// Whether the client of the booking `b` is in a line for it.
+pub(crate) const WAITED_FOR: &str =
+    formatcp!("EXISTS (SELECT 1 FROM visits v WHERE v.booking_id = b.id AND v.{OPEN})");
 /// Not called yet. SQLite takes the index of those who are here only where its condition is said as it stands.
 const IN_LINE: &str = formatcp!("{OPEN} AND state IN ('waiting', 'offered')");
 

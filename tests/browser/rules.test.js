@@ -137,7 +137,9 @@ test("every fact that the page offers may be named, and every fact there is is o
     const { status, body } = await admin("POST", "/admin/rules/try", { event_id: event.id, rule: draft });
     assert.equal(status, 200, `${type}: ${JSON.stringify(body.errors)}`);
     if (event.type !== type) continue;
-    const names = Object.keys(event.data).flatMap((name) => (["client", "expert"].includes(name) ? Object.keys(event.data[name]).map((part) => `${name}.${part}`) : [name]));
-    assert.deepEqual(names.filter((name) => !facts(type).includes(name)), [], type);
+    const offered = facts(type);
+    const parts = (name) => Object.keys(event.data[name]).map((part) => `${name}.${part}`);
+    const names = Object.keys(event.data).flatMap((name) => (["client", "expert", "branch"].includes(name) && !offered.includes(name) ? parts(name) : [name]));
+    assert.deepEqual(names.filter((name) => !offered.includes(name)), [], type);
   }
 });

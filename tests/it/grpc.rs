@@ -29,12 +29,16 @@ mod idempotency;
 mod machinery;
 /// The same wrong request over both ways.
 mod problem;
+/// Waiting queues.
+mod queue;
 /// Many at once, over both ways.
 mod race;
 /// Who may call what.
 mod rights;
 /// Slots, branches and presence.
 mod slot;
+/// Streams that go on.
+mod watching;
 
 /// Made of `proto/belfry/v1`.
 #[allow(clippy::all, clippy::pedantic, reason = "written by a generator")]

@@ -12,6 +12,8 @@ use crate::eventually::eventually;
 use crate::ledger::{self, Terms};
 use crate::town::{Answer, Person, Town};
 
+/// Appointments whose clients stand in the line.
+mod appointment;
 /// What staff do with the line.
 mod desk;
 /// Many at once.

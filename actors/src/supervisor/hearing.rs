@@ -38,6 +38,10 @@ impl BusSink for Directory {
             }
         } else if channel == queue::CHANNEL {
             self.wake_queues();
+            match std::str::from_utf8(payload).map(str::parse) {
+                Ok(Ok(branch)) => self.line_changed(branch),
+                _ => self.counts.unusable.increment(1),
+            }
         } else if channel == setting::CHANNEL
             && let Some(actor) = self.actor.get()
         {
@@ -55,6 +59,8 @@ impl BusSink for Directory {
             self.expert_message(expert, &[]);
         } else if let Some(branch) = branch_of(channel) {
             self.branch_message(branch, &[]);
+        } else if let Some(Ok(topic)) = channel.strip_prefix(topic::CHANNEL).map(str::parse) {
+            self.topics.wake(topic);
         }
     }
 
@@ -67,6 +73,9 @@ impl BusSink for Directory {
         }
         if let Some(branches) = self.branches.get() {
             branches.gap();
+        }
+        if let Some(queues) = self.queues.get() {
+            queues.gap();
         }
         self.wake_queues();
     }
@@ -110,6 +119,13 @@ impl Directory {
         if let Some(queues) = self.queues.get() {
             queues.wake();
         }
+    }
+
+    fn line_changed(&self, branch: BranchId) {
+        if let Some(queues) = self.queues.get() {
+            queues.heard(branch);
+        }
+        self.topics.wake(Topic::BranchQueue(branch));
     }
 
     fn topic_message(&self, topic: Topic, payload: &[u8]) {

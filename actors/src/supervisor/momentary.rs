@@ -7,8 +7,18 @@ use serde_json::{Value, json};
 
 use super::{Supervisor, user_channel};
 use crate::frame::Frame;
+use crate::topic::{Following, Topics};
 
 impl Supervisor {
+    /// Follows a topic without being sent what is said there, for who looks for themselves.
+    pub fn follow(&self, topic: Topic) -> Following {
+        Following::new(self.clone(), topic)
+    }
+
+    pub(crate) fn topics(&self) -> &Topics {
+        &self.0.topics
+    }
+
     /// Tells open pages that the free slots of a branch are different now.
     pub(crate) fn branch_slots_changed(&self, branch: BranchId) {
         let subject = format!("branch/{branch}");

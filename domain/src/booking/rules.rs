@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use super::{Booking, BookingError, Edit, Side, Status, Step};
 use crate::Instant;
 use crate::account::Caller;
+use crate::queue::{QueueError, State};
 
 impl Booking {
     /// The side `caller` stands on, or `None` for a stranger. Staff rights win when both apply.
@@ -51,6 +52,49 @@ impl Booking {
             Step::Complete | Step::Miss if now < self.starts_at => Err(BookingError::TooEarly),
             _ => Ok(status),
         }
+    }
+
+    /// The booking after a step that led to `status`, for this reason.
+    pub fn stepped(&self, status: Status, reason: Option<&str>, now: Instant) -> Self {
+        let mut after = self.clone();
+        after.status = status;
+        after.reason = reason.map(str::to_owned).or(after.reason);
+        match status {
+            Status::Confirmed => {
+                after.confirmed_at = Some(now);
+                // Whoever confirms has the time that the clock shows now before their eyes.
+                after.promised_start = None;
+                after.sequence += 1;
+            }
+            Status::Rejected | Status::Cancelled => after.sequence += 1,
+            _ => {}
+        }
+        after
+    }
+
+    /// Decides whether its client may be put into the line of its branch.
+    ///
+    /// # Errors
+    /// `WrongStatus` once it is over, and for a seat, whose people are served together.
+    pub fn check_in(&self) -> Result<(), QueueError> {
+        let ahead = matches!(self.status, Status::Pending | Status::Confirmed);
+        if ahead && self.session.is_none() {
+            Ok(())
+        } else {
+            let status = self.status;
+            Err(QueueError::WrongStatus { status })
+        }
+    }
+
+    /// The step that a visit for it brings about by what became of the visit: an expert who calls its client agrees
+    /// to it, and with a client who was served it took place. `None` where it stays as it is.
+    pub fn followed(&self, visit: State) -> Option<Step> {
+        let step = match visit {
+            State::Called => Step::Confirm,
+            State::Done => Step::Complete,
+            _ => return None,
+        };
+        self.status.after(step).ok().map(|_| step)
     }
 
     /// Decides whether somebody on `side` may move the booking to another time, and answers the

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BookingError, Side};
 use crate::account::UnknownName;
+use crate::event::EventType;
 
 /// Where a booking stands.
 ///
@@ -115,6 +116,17 @@ impl Step {
             Self::Cancel => "cancel",
             Self::Complete => "complete",
             Self::Miss => "miss",
+        }
+    }
+
+    /// The event that tells of it.
+    pub fn event(self) -> EventType {
+        match self {
+            Self::Confirm => EventType::BookingConfirmed,
+            Self::Reject => EventType::BookingRejected,
+            Self::Cancel => EventType::BookingCancelled,
+            Self::Complete => EventType::BookingCompleted,
+            Self::Miss => EventType::BookingMissed,
         }
     }
 

@@ -631,6 +631,544 @@ pub mod presence_service_client {
                 .insert(GrpcMethod::new("belfry.v1.PresenceService", "SetPresence"));
             self.inner.unary(req, path, codec).await
         }
+        /// Who of a branch's experts is there now, and again whenever that changes. Whoever signed in.
+        pub async fn watch_presence(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::WatchPresenceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<::belfry::grpc::v1::BranchPresence>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.PresenceService/WatchPresence",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.PresenceService", "WatchPresence"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated client implementations.
+pub mod queue_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Waiting queues of branches, as under /api/v1/branches/{id}/queue and /api/v1/visits: the same rules, rights, limits and
+    /// problems. One entry is a visit: one person's time at a branch. Whoever joined without an account shows the secret of
+    /// their visit as bearer token.
+    #[derive(Debug, Clone)]
+    pub struct QueueServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> QueueServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> QueueServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            QueueServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// How the queue of a branch stands. Numbers are for everybody; who is behind them only staff of the branch see.
+        pub async fn get_queue(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::GetQueueRequest>,
+        ) -> std::result::Result<
+            tonic::Response<::belfry::grpc::v1::Queue>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/GetQueue",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "GetQueue"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The same as it stands now, and again whenever it really changes; see Queue. Whoever signed in.
+        pub async fn watch_queue(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::WatchQueueRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<::belfry::grpc::v1::Queue>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/WatchQueue",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "WatchQueue"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Joins the queue of a branch; honours `idempotency-key`. Without an account the name is needed, and the answer has the
+        /// secret that opens the visit. Staff of the branch name whom they put into the line, or the code of an appointment.
+        pub async fn join_queue(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::JoinQueueRequest>,
+        ) -> std::result::Result<
+            tonic::Response<::belfry::grpc::v1::Visit>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/JoinQueue",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "JoinQueue"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says that the client of a booking of today has come; honours `idempotency-key`. The client, and staff.
+        pub async fn check_in_booking(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::CheckInBookingRequest>,
+        ) -> std::result::Result<
+            tonic::Response<::belfry::grpc::v1::Visit>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/CheckInBooking",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "CheckInBooking"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One visit; the visitor, and staff of its branch.
+        pub async fn get_visit(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::GetVisitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<::belfry::grpc::v1::Visit>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/GetVisit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "GetVisit"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The same as it stands now, and again whenever its state, its place or its estimate really changes. The last message
+        /// is the visit's end; after a no-show, which staff may take back, it goes on.
+        pub async fn watch_visit(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::WatchVisitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<::belfry::grpc::v1::Visit>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/WatchVisit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "WatchVisit"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// How a visit went so far.
+        pub async fn get_visit_history(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::GetVisitHistoryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<::belfry::grpc::v1::VisitHistory>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/GetVisitHistory",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "GetVisitHistory"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Leaves the line; the visitor, and staff.
+        pub async fn leave_visit(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::LeaveVisitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<::belfry::grpc::v1::Visit>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/LeaveVisit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "LeaveVisit"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes what was offered; the visitor.
+        pub async fn accept_offer(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::AcceptOfferRequest>,
+        ) -> std::result::Result<
+            tonic::Response<::belfry::grpc::v1::Visit>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/AcceptOffer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "AcceptOffer"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Declines what was offered, and goes one place back; the visitor.
+        pub async fn decline_offer(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::DeclineOfferRequest>,
+        ) -> std::result::Result<
+            tonic::Response<::belfry::grpc::v1::Visit>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/DeclineOffer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "DeclineOffer"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes somebody out of the line: experts of the branch for themselves, its manager and administrators for an expert.
+        /// Of several who do so at once one has the visit, the others are refused "visit-taken".
+        pub async fn accept_visit(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::AcceptVisitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<::belfry::grpc::v1::Visit>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/AcceptVisit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "AcceptVisit"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The visitor is with the expert; staff, as all that follow.
+        pub async fn start_visit(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::StartVisitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<::belfry::grpc::v1::Visit>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/StartVisit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "StartVisit"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The visitor was served.
+        pub async fn finish_visit(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::FinishVisitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<::belfry::grpc::v1::Visit>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/FinishVisit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "FinishVisit"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Puts whoever waits, or was called and is not there yet, behind the next.
+        pub async fn skip_visit(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::SkipVisitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<::belfry::grpc::v1::Visit>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/SkipVisit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "SkipVisit"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Calls whoever was called once more; whoever did not come waits again, at the front.
+        pub async fn recall_visit(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::RecallVisitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<::belfry::grpc::v1::Visit>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/RecallVisit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "RecallVisit"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The visitor did not come.
+        pub async fn no_show_visit(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::NoShowVisitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<::belfry::grpc::v1::Visit>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/NoShowVisit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "NoShowVisit"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Sends the visitor on to another branch, where they wait with the time they have waited; answers the visit there.
+        pub async fn transfer_visit(
+            &mut self,
+            request: impl tonic::IntoRequest<::belfry::grpc::v1::TransferVisitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<::belfry::grpc::v1::Visit>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/belfry.v1.QueueService/TransferVisit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("belfry.v1.QueueService", "TransferVisit"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated client implementations.

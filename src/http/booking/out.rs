@@ -262,10 +262,10 @@ pub struct StepOut {
 #[derive(Serialize, ToSchema)]
 pub struct ActorOut {
     /// `null` for the system.
-    id: Option<Uuid>,
-    name: String,
+    pub id: Option<Uuid>,
+    pub name: String,
     /// A role, or `system`.
-    role: String,
+    pub role: String,
 }
 
 impl ActorOut {

@@ -1,14 +1,14 @@
 //! Visits as they are answered.
 
-use belfry_actors::queue::Forecast;
+use belfry_actors::queue::{Forecast, closed};
 use belfry_domain::Instant;
 use belfry_domain::booking::Party;
-use belfry_domain::id::BranchId;
+use belfry_domain::branch::Branch;
 use belfry_domain::queue::estimate::Estimate;
 use belfry_domain::queue::{State, Visit, ahead};
 use belfry_store::queue::{Counts, VisitPeriod};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -19,15 +19,15 @@ use crate::http::openapi::shape::VisitStateShape;
 use crate::http::problem::Problem;
 
 /// How long somebody will wait who does not leave, as far as it can be told.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct EstimateOut {
     /// In half of all cases they are called by then.
-    p50_at: DateTime<Utc>,
+    pub p50_at: DateTime<Utc>,
     /// In nine of ten cases.
-    p90_at: DateTime<Utc>,
+    pub p90_at: DateTime<Utc>,
     /// The same in minutes from now.
-    p50_minutes: i64,
-    p90_minutes: i64,
+    pub p50_minutes: i64,
+    pub p90_minutes: i64,
 }
 
 impl EstimateOut {
@@ -51,51 +51,51 @@ impl EstimateOut {
 }
 
 /// One person's time at a branch.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct VisitOut {
-    id: Uuid,
+    pub id: Uuid,
     /// What is called out: 1, 2, 3 … on each date of the branch.
-    number: i64,
-    branch: NamedOut,
+    pub number: i64,
+    pub branch: NamedOut,
     #[schema(value_type = VisitStateShape, example = "waiting")]
-    state: &'static str,
+    pub state: State,
     /// What they are called by at the branch.
-    name: String,
+    pub name: String,
     /// The account, if they have one.
-    client: Option<PartyOut>,
+    pub client: Option<PartyOut>,
     /// Who is kept for them, or had them.
-    expert: Option<PartyOut>,
+    pub expert: Option<PartyOut>,
     /// The one expert they wait for, if it must be one.
-    wanted_expert: Option<PartyOut>,
+    pub wanted_expert: Option<PartyOut>,
     /// The appointment they came for.
-    booking_id: Option<Uuid>,
-    skill: Option<String>,
-    note: Option<String>,
+    pub booking_id: Option<Uuid>,
+    pub skill: Option<String>,
+    pub note: Option<String>,
     /// How long it is expected to take.
-    minutes: u16,
+    pub minutes: u16,
     /// How many come before them, until they are called.
-    ahead: i64,
+    pub ahead: i64,
     /// How long they still wait; `null` when they no longer do, or when it cannot be told.
-    estimate: Option<EstimateOut>,
+    pub estimate: Option<EstimateOut>,
     /// Offers they let pass.
-    misses: i64,
-    joined_at: DateTime<Utc>,
+    pub misses: i64,
+    pub joined_at: DateTime<Utc>,
     /// Not their turn before.
-    not_before: Option<DateTime<Utc>>,
+    pub not_before: Option<DateTime<Utc>>,
     /// When they will have waited as long as the branch lets anybody wait.
-    times_out_at: DateTime<Utc>,
+    pub times_out_at: DateTime<Utc>,
     /// Until when their expert is kept for them.
-    offer_expires_at: Option<DateTime<Utc>>,
-    called_at: Option<DateTime<Utc>>,
-    started_at: Option<DateTime<Utc>>,
-    ended_at: Option<DateTime<Utc>>,
+    pub offer_expires_at: Option<DateTime<Utc>>,
+    pub called_at: Option<DateTime<Utc>>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<Utc>>,
     /// The visit at another branch that this one goes on from.
-    transferred_from: Option<Uuid>,
+    pub transferred_from: Option<Uuid>,
     /// The visit at another branch that goes on from this one.
-    transferred_to: Option<Uuid>,
+    pub transferred_to: Option<Uuid>,
     /// Opens the visit as a bearer token; only in the answer to whoever joined without an account.
-    secret: Option<String>,
-    version: i64,
+    pub secret: Option<String>,
+    pub version: i64,
 }
 
 impl VisitOut {
@@ -108,7 +108,7 @@ impl VisitOut {
                 id: visit.branch.id.uuid(),
                 name: visit.branch.name,
             },
-            state: visit.state.as_str(),
+            state: visit.state,
             name: visit.name,
             client: party(visit.client),
             expert: party(visit.expert),
@@ -135,7 +135,10 @@ impl VisitOut {
     }
 
     /// A visit with where it stands now.
-    pub(super) async fn shown(app: &App, visit: Visit) -> Result<Self, Problem> {
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn shown(app: &App, visit: Visit) -> Result<Self, Problem> {
         let now = app.world.clock.now();
         let waits = matches!(visit.state, State::Waiting | State::Offered);
         if !waits {
@@ -145,9 +148,13 @@ impl VisitOut {
         let branch = super::branch(app, visit.branch.id).await?;
         let line = store.queue_line(branch.id, now).await?;
         let forecast = app.queues.forecast(&branch, &line).await?;
-        let estimate = EstimateOut::for_visit(&forecast, &visit, now);
-        let ahead = ahead(&line, &visit);
-        Ok(Self::new(visit, ahead, estimate))
+        Ok(Self::standing(&visit, &line, &forecast, now))
+    }
+
+    /// A visit where it stands in the line.
+    pub fn standing(visit: &Visit, line: &[Visit], forecast: &Forecast, now: Instant) -> Self {
+        let estimate = EstimateOut::for_visit(forecast, visit, now);
+        Self::new(visit.clone(), ahead(line, visit), estimate)
     }
 
     /// The same with the secret that opens it.
@@ -162,62 +169,63 @@ impl VisitOut {
 /// How the waiting queue of a branch stands.
 #[derive(Serialize, ToSchema)]
 pub struct QueueOut {
-    branch_id: Uuid,
+    pub branch_id: Uuid,
     /// Whether somebody may join now.
-    open: bool,
+    pub open: bool,
     /// Why nobody may: `inactive`, `off`, `hours` or `full`.
-    reason: Option<&'static str>,
-    waiting: i64,
-    called: i64,
-    serving: i64,
+    pub reason: Option<&'static str>,
+    pub waiting: i64,
+    pub called: i64,
+    pub serving: i64,
     /// How long somebody would wait who joins now and takes whoever is free; `null` when nobody may, or when it cannot
     /// be told.
-    estimate: Option<EstimateOut>,
+    pub estimate: Option<EstimateOut>,
     /// Those who are served, called, asked or waiting, in this order.
-    board: Vec<BoardOut>,
+    pub board: Vec<BoardOut>,
     /// The same visits with everything about them; `null` for who is not staff of the branch.
-    visits: Option<Vec<VisitOut>>,
+    pub visits: Option<Vec<VisitOut>>,
 }
 
 /// A number on the board.
 #[derive(Serialize, ToSchema)]
 pub struct BoardOut {
-    number: i64,
+    pub number: i64,
     #[schema(value_type = VisitStateShape, example = "called")]
-    state: &'static str,
-    expert: Option<PartyOut>,
+    pub state: State,
+    pub expert: Option<PartyOut>,
+}
+
+/// Why nobody may join the line now; `None` when they may.
+pub fn unjoinable(branch: &Branch, line: &[Visit], now: Instant) -> Option<&'static str> {
+    let most = i64::from(branch.settings.most_waiting);
+    let full = Counts::of(line).waiting >= most;
+    closed(branch, now).or(full.then_some("full"))
 }
 
 impl QueueOut {
-    pub(super) fn new(
-        branch: BranchId,
-        reason: Option<&'static str>,
-        line: Vec<Visit>,
+    /// The open visits of the branch, whose waits were foretold; with everything about them for its staff.
+    pub fn new(
+        branch: &Branch,
+        line: &[Visit],
         forecast: &Forecast,
         staff: bool,
         now: Instant,
     ) -> Self {
-        let counts = Counts::of(&line);
+        let counts = Counts::of(line);
+        let reason = unjoinable(branch, line, now);
         let board = line.iter().map(|visit| BoardOut {
             number: visit.number,
-            state: visit.state.as_str(),
+            state: visit.state,
             expert: visit.expert.clone().map(PartyOut::from),
         });
         let board = board.collect();
         let visits = staff.then(|| {
-            let known = |visit: &Visit| {
-                let estimate = EstimateOut::for_visit(forecast, visit, now);
-                (ahead(&line, visit), estimate)
-            };
-            let known: Vec<_> = line.iter().map(known).collect();
-            let visits = line.into_iter().zip(known);
-            visits
-                .map(|(visit, (ahead, estimate))| VisitOut::new(visit, ahead, estimate))
-                .collect()
+            let stands = |visit| VisitOut::standing(visit, line, forecast, now);
+            line.iter().map(stands).collect()
         });
         let newcomer = EstimateOut::of(&forecast.newcomer, forecast.made_at, now);
         Self {
-            branch_id: branch.uuid(),
+            branch_id: branch.id.uuid(),
             open: reason.is_none(),
             reason,
             waiting: counts.waiting,
@@ -233,18 +241,18 @@ impl QueueOut {
 /// How a visit went so far, oldest first.
 #[derive(Serialize, ToSchema)]
 pub struct VisitHistoryOut {
-    items: Vec<VisitPeriodOut>,
+    pub items: Vec<VisitPeriodOut>,
 }
 
 /// One state, from when to when.
 #[derive(Serialize, ToSchema)]
 pub struct VisitPeriodOut {
-    at: DateTime<Utc>,
-    until: Option<DateTime<Utc>>,
+    pub at: DateTime<Utc>,
+    pub until: Option<DateTime<Utc>>,
     #[schema(value_type = VisitStateShape, example = "waiting")]
-    state: &'static str,
-    expert: Option<NamedOut>,
-    actor: ActorOut,
+    pub state: &'static str,
+    pub expert: Option<NamedOut>,
+    pub actor: ActorOut,
 }
 
 impl VisitHistoryOut {

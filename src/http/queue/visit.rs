@@ -32,14 +32,21 @@ pub enum Knock {
     Secret(Vec<u8>),
 }
 
+impl Knock {
+    /// Whoever shows the secret of a visit; `None` for a token of another kind.
+    pub fn by_secret(token: &str) -> Option<Self> {
+        let is_secret = token.starts_with(SECRET);
+        is_secret.then(|| Self::Secret(secret::hash(token)))
+    }
+}
+
 impl FromRequest for Knock {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        if let Some(token) = bearer(request).filter(|token| token.starts_with(SECRET)) {
-            let hash = secret::hash(token);
-            return Box::pin(async { Ok(Self::Secret(hash)) });
+        if let Some(knock) = bearer(request).and_then(Self::by_secret) {
+            return Box::pin(async { Ok(knock) });
         }
         let signing_in = Signed::from_request(request, payload);
         Box::pin(async { Ok(Self::Signed(signing_in.await?)) })
@@ -77,7 +84,6 @@ impl Seen {
 
 /// The visit, for the visitor and for staff of its branch; `not-found` for everybody else.
 async fn seen(app: &App, knock: Knock, id: VisitId) -> Result<Seen, Problem> {
-    let unknown = || Problem::new("not-found");
     let visit = app.world.store.visit(id).await?;
     match knock {
         Knock::Secret(hash) => {
@@ -93,13 +99,8 @@ async fn seen(app: &App, knock: Knock, id: VisitId) -> Result<Seen, Problem> {
             })
         }
         Knock::Signed(signed) => {
-            let visit = visit.ok_or_else(unknown)?;
-            let caller = signed.caller();
-            let own = visit.client.as_ref().is_some_and(|c| c.id == caller.id);
-            let staff = caller.works_at(visit.branch.id);
-            if !own && !staff {
-                return Err(unknown());
-            }
+            let visit = visit.ok_or_else(|| Problem::new("not-found"))?;
+            let (own, staff) = concerns(&visit, &signed)?;
             Ok(Seen {
                 visit,
                 actor: signed.actor(),
@@ -110,13 +111,96 @@ async fn seen(app: &App, knock: Knock, id: VisitId) -> Result<Seen, Problem> {
     }
 }
 
-/// Takes a step and answers the visit after it.
-async fn step(
+/// Whether it is their own visit, and whether they are staff of its branch.
+///
+/// # Errors
+/// `not-found` for everybody else.
+pub fn concerns(visit: &Visit, signed: &Signed) -> Result<(bool, bool), Problem> {
+    let caller = signed.caller();
+    let own = visit.client.as_ref().is_some_and(|c| c.id == caller.id);
+    let staff = caller.works_at(visit.branch.id);
+    match own || staff {
+        true => Ok((own, staff)),
+        false => Err(Problem::new("not-found")),
+    }
+}
+
+/// A visit, to whom it concerns.
+///
+/// # Errors
+/// `not-found`, `unauthenticated`, or the store's own.
+pub async fn visit(app: &App, knock: Knock, id: VisitId) -> Result<Visit, Problem> {
+    Ok(seen(app, knock, id).await?.visit)
+}
+
+/// How a visit went, to whom it concerns.
+///
+/// # Errors
+/// As [`visit`].
+pub async fn lived(app: &App, knock: Knock, id: VisitId) -> Result<VisitHistoryOut, Problem> {
+    seen(app, knock, id).await?;
+    Ok(VisitHistoryOut::new(
+        app.world.store.visit_periods(id).await?,
+    ))
+}
+
+/// What somebody wants to do with a visit.
+pub enum Act {
+    Leave,
+    AcceptOffer,
+    DeclineOffer,
+    /// Judged once it is known that they are staff.
+    Accept(Result<AcceptIn, Problem>),
+    Start,
+    Finish,
+    Skip,
+    Recall,
+    NoShow,
+}
+
+/// Does something with a visit and answers it as it is after that.
+///
+/// # Errors
+/// `not-found`, `forbidden`, `stale`, what is wrong with the wish, or what the queue answers.
+pub async fn done(
     app: &App,
-    seen: Seen,
-    step: Step,
+    knock: Knock,
+    id: VisitId,
+    act: Act,
     if_match: &IfMatch,
-) -> Result<HttpResponse, Problem> {
+) -> Result<VisitOut, Problem> {
+    let seen = seen(app, knock, id).await?;
+    let (seen, taken) = match act {
+        Act::Leave => (seen, Step::Leave),
+        Act::AcceptOffer => (seen.own()?, Step::AcceptOffer),
+        Act::DeclineOffer => {
+            let seen = seen.own()?;
+            let branch = branch(app, seen.visit.branch.id).await?;
+            let rest = TimeDelta::minutes(branch.settings.offer_minutes.into());
+            (seen, Step::Decline { rest })
+        }
+        Act::Accept(input) => {
+            let (seen, staff) = seen.staff()?;
+            let expert = expert(app, &seen.visit, &staff, input?.expert_id).await?;
+            (seen, Step::Accept { expert })
+        }
+        Act::Start => (seen.staff()?.0, Step::Start),
+        Act::Finish => (seen.staff()?.0, Step::Finish),
+        Act::Skip => (seen.staff()?.0, Step::Skip),
+        Act::Recall => {
+            let (seen, _) = seen.staff()?;
+            let branch = branch(app, seen.visit.branch.id).await?;
+            let wait = TimeDelta::minutes(branch.settings.queue_timeout_minutes.into());
+            let until = app.world.clock.now() + wait;
+            (seen, Step::Recall { until })
+        }
+        Act::NoShow => (seen.staff()?.0, Step::NoShow),
+    };
+    step(app, seen, taken, if_match).await
+}
+
+/// Takes a step and answers the visit after it.
+async fn step(app: &App, seen: Seen, step: Step, if_match: &IfMatch) -> Result<VisitOut, Problem> {
     if_match.check(seen.visit.version)?;
     let desk = match (&step, &seen.visit.expert) {
         (Step::Skip | Step::Decline { .. }, Some(expert)) => {
@@ -132,27 +216,26 @@ async fn step(
     };
     let visit = app.queues.step(&step).await?;
     let visit = told(app, visit).await?;
-    let version = visit.version;
-    Ok(versioned(version, &VisitOut::shown(app, visit).await?))
+    VisitOut::shown(app, visit).await
 }
 
-/// The same for staff of the branch alone.
-async fn staff_step(
-    app: &App,
+/// The same over HTTP.
+async fn act(
+    app: Data<App>,
     knock: Knock,
     id: Id<VisitId>,
-    taken: Step,
+    act: Act,
     if_match: &IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let (seen, _) = seen(app, knock, id.0).await?.staff()?;
-    step(app, seen, taken, if_match).await
+    let out = done(&app, knock, id.0, act, if_match).await?;
+    Ok(versioned(out.version, &out))
 }
 
 /// A visit to a branch; the visitor and staff of the branch. Without an account its secret is the bearer token.
 #[utoipa::path(get, path = "/api/v1/visits/{id}", tag = "Queues", params(("id" = Uuid, Path)),
     responses((status = 200, body = VisitOut)))]
 pub async fn get(app: Data<App>, knock: Knock, id: Id<VisitId>) -> Result<HttpResponse, Problem> {
-    let visit = seen(&app, knock, id.0).await?.visit;
+    let visit = visit(&app, knock, id.0).await?;
     let version = visit.version;
     Ok(versioned(version, &VisitOut::shown(&app, visit).await?))
 }
@@ -165,9 +248,7 @@ pub async fn history(
     knock: Knock,
     id: Id<VisitId>,
 ) -> Result<HttpResponse, Problem> {
-    seen(&app, knock, id.0).await?;
-    let periods = app.world.store.visit_periods(id.0).await?;
-    Ok(HttpResponse::Ok().json(VisitHistoryOut::new(periods)))
+    Ok(HttpResponse::Ok().json(lived(&app, knock, id.0).await?))
 }
 
 /// Leaves the line; the visitor and staff of the branch.
@@ -179,8 +260,7 @@ pub async fn leave(
     id: Id<VisitId>,
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let seen = seen(&app, knock, id.0).await?;
-    step(&app, seen, Step::Leave, &if_match).await
+    act(app, knock, id, Act::Leave, &if_match).await
 }
 
 /// Takes what was offered: the visitor goes to the expert.
@@ -192,8 +272,7 @@ pub async fn accept_offer(
     id: Id<VisitId>,
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let seen = seen(&app, knock, id.0).await?.own()?;
-    step(&app, seen, Step::AcceptOffer, &if_match).await
+    act(app, knock, id, Act::AcceptOffer, &if_match).await
 }
 
 /// Declines what was offered: the next has it. The visitor goes one place back and is left alone for as long as an offer
@@ -206,17 +285,14 @@ pub async fn decline_offer(
     id: Id<VisitId>,
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let seen = seen(&app, knock, id.0).await?.own()?;
-    let branch = branch(&app, seen.visit.branch.id).await?;
-    let rest = TimeDelta::minutes(branch.settings.offer_minutes.into());
-    step(&app, seen, Step::Decline { rest }, &if_match).await
+    act(app, knock, id, Act::DeclineOffer, &if_match).await
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptIn {
     /// Whose visitor it is to be; experts take visitors for themselves.
-    expert_id: Option<Uuid>,
+    pub expert_id: Option<Uuid>,
 }
 
 /// Takes somebody out of the line: experts of the branch for themselves, its manager and admins for an expert.
@@ -230,10 +306,8 @@ pub async fn accept(
     if_match: IfMatch,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let (seen, staff) = seen(&app, knock, id.0).await?.staff()?;
-    let input: AcceptIn = body.read_or_empty()?;
-    let expert = expert(&app, &seen.visit, &staff, input.expert_id).await?;
-    step(&app, seen, Step::Accept { expert }, &if_match).await
+    let wish = Act::Accept(body.read_or_empty());
+    act(app, knock, id, wish, &if_match).await
 }
 
 async fn expert(
@@ -267,7 +341,7 @@ pub async fn start(
     id: Id<VisitId>,
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    staff_step(&app, knock, id, Step::Start, &if_match).await
+    act(app, knock, id, Act::Start, &if_match).await
 }
 
 /// The visitor was served; staff of the branch.
@@ -279,7 +353,7 @@ pub async fn finish(
     id: Id<VisitId>,
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    staff_step(&app, knock, id, Step::Finish, &if_match).await
+    act(app, knock, id, Act::Finish, &if_match).await
 }
 
 /// Puts whoever waits, or was called and is not there yet, behind the next; staff of the branch.
@@ -291,7 +365,7 @@ pub async fn skip(
     id: Id<VisitId>,
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    staff_step(&app, knock, id, Step::Skip, &if_match).await
+    act(app, knock, id, Act::Skip, &if_match).await
 }
 
 /// Calls whoever was called once more; whoever did not come waits again, at the front. Staff of the branch.
@@ -303,11 +377,7 @@ pub async fn recall(
     id: Id<VisitId>,
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let (seen, _) = seen(&app, knock, id.0).await?.staff()?;
-    let branch = branch(&app, seen.visit.branch.id).await?;
-    let wait = TimeDelta::minutes(branch.settings.queue_timeout_minutes.into());
-    let until = app.world.clock.now() + wait;
-    step(&app, seen, Step::Recall { until }, &if_match).await
+    act(app, knock, id, Act::Recall, &if_match).await
 }
 
 /// The visitor did not come; staff of the branch.
@@ -319,13 +389,13 @@ pub async fn no_show(
     id: Id<VisitId>,
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    staff_step(&app, knock, id, Step::NoShow, &if_match).await
+    act(app, knock, id, Act::NoShow, &if_match).await
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TransferIn {
-    branch_id: Uuid,
+    pub branch_id: Uuid,
 }
 
 /// Sends the visitor on to another branch, where they wait with the time they have waited; answers the visit there.
@@ -340,9 +410,26 @@ pub async fn transfer(
     if_match: IfMatch,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let (seen, _) = seen(&app, knock, id.0).await?.staff()?;
+    let out = sent_on(&app, knock, id.0, body.read(), &if_match).await?;
+    let mut response = HttpResponse::Created().json(&out);
+    tag(&mut response, Some(out.version));
+    Ok(response)
+}
+
+/// Sends the visitor on and answers the visit there.
+///
+/// # Errors
+/// As [`done`].
+pub async fn sent_on(
+    app: &App,
+    knock: Knock,
+    id: VisitId,
+    input: Result<TransferIn, Problem>,
+    if_match: &IfMatch,
+) -> Result<VisitOut, Problem> {
+    let (seen, _) = seen(app, knock, id).await?.staff()?;
     if_match.check(seen.visit.version)?;
-    let input: TransferIn = body.read()?;
+    let input = input?;
     let to = app.world.store.branch(input.branch_id.into()).await?;
     let to = to.filter(|to| to.id != seen.visit.branch.id);
     let to = to.ok_or_else(|| {
@@ -351,10 +438,6 @@ pub async fn transfer(
     })?;
     let expected = if_match.version();
     let sent = app.queues.transfer(&seen.visit, &to, seen.actor, expected);
-    let visit = told(&app, sent.await?).await?;
-    let version = visit.version;
-    let out = VisitOut::shown(&app, visit).await?;
-    let mut response = HttpResponse::Created().json(out);
-    tag(&mut response, Some(version));
-    Ok(response)
+    let visit = told(app, sent.await?).await?;
+    VisitOut::shown(app, visit).await
 }

@@ -7,8 +7,8 @@ use belfry_domain::event::Event;
 
 use super::history::{self, Step};
 use super::insert::{NewBooking, take_time, write_rows};
-use super::write::{Change, Decided, exceeded, update_row};
-use crate::{StoreError, Tx, occupancy, reminder, waiting};
+use super::write::{Change, Decided, exceeded, give_back, update_row};
+use crate::{StoreError, Tx, occupancy, waiting};
 
 /// Makes all of them, or says why not; the caller then gives up the transaction.
 pub(crate) async fn make(tx: &mut Tx, news: &[NewBooking]) -> Decided<Vec<Booking>> {
@@ -61,8 +61,7 @@ pub(crate) async fn change(
         after.version = before.version + 1;
         after.updated_at = now;
         if before.status.is_open() && !after.status.is_open() {
-            occupancy::free(tx, std::iter::once(before.id.uuid())).await?;
-            reminder::drop_unissued(tx, before.id).await?;
+            give_back(tx, before.id, &change.told.actor, now).await?;
         }
         update_row(tx, &after).await?;
         changed.push(Changed {

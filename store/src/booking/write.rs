@@ -2,7 +2,7 @@
 //! takes or gives back, its reminders, and the idempotency key it answers to.
 
 use belfry_domain::Instant;
-use belfry_domain::booking::{Booking, BookingError, Review, Status};
+use belfry_domain::booking::{Actor, Booking, BookingError, Review, Status};
 use belfry_domain::event::{Event, EventType, Told};
 use belfry_domain::id::{BookingId, HoldId, UserId};
 use belfry_domain::wall::{self, ZONE_DATA};
@@ -13,7 +13,9 @@ use super::history::{self, Step};
 use super::{BookingRow, SELECT};
 use crate::db::Dialect;
 use crate::idempotency::{self, IdempotencyKey};
-use crate::{Store, StoreError, Tx, crash, event, group_session, occupancy, reminder, waiting};
+use crate::{
+    Store, StoreError, Tx, crash, event, group_session, occupancy, queue, reminder, waiting,
+};
 
 /// What a command came to: done, or refused by a rule or by the database's own guard.
 pub type Decided<T> = Result<Result<T, BookingError>, StoreError>;
@@ -104,53 +106,13 @@ impl Store {
             Ok(change) => change,
             Err(refused) => return Ok(Err(refused)),
         };
-        let mut after = change.after.clone();
-        after.version = before.version + 1;
-        after.updated_at = now;
-        if let Some(stretch) = change.stretch {
-            let expert = after.expert.id;
-            let client = after.client.id;
-            let caps = &change.caps;
-            if let Some(refused) = exceeded(&mut tx, expert, caps, Some(id), client, now).await? {
-                return Ok(Err(refused));
-            }
-            waiting::take_up(&mut tx, &change.offers, id, &change.told.actor, now).await?;
-            occupancy::free(&mut tx, std::iter::once(id.uuid())).await?;
-            for hold in &change.holds {
-                occupancy::drop_hold(&mut tx, *hold, after.client.id).await?;
-            }
-            for (side, refused) in occupancy::both_sides(&after, stretch) {
-                if !occupancy::take(&mut tx, &side, now).await? {
-                    return Ok(Err(refused));
-                }
-            }
-            reminder::drop_unissued(&mut tx, id).await?;
-            let offsets = change.reminder_offsets.as_slice();
-            let promised = (id, after.starts_at, offsets, now);
-            reminder::plan(&mut tx, std::iter::once(promised)).await?;
-        } else if before.status.is_open() && !after.status.is_open() {
-            occupancy::free(&mut tx, std::iter::once(id.uuid())).await?;
-            reminder::drop_unissued(&mut tx, id).await?;
-            let called_off = matches!(after.status, Status::Cancelled | Status::Rejected);
-            if let Some(session) = after.session.as_ref().filter(|_| called_off) {
-                group_session::give_back(&mut tx, session.id.uuid()).await?;
-            }
+        let written = write(&mut tx, &before, &change, now).await?;
+        if written.is_ok() {
+            crash::point("change.before_commit");
+            tx.commit().await?;
+            crash::point("change.committed");
         }
-        update_row(&mut tx, &after).await?;
-        let event = Event::of_booking(change.event, &after, change.told.clone(), now);
-        let step = Step {
-            event: &event,
-            told: &change.told,
-            before: Some(before.status),
-            after: &after,
-            changes: &change.changes,
-        };
-        history::insert(&mut tx, &[step]).await?;
-        event::append(&mut tx, &[event]).await?;
-        crash::point("change.before_commit");
-        tx.commit().await?;
-        crash::point("change.committed");
-        Ok(Ok(after))
+        Ok(written)
     }
 
     /// Adds the one review of a completed booking and lets the expert's rating follow.
@@ -222,7 +184,72 @@ impl Store {
     }
 }
 
-async fn lock(tx: &mut Tx, id: BookingId) -> Result<Option<Booking>, StoreError> {
+/// Writes a change of a booking that is locked, with everything that follows from it.
+pub(crate) async fn write(
+    tx: &mut Tx,
+    before: &Booking,
+    change: &Change,
+    now: Instant,
+) -> Decided<Booking> {
+    let id = before.id;
+    let mut after = change.after.clone();
+    after.version = before.version + 1;
+    after.updated_at = now;
+    if let Some(stretch) = change.stretch {
+        let expert = after.expert.id;
+        let client = after.client.id;
+        let caps = &change.caps;
+        if let Some(refused) = exceeded(tx, expert, caps, Some(id), client, now).await? {
+            return Ok(Err(refused));
+        }
+        waiting::take_up(tx, &change.offers, id, &change.told.actor, now).await?;
+        give_back(tx, id, &change.told.actor, now).await?;
+        for hold in &change.holds {
+            occupancy::drop_hold(tx, *hold, after.client.id).await?;
+        }
+        for (side, refused) in occupancy::both_sides(&after, stretch) {
+            if !occupancy::take(tx, &side, now).await? {
+                return Ok(Err(refused));
+            }
+        }
+        let offsets = change.reminder_offsets.as_slice();
+        let promised = (id, after.starts_at, offsets, now);
+        reminder::plan(tx, std::iter::once(promised)).await?;
+    } else if before.status.is_open() && !after.status.is_open() {
+        give_back(tx, id, &change.told.actor, now).await?;
+        let called_off = matches!(after.status, Status::Cancelled | Status::Rejected);
+        if let Some(session) = after.session.as_ref().filter(|_| called_off) {
+            group_session::give_back(tx, session.id.uuid()).await?;
+        }
+    }
+    update_row(tx, &after).await?;
+    let event = Event::of_booking(change.event, &after, change.told.clone(), now);
+    let step = Step {
+        event: &event,
+        told: &change.told,
+        before: Some(before.status),
+        after: &after,
+        changes: &change.changes,
+    };
+    history::insert(tx, &[step]).await?;
+    event::append(tx, &[event]).await?;
+    Ok(Ok(after))
+}
+
+/// Gives back what a booking had that is over or moves: its time, its reminders, and its client's place in a line, who
+/// waits there for nothing any more.
+pub(super) async fn give_back(
+    tx: &mut Tx,
+    id: BookingId,
+    actor: &Actor,
+    now: Instant,
+) -> Result<(), StoreError> {
+    occupancy::free(tx, std::iter::once(id.uuid())).await?;
+    reminder::drop_unissued(tx, id).await?;
+    queue::dismiss(tx, id, actor, now).await
+}
+
+pub(crate) async fn lock(tx: &mut Tx, id: BookingId) -> Result<Option<Booking>, StoreError> {
     on_tx!(tx, |c| {
         // The row is locked alone: the outer-joined review cannot be. A seat's session comes before it, as everywhere;
         // PostgreSQL locks what a query of its own finds before the row whose condition that query is.

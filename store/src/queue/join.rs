@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 
 use super::write::{insert, note};
 use super::*;
+use crate::booking;
 use crate::idempotency::{self, IdempotencyKey};
 use crate::{crash, event};
 
@@ -45,6 +46,13 @@ impl Store {
     async fn try_join_queue(&self, new: &NewVisit) -> Settled<Visit> {
         let mut tx = self.begin().await?;
         let branch = new.visit.branch.id;
+        if let Some(id) = new.visit.booking_id {
+            // Whoever calls it off at the same time waits, and finds the visit.
+            let booking = booking::lock(&mut tx, id).await?;
+            if let Err(refused) = booking.map_or(Err(QueueError::NotFound), |it| it.check_in()) {
+                return Ok(Err(refused));
+            }
+        }
         let number = next_number(&mut tx, branch, new.date).await?;
         if let Some(most) = new.most
             && waiting(&mut tx, branch).await? >= most

@@ -1,12 +1,14 @@
 //! Steps of a visit: judged under its lock, and written with everything that follows from them.
 
-use belfry_domain::event::{Event, EventType};
+use belfry_domain::booking::Booking;
+use belfry_domain::event::{Event, EventType, Told};
 use belfry_domain::queue::{Desk, Step, behind};
 use chrono::TimeDelta;
 
 use super::join::{NewVisit, enter, next_number};
 use super::write::{lock, lock_line, note, place, update};
 use super::*;
+use crate::booking::{self, Change};
 use crate::occupancy::{self, Stretch};
 use crate::{crash, event};
 
@@ -56,6 +58,8 @@ pub struct Taken {
     pub after: Visit,
     /// The visit that goes on from it.
     pub onward: Option<Visit>,
+    /// The appointment that it is for, if that has changed with it.
+    pub booking: Option<Booking>,
 }
 
 impl Taken {
@@ -98,7 +102,12 @@ impl Store {
         {
             return Ok(Err(QueueError::Taken));
         }
-        let Some((before, line)) = self.locked(&mut tx, *id, step).await? else {
+        let Some(Locked {
+            visit: before,
+            line,
+            booking,
+        }) = locked(&mut tx, *id, step).await?
+        else {
             return Ok(Err(QueueError::NotFound));
         };
         if wanted
@@ -133,6 +142,10 @@ impl Store {
             return Ok(Err(QueueError::Stale));
         }
         note(&mut tx, &after, &wanted.actor, now).await?;
+        let booking = match booking {
+            Some(booking) => follow(&mut tx, &booking, &after, &wanted.actor, now).await?,
+            None => None,
+        };
         let mut onward = None;
         if let Some(on) = &wanted.onward {
             let number = next_number(&mut tx, on.visit.branch.id, on.date).await?;
@@ -150,36 +163,102 @@ impl Store {
             before,
             after,
             onward,
+            booking,
         }))
     }
+}
 
-    /// The visit, and where it may be put back also everybody else who waits, in one order of locks.
-    async fn locked(
-        &self,
-        tx: &mut Tx,
-        id: VisitId,
-        step: &Step,
-    ) -> Result<Option<(Visit, Vec<Visit>)>, StoreError> {
-        if !puts_back(step) {
-            return Ok(lock(tx, id).await?.map(|visit| (visit, Vec::new())));
-        }
-        let branch: Option<(Uuid,)> = on_tx!(tx, |c| {
-            sqlx::query_as::<DB, _>("SELECT branch_id FROM visits WHERE id = $1")
-                .bind(id.uuid())
-                .fetch_optional(&mut *c)
-                .await?
-        });
-        let Some((branch,)) = branch else {
-            return Ok(None);
-        };
-        let line = lock_line(tx, branch.into(), id).await?;
-        let found = line.iter().find(|visit| visit.id == id).cloned();
-        match found {
-            Some(visit) => Ok(Some((visit, line))),
-            // It is over: its own lock tells how.
-            None => Ok(lock(tx, id).await?.map(|visit| (visit, line))),
-        }
-    }
+/// What a step is judged by, as it stays until the transaction ends.
+struct Locked {
+    visit: Visit,
+    /// Where the visit may be put back, everybody who waits.
+    line: Vec<Visit>,
+    /// The appointment that it is for.
+    booking: Option<Booking>,
+}
+
+/// Locks in one order: the appointment, as whoever calls it off does before its visit, then the line or the visit.
+async fn locked(tx: &mut Tx, id: VisitId, step: &Step) -> Result<Option<Locked>, StoreError> {
+    // Neither ever changes.
+    let found: Option<(Uuid, Option<Uuid>)> = on_tx!(tx, |c| {
+        sqlx::query_as::<DB, _>("SELECT branch_id, booking_id FROM visits WHERE id = $1")
+            .bind(id.uuid())
+            .fetch_optional(&mut *c)
+            .await?
+    });
+    let Some((branch, booking)) = found else {
+        return Ok(None);
+    };
+    let booking = match booking {
+        Some(booking) => booking::lock(tx, booking.into()).await?,
+        None => None,
+    };
+    let line = if puts_back(step) {
+        lock_line(tx, branch.into(), id).await?
+    } else {
+        Vec::new()
+    };
+    let visit = match line.iter().find(|visit| visit.id == id).cloned() {
+        Some(visit) => Some(visit),
+        // Nobody asked for the line, or it is not in it any more: its own lock tells how.
+        None => lock(tx, id).await?,
+    };
+    Ok(visit.map(|visit| Locked {
+        visit,
+        line,
+        booking,
+    }))
+}
+
+/// Lets an appointment follow what became of its visit; as it is afterwards, if it changed.
+async fn follow(
+    tx: &mut Tx,
+    booking: &Booking,
+    visit: &Visit,
+    actor: &Actor,
+    now: Instant,
+) -> Result<Option<Booking>, StoreError> {
+    let Some(step) = booking.followed(visit.state) else {
+        return Ok(None);
+    };
+    let Ok(status) = booking.status.after(step) else {
+        return Ok(None);
+    };
+    let after = booking.stepped(status, None, now);
+    let change = Change::of(after, step.event(), Told::by(actor.clone()));
+    Ok(booking::write(tx, booking, &change, now).await?.ok())
+}
+
+/// Lets whoever waits for a booking go that is over or moves; who is with their expert by now stays there.
+pub(crate) async fn dismiss(
+    tx: &mut Tx,
+    booking: BookingId,
+    actor: &Actor,
+    now: Instant,
+) -> Result<(), StoreError> {
+    let waits: Option<(Uuid,)> = on_tx!(tx, |c| {
+        sqlx::query_as::<DB, _>(formatcp!(
+            "SELECT id FROM visits WHERE booking_id = $1 AND {IN_LINE} {}",
+            <DB as Dialect>::FOR_UPDATE
+        ))
+        .bind(booking.uuid())
+        .fetch_optional(&mut *c)
+        .await?
+    });
+    let Some((id,)) = waits else {
+        return Ok(());
+    };
+    let Some(before) = lock(tx, id.into()).await? else {
+        return Ok(());
+    };
+    let Ok(after) = before.step(&Step::Leave, now) else {
+        return Ok(());
+    };
+    update(tx, &after).await?;
+    note(tx, &after, actor, now).await?;
+    let kind = EventType::VisitLeft;
+    let event = Event::of_visit(kind, &after, None, actor.clone(), now);
+    event::append(tx, &[event]).await
 }
 
 fn puts_back(step: &Step) -> bool {

@@ -5,7 +5,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tonic::Code;
 
+use super::queue::visit_json;
 use super::{Caller, as_json, at, open_two, refused, wish, wish_json};
+use crate::branch::open_branch;
 use crate::engine::{Fresh, on_both_engines};
 use crate::ledger::{self, Terms};
 use crate::town::{Answer, Person};
@@ -15,6 +17,7 @@ on_both_engines!(
     a_refusal_is_kept_for_both_ways,
     a_key_for_something_else_is_refused_over_both_ways,
     a_hold_is_repeated_without_harm,
+    a_line_is_joined_once_over_both_ways,
 );
 
 const TEN: &str = "2027-03-02T10:00:00Z";
@@ -144,5 +147,57 @@ async fn a_hold_is_repeated_without_harm(fresh: &Fresh) {
     let body = json!({ "expert_id": expert.id, "starts_at": TEN, "minutes": 60 });
     let rest = post(&client, "a", "/holds", &body).await.expect(201);
     assert_eq!(rest.text("id"), first.id);
+    town.close().await;
+}
+
+async fn a_line_is_joined_once_over_both_ways(fresh: &Fresh) {
+    let town = open_two(fresh).await;
+    let admin = town.admin().await;
+    let branch = open_branch(&admin, json!({})).await;
+    let path = format!("/branches/{branch}/queue");
+    let wish = |note: &str| v1::JoinQueueRequest {
+        branch_id: branch.clone(),
+        note: Some(note.to_owned()),
+        ..Default::default()
+    };
+    let join = async |caller: Caller, note: &str| {
+        let message = caller.say(wish(note));
+        caller.queues().join_queue(message).await
+    };
+    // REST first, then gRPC, in other words for the same.
+    let (one, other) = (town.client().await, town.client().await);
+    let body = json!({ "note": "knee", "skill": null });
+    let first = post(&one, "a", &path, &body).await.expect(201);
+    let caller = Caller::at(&town, 1, &one).with("idempotency-key", "a");
+    let again = join(caller.clone(), "knee").await.unwrap();
+    assert_eq!(again.metadata().get("idempotent-replayed").unwrap(), "true");
+    assert_eq!(visit_json(again.get_ref()), first.body);
+    let reused = join(caller, "hand").await;
+    refused(reused, Code::InvalidArgument, "idempotency-key-reused");
+    // gRPC first; REST names the branch in another way.
+    let caller = Caller::at(&town, 0, &other).with("idempotency-key", "b");
+    let second = join(caller, "hand").await.unwrap();
+    assert!(second.metadata().get("idempotent-replayed").is_none());
+    let shouted = format!("/branches/{}/queue", branch.to_uppercase());
+    let again = post(&other, "b", &shouted, &json!({ "note": "hand" })).await;
+    let again = again.expect(201);
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(again.body, visit_json(second.get_ref()));
+    // A refusal is kept, too.
+    let caller = Caller::at(&town, 0, &one).with("idempotency-key", "c");
+    let twice = refused(
+        join(caller, "knee").await,
+        Code::FailedPrecondition,
+        "already-in-queue",
+    );
+    let rest = post(&one, "c", &path, &json!({ "note": "knee" })).await;
+    assert_eq!(rest.header("idempotent-replayed"), Some("true"));
+    let rest = rest.problem(409, "already-in-queue");
+    let details = super::details(&twice);
+    let told: Value =
+        serde_json::from_str(&details.error_info().unwrap().metadata["visit"]).unwrap();
+    assert_eq!(told, rest.body["visit"]);
+    let line = admin.get(&path).await.expect(200);
+    assert_eq!(line.body["waiting"], 2);
     town.close().await;
 }

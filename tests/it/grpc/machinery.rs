@@ -32,10 +32,11 @@ on_both_engines!(
     a_call_nobody_waits_for_is_done_or_not_but_never_half,
 );
 
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 5] = [
     "belfry.v1.BookingService",
     "belfry.v1.BranchService",
     "belfry.v1.PresenceService",
+    "belfry.v1.QueueService",
     "belfry.v1.SlotService",
 ];
 

@@ -11,6 +11,9 @@ use crate::contract::UNKNOWN;
 use crate::engine::{Fresh, on_both_engines};
 use crate::town::{Answer, Person, Town};
 
+/// Of waiting queues.
+mod queue;
+
 on_both_engines!(
     a_wrong_wish_is_the_same_problem_over_both_ways,
     a_wrong_step_is_the_same_problem_over_both_ways,

@@ -1,9 +1,6 @@
 //! Registering, refreshing, moving and forgetting devices.
 
-use std::sync::Arc;
-
-use belfry_actors::Sweep;
-use belfry_domain::retention::{Retention, UNSEEN_DEVICES_DAYS};
+use belfry_domain::retention::UNSEEN_DEVICES_DAYS;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
@@ -20,13 +17,6 @@ on_both_engines!(
     a_device_that_is_not_seen_for_long_is_forgotten,
     a_house_without_push_takes_no_devices_in,
 );
-
-/// Keeps everything else.
-const RETENTION: Retention = Retention {
-    bookings_days: u32::MAX,
-    read_notifications_days: u32::MAX,
-    logs_days: u32::MAX,
-};
 
 async fn town(fresh: &Fresh, google: &Fcm) -> Town {
     Town::open_with(fresh, |settings| {
@@ -158,13 +148,12 @@ async fn a_device_that_is_not_seen_for_long_is_forgotten(fresh: &Fresh) {
     let ann = town.client().await;
     let device = |address: &str| json!({ "kind": "fcm_token", "address": address });
     ann.post("/me/devices", device("old")).await.expect(201);
-    let sweep = Sweep::new(town.nodes[0].world.clone(), RETENTION, Arc::new(|| {}));
     town.clock.advance(TimeDelta::days(UNSEEN_DEVICES_DAYS - 1));
     let ann = town.again(ann).await;
     ann.post("/me/devices", device("new")).await.expect(201);
-    assert_eq!(sweep.tick(town.now()).await.devices, 0);
+    assert_eq!(town.sweep().await.devices, 0);
     town.clock.advance(TimeDelta::days(2));
-    let report = sweep.tick(town.now()).await;
+    let report = town.sweep().await;
     assert!(report.failed.is_empty(), "{report:?}");
     assert_eq!(report.devices, 1);
     let ann = town.again(ann).await;

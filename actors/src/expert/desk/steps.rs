@@ -2,9 +2,7 @@
 
 use belfry_domain::Instant;
 use belfry_domain::account::Caller;
-use belfry_domain::booking::{
-    Actor as Doer, Booking, BookingError, Edit, Review, Side, Status, Step,
-};
+use belfry_domain::booking::{Actor as Doer, Booking, BookingError, Edit, Review, Side, Step};
 use belfry_domain::event::{EventType, Told};
 use belfry_domain::id::BookingId;
 use belfry_domain::wall;
@@ -177,32 +175,10 @@ pub(super) fn taken_step(
     now: Instant,
 ) -> Result<Change, BookingError> {
     let status = before.step(step, side, reason.as_deref(), notice, now)?;
-    let mut after = before.clone();
-    after.status = status;
-    after.reason = reason.clone().or(after.reason);
-    match status {
-        Status::Confirmed => {
-            after.confirmed_at = Some(now);
-            // Whoever confirms has the time that the clock shows now before their eyes.
-            after.promised_start = None;
-            after.sequence += 1;
-        }
-        Status::Rejected | Status::Cancelled => after.sequence += 1,
-        _ => {}
-    }
+    let after = before.stepped(status, reason.as_deref(), now);
     let told = Told {
         reason,
         ..Told::by(doer)
     };
-    Ok(Change::of(after, event_of(step), told))
-}
-
-fn event_of(step: Step) -> EventType {
-    match step {
-        Step::Confirm => EventType::BookingConfirmed,
-        Step::Reject => EventType::BookingRejected,
-        Step::Cancel => EventType::BookingCancelled,
-        Step::Complete => EventType::BookingCompleted,
-        Step::Miss => EventType::BookingMissed,
-    }
+    Ok(Change::of(after, step.event(), told))
 }
