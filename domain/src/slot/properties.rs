@@ -4,7 +4,10 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use proptest::prelude::*;
 
-use super::{Availability, Counted, Engaged, Missing, Reason, Refusal, Slot, Taken, oracle};
+use super::{
+    Availability, Counted, Engaged, Missing, Reason, Refusal, Slot, Stretch, Taken, oracle,
+};
+use super::{open_minutes, open_stretches, opening_stretches};
 use crate::booking_rules::BookingRules;
 use crate::branch::Opening;
 use crate::offsets::Offsets;
@@ -342,6 +345,23 @@ proptest! {
                 Some(_) => told == Err(Refusal::Taken),
             };
             prop_assert!(same, "{:?}: {:?}, {:?}", slot, missing, told);
+        }
+    }
+
+    #[test]
+    fn the_stretches_of_a_date_are_its_open_minutes(case in case()) {
+        let schedule = Schedule { time_off: Vec::new(), imported: Vec::new(), ..case.schedule };
+        let (from, until) = wall::day_bounds(schedule.time_zone, case.from);
+        let open = open_stretches(&schedule, from, until);
+        let length: TimeDelta = open.iter().map(|(start, end)| *end - *start).sum();
+        prop_assert_eq!(length.num_minutes(), open_minutes(&schedule, from, until));
+        prop_assert!(open.iter().all(|(start, end)| from <= *start && start < end && *end <= until));
+        prop_assert!(open.windows(2).all(|pair| pair[0].1 < pair[1].0), "{:?}", open);
+        // Nobody is there while the branch is closed.
+        if let Some(opening) = &schedule.opening {
+            let branch = opening_stretches(opening, from, until);
+            let inside = |(start, end): &Stretch| branch.iter().any(|(opens, closes)| opens <= start && end <= closes);
+            prop_assert!(open.iter().all(inside), "{:?} in {:?}", open, branch);
         }
     }
 

@@ -33,7 +33,7 @@ function entries() {
     ],
     desk: desk
       ? [
-          ...(branch && role === "manager" ? [{ href: `/branches/${branch}/day`, icon: "week", label: t("day.title") }] : []),
+          ...(branch && role === "manager" ? [{ href: `/branches/${branch}/day`, icon: "week", label: t("day.title"), short: t("agenda.day") }] : []),
           ...(branch ? [{ href: `/branches/${branch}/desk`, icon: "desk", label: t("desk.title") }] : []),
           { href: "/live", icon: "inbox", label: t("nav.live"), short: t("nav.live_short") },
           { href: "/agenda", icon: "calendar", label: t("nav.agenda"), short: t("nav.agenda_short") },
