@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use actix_rt::Arbiter;
 use anyhow::{Result, ensure};
 use async_trait::async_trait;
 use belfry::bus::InProcessBus;
@@ -28,6 +29,7 @@ use belfry_store::delivery::Filter;
 use belfry_store::{Store, account, event, flood};
 use chrono::Timelike;
 use chrono_tz::Tz;
+use tokio::sync::oneshot;
 
 /// When a provider was called, by message.
 type Taken = Arc<Mutex<BTreeMap<DeliveryId, Instant>>>;
@@ -91,6 +93,15 @@ fn by_day(now: Moment) -> Result<Tz> {
         .map_err(|error| anyhow::anyhow!("{zone}: {error}"))
 }
 
+fn start(world: World, provider: Null, workers: usize) -> Courier {
+    let settings = CourierSettings {
+        concurrency: workers,
+        ..CourierSettings::default()
+    };
+    let providers: Vec<Arc<dyn Provider>> = vec![Arc::new(provider)];
+    Courier::start(world, Channel::Email, providers, settings)
+}
+
 /// A store with one reader.
 pub struct House {
     pub world: World,
@@ -147,12 +158,26 @@ impl House {
         if let Ok(mut taken) = self.taken.lock() {
             *taken = provider.taken.clone();
         }
-        let settings = CourierSettings {
-            concurrency: workers,
-            ..CourierSettings::default()
-        };
-        let providers: Vec<Arc<dyn Provider>> = vec![Arc::new(provider)];
-        Courier::start(self.world.clone(), Channel::Email, providers, settings)
+        start(self.world.clone(), provider, workers)
+    }
+
+    /// A courier as of a node of its own, over the connections that `open` makes there.
+    pub async fn node(
+        &self,
+        open: impl Future<Output = Result<Store>> + Send + 'static,
+        workers: usize,
+    ) -> Result<Courier> {
+        let (started, courier) = oneshot::channel();
+        let world = self.world.clone();
+        Arbiter::new().spawn(async move {
+            let begun = open.await.map(|store| {
+                let world = World { store, ..world };
+                start(world, Null::default(), workers)
+            });
+            // Nobody waits any more when the measurement was given up.
+            let _ = started.send(begun);
+        });
+        courier.await?
     }
 
     fn desk(&self, couriers: Vec<Courier>) -> Result<Desk> {

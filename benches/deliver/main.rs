@@ -33,7 +33,7 @@ enum Scenario {
     Flood,
 }
 
-#[derive(Parser)]
+#[derive(Clone, Parser)]
 struct Options {
     /// PostgreSQL; without, SQLite in --data-dir.
     #[arg(long)]
@@ -46,7 +46,7 @@ struct Options {
     /// Messages on their way at once, by each courier.
     #[arg(long, default_value_t = 512)]
     workers: usize,
-    /// Couriers that drain, as of so many nodes.
+    /// Couriers that drain, as of so many nodes: each with a thread and connections of its own.
     #[arg(long, default_value_t = 2)]
     couriers: usize,
     /// Fills with messages as short as those pushed to a phone, in place of mails.
@@ -60,18 +60,26 @@ struct Options {
     scenarios: Vec<Scenario>,
 }
 
+impl Options {
+    /// Connections of one node.
+    async fn open(&self) -> Result<Store> {
+        let store = match &self.database_url {
+            Some(url) => Store::connect_postgres(url, 16).await?,
+            None => {
+                std::fs::create_dir_all(&self.data_dir)?;
+                Store::open_sqlite(&self.data_dir.join("belfry.db")).await?
+            }
+        };
+        Ok(store.patient())
+    }
+}
+
 #[actix_rt::main]
 async fn main() -> Result<()> {
     let options = Options::parse();
-    let store = match &options.database_url {
-        Some(url) => Store::connect_postgres(url, 16).await?,
-        None => {
-            std::fs::create_dir_all(&options.data_dir)?;
-            Store::open_sqlite(&options.data_dir.join("belfry.db")).await?
-        }
-    };
+    let store = options.open().await?;
     store.migrate().await?;
-    let house = House::open(store.patient()).await?;
+    let house = House::open(store).await?;
     for scenario in &options.scenarios {
         match scenario {
             Scenario::Fill => {
@@ -100,9 +108,12 @@ async fn drain(house: &House, options: &Options) -> Result<()> {
     let due = statuses.get("pending").copied().unwrap_or_default();
     ensure!(due > 0, "nothing is due: fill first");
     let begun = Instant::now();
-    let couriers: Vec<_> = (0..options.couriers)
-        .map(|_| house.courier(Null::default(), options.workers))
-        .collect();
+    let mut couriers = Vec::with_capacity(options.couriers);
+    for _ in 0..options.couriers {
+        let node = options.clone();
+        let open = async move { node.open().await };
+        couriers.push(house.node(open, options.workers).await?);
+    }
     loop {
         let mut sent = 0;
         for courier in &couriers {

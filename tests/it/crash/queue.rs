@@ -207,6 +207,10 @@ async fn a_killed_keeper_loses_nobody_and_keeps_the_order(fresh: &Fresh) {
             }
         };
         join!(death, branch.live(&bases.0), beside);
+        // At rest: nobody offers anything while the tables are read.
+        if let Some(living) = &mut living {
+            living.kill();
+        }
         offered = branch.check(fresh).await;
     }
     // Whoever still waits is served by the one that comes back.
