@@ -2,17 +2,18 @@
 # Deliveries to a provider that takes everything at once, beside the same statements in plain SQL, in rounds that take
 # turns so that both meet the same machine; then events at a steady rate, alone and in a flood. See benches/README.md.
 #
-#   ROUNDS=3 COUNT=100000 WORKERS=512 COURIERS=2 SECONDS_EACH=10 PROFILE=release benches/deliver.sh
+#   ROUNDS=3 COUNT=100000 WORKERS=1024 COURIERS=2 SECONDS_EACH=10 PROFILE=release benches/deliver.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 rounds=${ROUNDS:-3}
 count=${COUNT:-100000}
-workers=${WORKERS:-512}
+workers=${WORKERS:-1024}
 couriers=${COURIERS:-2}
 seconds=${SECONDS_EACH:-10}
 profile=${PROFILE:-release}
-lot=256
+# A courier claims half of its places at once.
+lot=$((workers / 2))
 
 if [[ -z ${BELFRY_BENCH_WITH_SERVICES:-} ]]; then
   scripts/install.sh cc postgres redis

@@ -200,6 +200,17 @@ impl Availability<'_> {
         listed
     }
 
+    /// Every start at which a slot of `minutes` is free, in UTC seconds and in order: those of [`Self::free_slots`] on
+    /// all dates, without the dates.
+    pub fn free_starts(&self, minutes: u16) -> Vec<i64> {
+        let mut free = Vec::new();
+        let _ = self.each_free_start(minutes, Timing::of(self).starts(), |start| {
+            free.push(start);
+            ControlFlow::Continue(())
+        });
+        free
+    }
+
     /// Whether a booking of `minutes` can start at exactly `starts_at`; if not, the first reason against it.
     pub fn check(&self, starts_at: DateTime<Utc>, minutes: u16) -> Result<(), Refusal> {
         let not_offered = |reason| Err(Refusal::NotOffered(reason));
@@ -338,6 +349,17 @@ impl Availability<'_> {
         starts: Span,
         mut visit: impl FnMut(Slot) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
+        let length = i64::from(minutes) * 60;
+        self.each_free_start(minutes, starts, |start| visit(slot(start, length)))
+    }
+
+    /// The same by their starts alone, in UTC seconds.
+    fn each_free_start(
+        &self,
+        minutes: u16,
+        starts: Span,
+        mut visit: impl FnMut(i64) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let timing = Timing::of(self);
         let starts = starts.within(timing.starts());
         if starts.is_empty() || !self.schedule.rules.offers(minutes) {
@@ -347,7 +369,7 @@ impl Availability<'_> {
         let mut room = Room::of(self, starts, length);
         Open::of(self.schedule, starts, length).each_start(starts, length, |start, day| {
             if timing.refuses(start, day).is_none() && room.refuses(start, day).is_none() {
-                visit(slot(start, length))?;
+                visit(start)?;
             }
             ControlFlow::Continue(())
         })

@@ -1,12 +1,18 @@
 //! How many experts of a branch are free at each start.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::sync::Arc;
 
 use belfry_domain::Instant;
 use belfry_domain::id::UserId;
 
 use crate::expert::FreeTime;
+
+/// The starts of whoever could be asked.
+fn starts(time: &Option<Arc<FreeTime>>) -> &[i64] {
+    time.as_ref().map_or(&[], |time| &time.starts)
+}
 
 /// The starts of one length, of those who can do what was asked for.
 #[derive(Default)]
@@ -31,16 +37,26 @@ impl Board {
         let Some(before) = self.of.get_mut(&expert) else {
             return;
         };
-        for start in before.iter().flat_map(|time| &time.starts) {
-            if let Some(count) = self.free.get_mut(start) {
-                *count -= 1;
-                if *count == 0 {
-                    self.free.remove(start);
+        // Both are in order, and most of what was free still is.
+        let (mut old, mut new) = (starts(before), starts(&time));
+        loop {
+            match (old.first(), new.first()) {
+                (Some(was), Some(is)) if was == is => (old, new) = (&old[1..], &new[1..]),
+                (Some(was), is) if is.is_none_or(|is| was < is) => {
+                    if let Entry::Occupied(mut count) = self.free.entry(*was) {
+                        *count.get_mut() -= 1;
+                        if *count.get() == 0 {
+                            count.remove();
+                        }
+                    }
+                    old = &old[1..];
                 }
+                (_, Some(is)) => {
+                    *self.free.entry(*is).or_default() += 1;
+                    new = &new[1..];
+                }
+                (_, None) => break,
             }
-        }
-        for start in time.iter().flat_map(|time| &time.starts) {
-            *self.free.entry(*start).or_default() += 1;
         }
         *before = time;
     }

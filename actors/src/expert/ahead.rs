@@ -87,12 +87,7 @@ fn free_time(asked: &LookAhead, state: u64, memory: &Memory, time: &Availability
     let now = time.now;
     let rules = &time.schedule.rules;
     let zone = time.schedule.time_zone;
-    // A zone is at most a day off in either direction.
-    let from = now.date_naive().pred_opt().unwrap_or(now.date_naive());
-    let days = rules.horizon_days.saturating_add(3);
-    let days = time.free_slots(asked.minutes, from, days, Tz::UTC);
-    let slots = days.iter().flat_map(|day| &day.slots);
-    let starts: Vec<i64> = slots.map(|slot| slot.starts_at.timestamp()).collect();
+    let starts = time.free_starts(asked.minutes);
     let instant = TimeDelta::microseconds(1);
     let midnight = wall::day_bounds(zone, wall::local_date(zone, now)).1 - instant;
     let expires = memory.next_expiry().map(|at| at - instant);

@@ -293,6 +293,14 @@ proptest! {
     }
 
     #[test]
+    fn free_starts_are_those_of_the_free_slots(case in case()) {
+        let yesterday = case.now.date_naive().pred_opt().unwrap();
+        let slots = case.free(yesterday, case.schedule.rules.horizon_days + 3);
+        let starts: Vec<i64> = slots.iter().map(|slot| slot.starts_at.timestamp()).collect();
+        prop_assert_eq!(case.availability().free_starts(case.minutes), starts);
+    }
+
+    #[test]
     fn nearest_and_next_are_among_the_free(case in case(), minute in -6000..6000i64, most in 0..5usize) {
         let free = case.free(case.from - Days::new(20), 60);
         let around = case.now + TimeDelta::minutes(minute);
