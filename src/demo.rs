@@ -404,13 +404,7 @@ impl Stage<'_> {
     ) -> Result<()> {
         let at = at.min(self.now);
         let decide = |before: &Booking| {
-            let mut after = before.clone();
-            after.status = before.status.after(step)?;
-            after.reason = reason.map(str::to_owned);
-            after.confirmed_at = after
-                .confirmed_at
-                .or((after.status == Status::Confirmed).then_some(at));
-            after.sequence += 1;
+            let after = before.stepped(before.status.after(step)?, reason, at);
             let told = Told {
                 reason: reason.map(str::to_owned),
                 ..Told::by(actor.clone())

@@ -86,15 +86,16 @@ impl Booking {
         }
     }
 
-    /// The step that a visit for it brings about by what became of the visit: an expert who calls its client agrees
-    /// to it, and with a client who was served it took place. `None` where it stays as it is.
-    pub fn followed(&self, visit: State) -> Option<Step> {
+    /// The step that a visit for it brings about by what became of the visit, and the status it leads to: an expert who
+    /// calls its client agrees to it, and with a client who was served it took place. `None` where it stays as it is.
+    pub fn followed(&self, visit: State) -> Option<(Step, Status)> {
         let step = match visit {
             State::Called => Step::Confirm,
             State::Done => Step::Complete,
             _ => return None,
         };
-        self.status.after(step).ok().map(|_| step)
+        let status = self.status.after(step).ok()?;
+        Some((step, status))
     }
 
     /// Decides whether somebody on `side` may move the booking to another time, and answers the

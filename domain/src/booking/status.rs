@@ -27,7 +27,7 @@ pub enum Status {
     Pending,
     /// The expert agreed.
     Confirmed,
-    /// Being served right now (branches that serve walk-ins).
+    /// Being served right now. The contract names it; no step leads here, as a visit says who is served.
     InProgress,
     /// The expert refused.
     Rejected,

@@ -22,10 +22,15 @@ export default function Notifications({ query }) {
     [onlyUnread, oldest],
     10,
   );
+  const arrived = (/** @type {Notification[]} */ items, /** @type {Notification} */ one) => {
+    const others = items.filter(({ id }) => id !== one.id);
+    if (!oldest) return [one, ...others];
+    // The newest comes last, once everything before it was read.
+    return pages.next ? items : [...others, one];
+  };
   useEffect(() => {
     const stops = [
-      // From the oldest on, the newest comes last, once everything before it was read.
-      onNews((one) => pages.change((items) => (oldest ? (pages.next ? items : [...items.filter((other) => other.id !== one.id), one]) : [one, ...items.filter((other) => other.id !== one.id)]))),
+      onNews((one) => pages.change((items) => arrived(items, one))),
       onRead((read) => pages.change((items) => withRead(items, read))),
       onResync(pages.refresh),
     ];
@@ -55,11 +60,13 @@ export default function Notifications({ query }) {
       <h1>${t("notifications.title")}</h1>
       ${unread.value > 0 && html`<button class="button small" type="button" onClick=${readAll}>${t("notifications.mark_all")}</button>`}
     </header>
-    <div class="row wrap between"><div class="segments tabs" role="group" aria-label=${t("notifications.show")}>
-      <button type="button" aria-pressed=${onlyUnread ? "false" : "true"} onClick=${() => setQuery({ show: null })}>${t("notifications.all")}</button>
-      <button type="button" aria-pressed=${onlyUnread ? "true" : "false"} onClick=${() => setQuery({ show: "unread" })}>${t("notifications.unread")}</button>
+    <div class="row wrap between">
+      <div class="segments tabs" role="group" aria-label=${t("notifications.show")}>
+        <button type="button" aria-pressed=${onlyUnread ? "false" : "true"} onClick=${() => setQuery({ show: null })}>${t("notifications.all")}</button>
+        <button type="button" aria-pressed=${onlyUnread ? "true" : "false"} onClick=${() => setQuery({ show: "unread" })}>${t("notifications.unread")}</button>
+      </div>
+      <button class="button small" type="button" aria-pressed=${oldest ? "true" : "false"} onClick=${() => setQuery({ sort: oldest ? null : "created_at" })}>${t("outbox.sort_oldest")}</button>
     </div>
-    <button class="button small" type="button" aria-pressed=${oldest ? "true" : "false"} onClick=${() => setQuery({ sort: oldest ? null : "created_at" })}>${t("outbox.sort_oldest")}</button></div>
     ${pages.loading && html`<${Skeleton} rows=${6} />`}
     ${pages.error && !pages.items.length && html`<${Failed} error=${pages.error} retry=${pages.retry} />`}
     ${!pages.loading && !pages.error && !pages.items.length && html`<${Empty} icon="bell" title=${t(onlyUnread ? "notifications.none_unread" : "notifications.empty")} text=${t("notifications.empty_text")} />`}

@@ -218,10 +218,7 @@ async fn follow(
     actor: &Actor,
     now: Instant,
 ) -> Result<Option<Booking>, StoreError> {
-    let Some(step) = booking.followed(visit.state) else {
-        return Ok(None);
-    };
-    let Ok(status) = booking.status.after(step) else {
+    let Some((step, status)) = booking.followed(visit.state) else {
         return Ok(None);
     };
     let after = booking.stepped(status, None, now);
