@@ -13,7 +13,7 @@ use super::call::{Call, Route};
 use super::field::{named, named_value, timestamp};
 use super::v1;
 use super::v1::presence_service_server::PresenceService;
-use super::watching::{Seen, Stretch, Watched, Watches};
+use super::watching::{MessageStream, Seen, Watched, Watches};
 use crate::http::App;
 use crate::http::branch::branch;
 use crate::http::expert::{expert, run_expert, say};
@@ -32,7 +32,7 @@ const SET: Route = ("PUT", "/api/v1/experts/{id}/presence");
 
 #[tonic::async_trait]
 impl PresenceService for PresenceDesk {
-    type WatchPresenceStream = Stretch<v1::BranchPresence>;
+    type WatchPresenceStream = MessageStream<v1::BranchPresence>;
 
     async fn get_presence(
         &self,

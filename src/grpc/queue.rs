@@ -10,7 +10,7 @@ use super::call::{Call, Route};
 use super::field::{id, named};
 use super::v1;
 use super::v1::queue_service_server::QueueService;
-use super::watching::{Stretch, Watches};
+use super::watching::{MessageStream, Watches};
 use crate::http::App;
 use crate::http::etag::IfMatch;
 use crate::http::input::Faults;
@@ -49,8 +49,8 @@ const TRANSFER: Route = ("POST", "/api/v1/visits/{id}/transfer");
 
 #[tonic::async_trait]
 impl QueueService for QueueDesk {
-    type WatchQueueStream = Stretch<v1::Queue>;
-    type WatchVisitStream = Stretch<v1::Visit>;
+    type WatchQueueStream = MessageStream<v1::Queue>;
+    type WatchVisitStream = MessageStream<v1::Visit>;
 
     async fn get_queue(
         &self,

@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// What a watcher reads.
-pub type Stretch<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+pub type MessageStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// What a look comes to.
 pub enum Seen<T> {
@@ -75,7 +75,7 @@ impl Watches {
         call: Call,
         topic: Topic,
         mut watched: W,
-    ) -> Result<Response<Stretch<W::Message>>, Status> {
+    ) -> Result<Response<MessageStream<W::Message>>, Status> {
         let room = self.room.clone().try_acquire_owned();
         let Ok(room) = room else {
             return Err(call.refused(&Problem::wait("unavailable", 5)));
@@ -95,11 +95,11 @@ impl Watches {
             over: false,
             _room: Room(room),
         };
-        let stretch = unfold(watching, |mut watching| async move {
+        let stream = unfold(watching, |mut watching| async move {
             let said = watching.next().await?;
             Some((said, watching))
         });
-        Ok(Response::new(Box::pin(stretch)))
+        Ok(Response::new(Box::pin(stream)))
     }
 }
 
