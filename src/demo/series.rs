@@ -12,19 +12,29 @@ use chrono::{Days, TimeDelta};
 
 use super::{Host, Stage, offsets};
 
-/// When the first one is, and how many there are.
-const DAYS_AHEAD: u64 = 4;
+/// When the first one may be, and how many there are.
+const DAYS_AHEAD: std::ops::Range<u64> = 4..11;
 const TIMES: u16 = 5;
 const MINUTES: u16 = 60;
 
 impl Stage<'_> {
-    /// The third expert sees the fourth client every week.
+    /// The third expert sees the fourth client every week, from the first evening on that suits them both.
     pub(super) async fn series(&self, hosts: &[Host], clients: &[Party]) -> Result<()> {
         let (Some(host), Some(client)) = (hosts.get(2), clients.get(3)) else {
             return Ok(());
         };
+        for days in DAYS_AHEAD {
+            if self.series_in(days, host, client).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether both were free at all of its times.
+    async fn series_in(&self, days: u64, host: &Host, client: &Party) -> Result<bool> {
         let zone = host.schedule.time_zone;
-        let date = wall::local_date(zone, self.now) + Days::new(DAYS_AHEAD);
+        let date = wall::local_date(zone, self.now) + Days::new(days);
         let first = wall::at(zone, date, 60 * 20, Edge::Start);
         let rule = Rule {
             every: Every::Week,
@@ -92,8 +102,7 @@ impl Stage<'_> {
             }
         });
         let news: Vec<NewBooking> = news.collect();
-        // Somebody who is busy at one of these times has no series.
-        let _ = self.store.insert_series(&series, &news, None).await?;
-        Ok(())
+        let made = self.store.insert_series(&series, &news, None).await?;
+        Ok(made.is_ok())
     }
 }

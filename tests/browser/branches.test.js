@@ -40,6 +40,7 @@ test("a client finds a branch and books there without choosing a person; staff s
     for (const violation of await axe(where)) found.push(`${name}: ${violation}`);
   };
   await page.getByRole("searchbox").fill(branch.name.toLowerCase());
+  await page.waitForURL(/query=/);
   await page.getByRole("link", { name: branch.name }).click();
   await page.getByRole("heading", { name: branch.name, level: 1 }).waitFor();
   const slot = (await times(branch.id)).find((one) => one.experts > 1);

@@ -16,9 +16,11 @@ export function SearchField({ value, label, ...rest }) {
     sent.current = value;
     setTyped(value);
   }, [value]);
+  const page = useRef(location.pathname);
   const search = () => {
     const text = typed.trim();
-    if (text === sent.current) return;
+    // The words are this page's; whoever has left it for another one takes none of them along.
+    if (text === sent.current || location.pathname !== page.current) return;
     sent.current = text;
     setQuery({ query: text });
   };
@@ -26,5 +28,6 @@ export function SearchField({ value, label, ...rest }) {
     const timer = setTimeout(search, TYPING_MS);
     return () => clearTimeout(timer);
   }, [typed]);
-  return html`<${Field} label=${label} type="search" maxlength="100" ...${rest} value=${typed} onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} onChange=${search} />`;
+  // Enter does not wait. Leaving the field does: it is left for a row of the list, which must not go from under a click.
+  return html`<${Field} label=${label} type="search" maxlength="100" ...${rest} value=${typed} onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Enter" && search()} />`;
 }
