@@ -23,6 +23,9 @@ use crate::http::openapi::shape::RoleShape;
 use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
 
+/// How often a decision without `If-Match` is made anew, when somebody else was faster.
+const MOST_TRIES: usize = 5;
+
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -198,9 +201,29 @@ pub async fn govern_person(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     signed.admin()?;
-    let before = person(&app, id.0).await?;
-    let input: GovernIn = body.read()?;
-    if_match.check(before.version)?;
+    for _ in 0..MOST_TRIES {
+        let before = person(&app, id.0).await?;
+        let input: GovernIn = body.read()?;
+        if_match.check(before.version)?;
+        if govern(&app, &signed, &before, input).await? {
+            let account = person(&app, id.0).await?;
+            return Ok(versioned(account.version, &PersonOut::from(&account)));
+        }
+        if person(&app, id.0).await?.version == before.version {
+            // Whoever was forgotten does not come back.
+            return Err(Problem::new("not-found"));
+        }
+    }
+    Err(Problem::new("conflict"))
+}
+
+/// Decides about the person as they were read; `false` when they are another by now.
+async fn govern(
+    app: &App,
+    signed: &Signed,
+    before: &Account,
+    input: GovernIn,
+) -> Result<bool, Problem> {
     let ends = input.disabled == Some(true) || input.role.is_some_and(|role| role != Role::Admin);
     if before.id == signed.0.id && ends {
         let detail = "Nobody can take the own administration away; ask another administrator.";
@@ -221,25 +244,33 @@ pub async fn govern_person(
     let store = &app.world.store;
     let mut tx = store.begin().await?;
     // Two of them may end each other's administration at the same moment.
-    if before.role == Role::Admin && ends && !another_admin_stays(&mut tx, id.0).await? {
+    if before.role == Role::Admin && ends && !another_admin_stays(&mut tx, before.id).await? {
         return Err(Problem::new("last-administrator"));
     }
-    let decided =
-        belfry_store::account::govern(&mut tx, id.0, input.role, input.disabled, branch, now);
+    let expected = Some(before.version);
+    let decided = belfry_store::account::govern(
+        &mut tx,
+        before.id,
+        input.role,
+        input.disabled,
+        branch,
+        expected,
+        now,
+    );
     if !decided.await? {
-        // Whoever was forgotten does not come back.
-        return Err(Problem::new("not-found"));
+        tx.rollback().await?;
+        return Ok(false);
     }
     if input.role == Some(Role::Expert) {
         // Read where they lie: what another node was told a moment ago holds here, too.
         let kept = app.world.settings.refresh(store).await?;
         let rules = &kept.settings.booking_rules;
-        belfry_store::expert::insert(&mut tx, id.0, before.time_zone, rules, now).await?;
+        belfry_store::expert::insert(&mut tx, before.id, before.time_zone, rules, now).await?;
     }
     let entry = signed.entry(
         now,
         "user.governed",
-        format!("user/{}", id.0),
+        format!("user/{}", before.id),
         json!({ "role": before.role, "disabled": before.disabled, "branch_id": before.branch_id }),
         json!({
             "role": input.role.unwrap_or(before.role),
@@ -249,16 +280,15 @@ pub async fn govern_person(
     );
     belfry_store::audit::append(&mut tx, &entry).await?;
     tx.commit().await?;
-    app.gate.forget(id.0);
-    app.experts.rescheduled(id.0).await;
+    app.gate.forget(before.id);
+    app.experts.rescheduled(before.id).await;
     for branch in [before.branch_id, branch.flatten()].into_iter().flatten() {
         app.branches.changed(branch);
     }
     if input.disabled == Some(true) {
-        app.supervisor.disable(id.0);
+        app.supervisor.disable(before.id);
     } else if input.role.is_some_and(|role| role != Role::Admin) {
-        app.supervisor.end_keys(id.0, None);
+        app.supervisor.end_keys(before.id, None);
     }
-    let account = person(&app, id.0).await?;
-    Ok(versioned(account.version, &PersonOut::from(&account)))
+    Ok(true)
 }

@@ -406,8 +406,8 @@ pub async fn insert(
     })
 }
 
-/// Changes what an administrator decides about an account, inside `tx`; `false` when there is none, or its owner was
-/// forgotten.
+/// Changes what an administrator decides about an account, inside `tx`; `false` when there is none, its owner was
+/// forgotten, or `expected` is not its version any more.
 ///
 /// # Errors
 /// When the database fails.
@@ -417,6 +417,7 @@ pub async fn govern(
     role: Option<Role>,
     disabled: Option<bool>,
     branch: Option<Option<BranchId>>,
+    expected: Option<i64>,
     now: Instant,
 ) -> Result<bool, StoreError> {
     let done = on_tx!(tx, |c| {
@@ -424,7 +425,7 @@ pub async fn govern(
             "UPDATE users SET role = COALESCE($2, role), disabled = COALESCE($3, disabled), \
                  branch_id = CASE WHEN $4 THEN $5 ELSE branch_id END, \
                  auth_epoch = CASE WHEN $7 THEN auth_epoch + 1 ELSE auth_epoch END, version = version + 1, updated_at = $6 \
-             WHERE id = $1 AND erased_at IS NULL",
+             WHERE id = $1 AND erased_at IS NULL AND ($8 IS NULL OR version = $8)",
         )
         .bind(id.uuid())
         .bind(role.map(Role::as_str))
@@ -435,6 +436,7 @@ pub async fn govern(
         // Roles are read with every call, so a new one needs no new token; a disabled account gets its
         // old tokens back by no means.
         .bind(disabled == Some(true))
+        .bind(expected)
         .execute(&mut *c)
         .await?
         .rows_affected()

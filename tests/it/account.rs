@@ -1,5 +1,6 @@
 //! Accounts from the outside: opening one, signing in, being governed (C1.1, C1.3, C1.5).
 
+use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -22,6 +23,7 @@ on_both_engines!(
     a_wrong_password_and_an_unknown_account_look_the_same,
     a_disabled_account_is_out_at_once_and_comes_back_with_a_new_login,
     a_new_role_counts_at_once,
+    of_decisions_about_one_version_of_a_person_one_counts,
     answers_speak_the_language_that_is_asked_for,
 );
 
@@ -312,6 +314,51 @@ async fn a_new_role_counts_at_once(fresh: &Fresh) {
         faults(admin.patch(&path, json!({ "role": "king" })).await),
         [("/role".to_owned(), "invalid".to_owned())]
     );
+    town.close().await;
+}
+
+async fn of_decisions_about_one_version_of_a_person_one_counts(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let (admin, client) = (town.admin().await, town.client().await);
+    let path = format!("/admin/users/{}", client.id);
+    let seen = admin.get(&path).await.expect(200);
+    let tag = [("if-match", seen.header("etag").unwrap())];
+    let roles = ["admin", "manager", "expert", "admin", "manager", "expert"];
+    let decided = roles.map(|role| {
+        let change = json!({ "role": role });
+        admin.send(Method::PATCH, &path, Some(change), &tag)
+    });
+    let decided = join_all(decided).await;
+    let (won, lost): (Vec<_>, Vec<_>) = decided
+        .into_iter()
+        .partition(|answer: &Answer| answer.status == 200);
+    assert_eq!(won.len(), 1);
+    for answer in lost {
+        answer.problem(412, "stale");
+    }
+    assert_eq!(admin.get(&path).await.body["role"], won[0].body["role"]);
+    let log = admin
+        .get("/admin/audit?action=user.governed")
+        .await
+        .expect(200);
+    let entries = log.body["items"].as_array().unwrap();
+    assert_eq!(entries.len(), 1, "{}", log.text);
+
+    // Those that name no version come one after the other, and each tells what was before it.
+    let change = json!({ "role": "user" });
+    join_all((0..3).map(|_| admin.patch(&path, change.clone()))).await;
+    let log = admin
+        .get("/admin/audit?action=user.governed")
+        .await
+        .expect(200);
+    let entries = log.body["items"].as_array().unwrap();
+    let from = |role: &Value| {
+        let told = entries.iter();
+        told.filter(|entry| entry["before"]["role"] == *role)
+            .count()
+    };
+    assert_eq!(entries.len(), 4, "{}", log.text);
+    assert_eq!((from(&won[0].body["role"]), from(&json!("user"))), (1, 3));
     town.close().await;
 }
 

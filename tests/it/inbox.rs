@@ -220,7 +220,7 @@ async fn where_inboxes_stand_is_told_for_many_at_once(fresh: &Fresh) {
     expected.sort();
     assert_eq!(told, expected);
     let mut tx = fresh.store.begin().await.unwrap();
-    belfry_store::account::govern(&mut tx, two, None, Some(true), None, house.now())
+    belfry_store::account::govern(&mut tx, two, None, Some(true), None, None, house.now())
         .await
         .unwrap();
     tx.commit().await.unwrap();

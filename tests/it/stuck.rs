@@ -303,7 +303,7 @@ async fn waiting_for_a_lock_too_long_is_no_fault_of_the_house(fresh: &Fresh) {
     let client = spine.house.client().await;
     let now = spine.house.now();
     let lock = async |tx: &mut belfry_store::Tx| {
-        belfry_store::account::govern(tx, client.id, None, Some(false), None, now).await
+        belfry_store::account::govern(tx, client.id, None, Some(false), None, None, now).await
     };
     let mut first = fresh.store.begin().await.unwrap();
     lock(&mut first).await.unwrap();

@@ -233,7 +233,7 @@ impl Town {
         let branch = branch.map(|branch| Some(branch.parse().unwrap()));
         let mut tx = self.store.begin().await.unwrap();
         let role = role.parse().unwrap();
-        belfry_store::account::govern(&mut tx, id, Some(role), None, branch, self.now())
+        belfry_store::account::govern(&mut tx, id, Some(role), None, branch, None, self.now())
             .await
             .unwrap();
         if role == Role::Expert {

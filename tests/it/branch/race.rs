@@ -32,7 +32,8 @@ async fn staff(town: &Town, branch: &str, size: usize) {
     for (account, _) in guests(&town.store, size, Role::Expert, now).await {
         let mut tx = town.store.begin().await.unwrap();
         let branch = Some(Some(branch.parse().unwrap()));
-        let govern = belfry_store::account::govern(&mut tx, account.id, None, None, branch, now);
+        let govern =
+            belfry_store::account::govern(&mut tx, account.id, None, None, branch, None, now);
         govern.await.unwrap();
         let rules = &schedule.rules;
         let made = belfry_store::expert::insert(&mut tx, account.id, chrono_tz::UTC, rules, now);

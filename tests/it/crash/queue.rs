@@ -69,7 +69,7 @@ impl Branch {
         let mut tx = store.begin().await.unwrap();
         for (desk, _) in &desks {
             let branch = Some(Some(id.parse().unwrap()));
-            belfry_store::account::govern(&mut tx, desk.id, None, None, branch, now)
+            belfry_store::account::govern(&mut tx, desk.id, None, None, branch, None, now)
                 .await
                 .unwrap();
             let rules = BookingRules::default();

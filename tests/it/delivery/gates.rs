@@ -215,7 +215,7 @@ async fn an_account_that_was_disabled_is_not_written_to(fresh: &Fresh) {
     let id = mail(&spine, client.id, |_| {}).await;
     let mut tx = spine.store().begin().await.unwrap();
     let now = spine.house.now();
-    belfry_store::account::govern(&mut tx, client.id, None, Some(true), None, now)
+    belfry_store::account::govern(&mut tx, client.id, None, Some(true), None, None, now)
         .await
         .unwrap();
     tx.commit().await.unwrap();
