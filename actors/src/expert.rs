@@ -53,7 +53,7 @@ pub use desk::{
 pub use flight::{AtBranch, BookRequest, Done, HoldRequest, MoveRequest, OfferRequest};
 pub use slots::{DayQuery, ExplainedDay, SlotQuery, SlotsAnswer};
 
-pub(crate) use tally::{Asked, tally};
+pub(crate) use tally::{Asked, tally, tally_series};
 
 use entry::Shared;
 use flight::{Flight, Job, Want};

@@ -58,10 +58,11 @@ use Kind::{Counter, Gauge, Histogram};
 const CHANNELS: [&str; 6] = ["email", "telegram", "sms", "fcm", "web_push", "webhook"];
 
 /// Why a wish for a booking is refused: the codes of the contract, and `failed` for a fault of the house.
-const REFUSALS: [&str; 12] = [
+const REFUSALS: [&str; 13] = [
     "slot-taken",
     "client-busy",
     "slot-not-offered",
+    "series-not-free",
     "session-full",
     "session-closed",
     "offer-gone",
@@ -159,9 +160,9 @@ pub const ALL: &[Figure] = &[
     figure(
         Counter,
         "belfry_bookings_created_total",
-        "Bookings made on this node, by what was asked: an expert, a branch, a seat of a session, an offer.",
+        "Bookings made on this node, by what was asked: an expert, a branch, a series, a seat of a session, an offer.",
     )
-    .by("by", &["expert", "branch", "session", "offer"]),
+    .by("by", &["expert", "branch", "series", "session", "offer"]),
     figure(
         Counter,
         "belfry_bookings_refused_total",

@@ -1,13 +1,15 @@
 //! How many wishes for a booking were served, and why the others were not (B9).
 //!
 //! Each wish counts once, where its caller has the answer: one at a branch when its last expert has been asked, an
-//! offer that is accepted as such. A retry that is answered with the booking it had made is no new wish.
+//! offer that is accepted as such. A retry that is answered with the booking it had made is no new wish. A series that
+//! is booked counts with each of its bookings, one that is refused once.
 
 use belfry_domain::booking::Booking;
 use belfry_store::StoreError;
 use metrics::counter;
 
 use super::Refused;
+use super::desk::Together;
 
 /// What was asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,14 +38,28 @@ impl Asked {
 /// Counts what became of a wish, and passes it on.
 pub(crate) fn tally(asked: Asked, outcome: Result<Booking, Refused>) -> Result<Booking, Refused> {
     match &outcome {
-        Ok(_) => {
-            counter!("belfry_bookings_created_total", "by" => asked.as_str()).increment(1);
-        }
-        Err(refused) => {
-            counter!("belfry_bookings_refused_total", "reason" => reason(refused)).increment(1);
-        }
+        Ok(_) => made(asked.as_str(), 1),
+        Err(refused) => failed(reason(refused)),
     }
     outcome
+}
+
+/// Counts what became of a wish for a series, and passes it on.
+pub(crate) fn tally_series(outcome: Result<Together, Refused>) -> Result<Together, Refused> {
+    match &outcome {
+        Ok(Ok((_, bookings))) => made("series", bookings.len() as u64),
+        Ok(Err(_)) => failed("series-not-free"),
+        Err(refused) => failed(reason(refused)),
+    }
+    outcome
+}
+
+fn made(by: &'static str, bookings: u64) {
+    counter!("belfry_bookings_created_total", "by" => by).increment(bookings);
+}
+
+fn failed(reason: &'static str) {
+    counter!("belfry_bookings_refused_total", "reason" => reason).increment(1);
 }
 
 /// The code of the public contract, or whose fault it was.

@@ -14,6 +14,7 @@ use crate::town::{Person, Town};
 on_both_engines!(
     every_wish_counts_once_by_what_became_of_it,
     a_retry_and_a_form_that_is_wrong_are_no_wishes,
+    a_series_counts_with_each_booking_or_once_when_it_is_refused,
     utilisation_is_measured_by_the_sweep_by_branch,
 );
 
@@ -140,6 +141,31 @@ async fn a_retry_and_a_form_that_is_wrong_are_no_wishes(fresh: &Fresh) {
     counted(
         &since(&door, &before).await,
         &[("created_total{by=\"expert\"}", 1.0)],
+    );
+    town.close().await;
+}
+
+async fn a_series_counts_with_each_booking_or_once_when_it_is_refused(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let expert = town.expert().await;
+    let (client, other) = (town.client().await, town.client().await);
+    let door = town.stranger();
+    let before = figures(&door).await;
+    let wish = json!({
+        "expert_id": expert.id,
+        "starts_at": "2027-03-02T10:00:00Z",
+        "rule": { "every": "week", "count": 3 },
+        "mode": "online",
+    });
+    client.post("/series", wish.clone()).await.expect(201);
+    let refused = other.post("/series", wish).await;
+    refused.problem(409, "series-not-free");
+    counted(
+        &since(&door, &before).await,
+        &[
+            ("created_total{by=\"series\"}", 3.0),
+            ("refused_total{reason=\"series-not-free\"}", 1.0),
+        ],
     );
     town.close().await;
 }

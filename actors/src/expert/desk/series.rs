@@ -20,6 +20,7 @@ use super::{Experts, Refused};
 use crate::Busy;
 use crate::expert::flight::caps_of;
 use crate::expert::mailbox::{JudgeSeries, Judged};
+use crate::expert::tally_series;
 
 /// How often somebody may be faster.
 const MOST_LOOKS: u8 = 3;
@@ -85,6 +86,14 @@ impl Experts {
     /// # Errors
     /// As [`Experts::judge_series`].
     pub async fn book_series(
+        &self,
+        expert: &Expert,
+        request: &SeriesRequest,
+    ) -> Result<Together, Refused> {
+        tally_series(self.book_together(expert, request).await)
+    }
+
+    async fn book_together(
         &self,
         expert: &Expert,
         request: &SeriesRequest,
