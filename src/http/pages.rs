@@ -12,8 +12,11 @@ use sha2::{Digest, Sha256};
 use crate::http::etag::is_known;
 use crate::http::problem::{CATALOGUE, Problem, language};
 
+use asset::Asset;
 use packed::{Packed, packed};
 
+/// Files as the app has them.
+mod asset;
 /// Files as they go over the wire.
 mod packed;
 /// What a page is going to need.
@@ -77,9 +80,9 @@ pub fn content_security_policy() -> String {
 /// # Errors
 /// `not-found`.
 pub async fn file(request: HttpRequest, path: Path<String>) -> Result<HttpResponse, Problem> {
-    let file = Files::get(&path).ok_or_else(|| Problem::new("not-found"))?;
-    let Packed { coding, bytes } = packed(&request, &file);
-    let digest = STANDARD.encode(&file.metadata.sha256_hash()[..12]);
+    let asset = Asset::get(&path).ok_or_else(|| Problem::new("not-found"))?;
+    let Packed { coding, bytes } = packed(&request, &asset);
+    let digest = STANDARD.encode(&asset.digest[..12]);
     // A tag is of the very bytes that were sent.
     let tag = format!("\"{digest}{coding}\"");
     // Vendored files carry their version in the name; ours are asked for again each time.
@@ -104,7 +107,7 @@ pub async fn file(request: HttpRequest, path: Path<String>) -> Result<HttpRespon
         answer.insert_header(("service-worker-allowed", "/"));
     }
     Ok(answer
-        .content_type(file.metadata.mimetype())
+        .content_type(asset.content_type)
         .insert_header((ETAG, tag))
         .insert_header((CACHE_CONTROL, cache))
         .insert_header((VARY, "accept-encoding"))

@@ -1,5 +1,5 @@
 // The page: shell around, one view inside.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
 import { html } from "./html.js";
 import { t } from "./i18n.js";
 import { go, place } from "./router.js";
@@ -26,18 +26,28 @@ export function App() {
   return html`<${Shell}><${View} /><//><${Toasts} />`;
 }
 
+/** Views that were read before: whoever comes back to one sees it at once. @type {Map<Route, any>} */
+const views = new Map();
+
+/** Reads the view of a route. @param {Route} route */
+export async function readView(route) {
+  views.set(route, (await route.view()).default);
+}
+
 function View() {
   const { route, params, path, query } = place.value;
-  const [loaded, setLoaded] = useState(/** @type {{route: Route, Page: any} | null} */ (null));
   const [error, setError] = useState(/** @type {any} */ (null));
+  const [, showAgain] = useReducer((/** @type {number} */ times) => times + 1, 0);
   const first = useRef(true);
   const needsSignIn = route.for !== "any" && !user.value && phase.value === "ready";
+  const Page = views.get(route);
 
-  useEffect(() => {
-    let current = true;
+  useLayoutEffect(() => {
     setError(null);
-    route.view().then(
-      (module) => current && setLoaded({ route, Page: module.default }),
+    if (views.has(route)) return;
+    let current = true;
+    readView(route).then(
+      () => current && showAgain(undefined),
       (reason) => current && setError(reason),
     );
     return () => void (current = false);
@@ -54,19 +64,19 @@ function View() {
 
   // A new page starts at its top, and the focus goes there for those who listen to it.
   useEffect(() => {
-    if (loaded?.route !== route) return;
+    if (!Page) return;
     if (!first.current) {
       scrollTo(0, 0);
       document.getElementById("main")?.focus({ preventScroll: true });
     }
     first.current = false;
-  }, [path, loaded]);
+  }, [path, Page]);
 
   if (phase.value === "unreachable") return html`<${Failed} page error=${{ offline: true }} retry=${resume} />`;
   if (error) return html`<${Failed} page error=${error} retry=${() => location.reload()} />`;
-  if (!loaded || loaded.route !== route || needsSignIn) return html`<${Skeleton} kind="page" />`;
+  if (!Page || needsSignIn) return html`<${Skeleton} kind="page" />`;
   if (!allowed(route)) {
     return html`<${Empty} page icon="ban" title=${t("denied.title")} text=${t("denied.text")}><a class="button" href="/">${t("not_found.home")}</a><//>`;
   }
-  return html`<${loaded.Page} key=${path} params=${params} query=${query} path=${path} />`;
+  return html`<${Page} key=${path} params=${params} query=${query} path=${path} />`;
 }

@@ -1,5 +1,5 @@
 // Reading data into a view: one hook for a thing, one for a list that grows page by page.
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { now } from "./api.js";
 
 /**
@@ -16,7 +16,7 @@ export function useLoad(read, deps) {
   const turn = useRef(0);
   const run = useCallback(async (/** @type {boolean} */ quiet) => {
     const mine = ++turn.current;
-    if (!quiet) setState({ data: undefined, error: null, loading: true });
+    if (!quiet) setState((old) => (old.loading ? old : { data: undefined, error: null, loading: true }));
     try {
       const data = await read();
       if (mine === turn.current) setState({ data, error: null, loading: false });
@@ -28,7 +28,8 @@ export function useLoad(read, deps) {
   // Whoever still holds an older refresh, such as a timer, has what is shown now read again and not what was before.
   const newest = useRef(run);
   newest.current = run;
-  useEffect(() => {
+  // What is shown needs it, so it is asked for before the browser draws what there is until then.
+  useLayoutEffect(() => {
     run(false);
     return () => void turn.current++;
   }, [run]);
@@ -57,7 +58,7 @@ export function usePages(read, deps, size = 20) {
   const turn = useRef(0);
   const first = useCallback(async (/** @type {boolean} */ quiet) => {
     const mine = ++turn.current;
-    if (!quiet) setState(start);
+    if (!quiet) setState((old) => (old.loading ? old : start));
     try {
       const page = await read(null, size);
       if (mine === turn.current) setState({ ...start, items: page.items, next: page.next, loading: false });
@@ -65,7 +66,7 @@ export function usePages(read, deps, size = 20) {
       if (mine === turn.current) setState((old) => (quiet ? old : { ...start, error, loading: false }));
     }
   }, deps);
-  useEffect(() => {
+  useLayoutEffect(() => {
     first(false);
     return () => void turn.current++;
   }, [first]);

@@ -1,6 +1,6 @@
 import { render } from "preact";
 import { api } from "./api.js";
-import { App } from "./app.js";
+import { App, readView } from "./app.js";
 import { html } from "./html.js";
 import { localeChosen, locale, offered, preferredLocale, setLocale } from "./i18n.js";
 import { staySeen } from "./push.js";
@@ -9,13 +9,13 @@ import { resume, user } from "./session.js";
 import { start } from "./socket.js";
 import { house } from "./store.js";
 
-// Words and session come side by side; both are there before the page is drawn.
+// Words, session and view come side by side; all are there before the page is drawn. What goes wrong with the view is
+// said where it is shown.
 const words = setLocale(preferredLocale());
 followLinks();
 start();
-// So is the view; what goes wrong with it is said where it is shown.
-place.peek().route.view().catch(() => {});
-await Promise.all([words, resume(), readHouse()]);
+const view = readView(place.peek().route).catch(() => {});
+await Promise.all([words, view, resume(), readHouse()]);
 // The profile's language counts unless another one was chosen on this device.
 user.subscribe((person) => {
   // What cannot be said today is said at the next visit.

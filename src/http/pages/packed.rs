@@ -10,7 +10,8 @@ use brotli::CompressorWriter;
 use dashmap::DashMap;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use rust_embed::EmbeddedFile;
+
+use super::asset::Asset;
 
 /// Below this a head that says how it is packed costs what packing saves.
 const LEAST_BYTES: usize = 256;
@@ -28,18 +29,18 @@ pub struct Packed {
     pub bytes: Bytes,
 }
 
-/// Packs `file` for whoever asks.
-pub fn packed(request: &HttpRequest, file: &EmbeddedFile) -> Packed {
+/// Packs `asset` for whoever asks.
+pub fn packed(request: &HttpRequest, asset: &Asset) -> Packed {
     let coding = coding(request);
-    if coding.is_empty() || file.data.len() < LEAST_BYTES {
-        let bytes = Bytes::from(file.data.clone().into_owned());
+    if coding.is_empty() || asset.data.len() < LEAST_BYTES {
+        let bytes = Bytes::from(asset.data.clone().into_owned());
         return Packed { coding: "", bytes };
     }
-    let key = (file.metadata.sha256_hash(), coding);
+    let key = (asset.digest, coding);
     let bytes = match PACKED.get(&key) {
         Some(bytes) => bytes.clone(),
         None => {
-            let bytes = pack(coding, &file.data);
+            let bytes = pack(coding, &asset.data);
             PACKED.insert(key, bytes.clone());
             bytes
         }

@@ -1,5 +1,6 @@
-//! What a page is going to need, said in its head: the modules behind `main.js` and behind the view of its path, so
-//! that a browser asks for all of them at once and not for each when the one before has told of it.
+//! What a page is going to need, said in its head: its style sheets as one, and the modules behind `main.js` and behind
+//! the view of its path, so that a browser asks for all of them at once and not for each when the one before has told of
+//! it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 use dashmap::DashMap;
 
 use super::Files;
+use super::asset::{STYLES, style_sheet, text};
 
 const MAIN: &str = "js/main.js";
 const ROUTER: &str = "js/router.js";
@@ -25,23 +27,20 @@ pub fn page(path: &str) -> Option<Arc<str>> {
         return Some(made.clone());
     }
     let index = text("index.html")?;
-    let mut links = String::new();
+    let mut links = format!("  <link rel=\"stylesheet\" href=\"/static/{STYLES}\">\n");
     for module in modules(&index, &view) {
         let _ = writeln!(
             links,
             "  <link rel=\"modulepreload\" href=\"/static/{module}\">"
         );
     }
-    let made: Arc<str> = index
+    let lines = index.split_inclusive('\n');
+    let made: String = lines.filter(|line| style_sheet(line).is_none()).collect();
+    let made: Arc<str> = made
         .replacen("</head>", &format!("{links}</head>"), 1)
         .into();
     MADE.insert(view, made.clone());
     Some(made)
-}
-
-fn text(path: &str) -> Option<String> {
-    let file = Files::get(path)?;
-    Some(String::from_utf8_lossy(&file.data).into_owned())
 }
 
 /// The file of the view behind a path, as the app's own table has it.
