@@ -24,7 +24,9 @@ test("dragging a booking to another hour moves it, and going back leaves it wher
   const expert = await ownExpert("Dara Dragged", { hours: { from: "09:00", until: "13:00" } });
   const minutes = expert.booking_rules.minutes[0];
   const { token } = await newClient("Ann Agenda");
-  const [slot] = await freeSlots(expert.id, { minutes });
+  // The first of a day, so that the hours after it are free.
+  const clock = (at, timeZone) => new Intl.DateTimeFormat("en-GB", { timeZone, hour: "2-digit", minute: "2-digit" }).format(new Date(at));
+  const slot = (await freeSlots(expert.id, { minutes })).find(({ starts_at: at }) => clock(at, expert.time_zone) === "09:00");
   const booking = await booked(token, { expert_id: expert.id, starts_at: slot.starts_at, minutes });
   const desk = await person(expert.email, { password: SECRET });
   // The page is to be told of nothing more while the mouse is down.
@@ -35,7 +37,7 @@ test("dragging a booking to another hour moves it, and going back leaves it wher
   const page = await desk.tab();
   await open(page, `/agenda?view=day&date=${date}`);
   await live(page);
-  const time = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" }).format(new Date(slot.starts_at));
+  const time = clock(slot.starts_at, zone);
   const event = page.locator(".agenda-event", { hasText: booking.client.name }).filter({ hasText: time });
   await event.scrollIntoViewIfNeeded();
   const before = await event.boundingBox();
@@ -48,12 +50,21 @@ test("dragging a booking to another hour moves it, and going back leaves it wher
 
   await down();
   const dialog = page.locator("dialog");
+  await dialog.getByRole("button", { name: "Back" }).waitFor();
+  // News draw the agenda anew, but not what somebody is deciding about.
+  const reread = page.waitForResponse((response) => response.url().includes("/time-off?") && response.ok());
+  const { token: other } = await newClient("Ned News");
+  await booked(other, { expert_id: expert.id, starts_at: new Date(Date.parse(slot.starts_at) + 3 * HOUR).toISOString(), minutes });
+  await reread;
+  await page.evaluate(() => new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next))));
+  assert.ok(Math.abs((await event.boundingBox()).y - before.y - hour) < 3, "it lies where it was dropped");
   await dialog.getByRole("button", { name: "Back" }).click();
   await dialog.waitFor({ state: "detached" });
   await page.waitForFunction(([text, top]) => {
     const one = [...document.querySelectorAll(".agenda-event")].find((candidate) => candidate.textContent.includes(text));
     return one && Math.abs(one.getBoundingClientRect().top - top) < 3;
   }, [time, before.y]);
+  await page.locator(".agenda-event", { hasText: "Ned News" }).waitFor();
 
   await down();
   await dialog.getByRole("button", { name: "Move", exact: true }).click();
