@@ -28,7 +28,7 @@ macro_rules! filled_at {
 filled_at!(
     on_a_friday_noon: "2026-11-27T12:00:00Z",
     on_the_last_evening_of_a_year: "2026-12-31T22:50:00Z",
-    on_a_saturday_night_before_a_clock_change: "2027-03-27T23:50:00Z",
+    after_midnight_on_the_day_of_a_clock_change: "2027-03-28T00:20:00Z",
 );
 
 async fn filled(now: Instant) {
@@ -44,6 +44,7 @@ async fn filled(now: Instant) {
     seats_are_offered(&town).await;
     there_is_work_behind_and_ahead(&town).await;
     a_place_that_came_free_is_offered(&town).await;
+    a_line_stands_at_each_branch(&town).await;
     town.close().await;
 }
 
@@ -158,4 +159,22 @@ async fn a_place_that_came_free_is_offered(town: &Town) {
         places.iter().any(|one| one["status"] == "offered")
     })
     .await;
+}
+
+/// Somebody is served and others wait, after the scheduler has looked at them, whether or not it was midnight meanwhile.
+async fn a_line_stands_at_each_branch(town: &Town) {
+    let admin = demo(town, "admin").await;
+    let branches = items(&admin, "/branches").await;
+    assert_eq!(branches.len(), 2);
+    for branch in branches {
+        let path = format!("/branches/{}/queue", branch["id"].as_str().unwrap());
+        let visits = admin.get(&path).await.expect(200).body["visits"].clone();
+        let names: Vec<&Value> = visits
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| &one["name"])
+            .collect();
+        assert_eq!(names.len(), 4, "{}: {names:?}", branch["name"]);
+    }
 }
