@@ -140,6 +140,7 @@ export function AgendaCalendar(props) {
       stopRoles();
       if (made) library.destroy(made);
       setCalendar(null);
+      setDragging(false);
     };
   }, [zone.value, regional.value]);
 
