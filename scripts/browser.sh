@@ -49,7 +49,7 @@ story() {
     BELFRY_AUTH__OIDC__CLIENT_SECRET="$secret" BELFRY_AUTH__OIDC__NAME="The Office" \
     "$server" serve --demo --listen "127.0.0.1:$port" --data-dir "$home/$name" "$@" >"$home/$name.log" 2>&1 &
   server_pid=$!
-  for _ in $(seq 300); do
+  for _ in $(seq 1800); do
     is_ready "$url" && break
     kill -0 "$server_pid" 2>/dev/null || break
     sleep 0.1

@@ -6,7 +6,7 @@ use belfry_domain::booking::{Actor, Mode, Party};
 use belfry_domain::id::WaitingId;
 use belfry_domain::waiting::{Status, Waiting, Wish};
 use belfry_domain::wall;
-use chrono::{Days, NaiveDate, TimeDelta};
+use chrono::{NaiveDate, TimeDelta};
 
 use super::{Host, Stage, cast};
 
@@ -37,8 +37,13 @@ impl Stage<'_> {
         }
         if let ([.., host], [client, ..]) = (hosts, clients) {
             let today = wall::local_date(host.schedule.time_zone, self.now);
-            let dates = (today + Days::new(1), today + Days::new(2));
-            self.wish(host, client, dates, 20).await?;
+            let days = today.iter_days().skip(1).take(AHEAD);
+            // From the next working day on: after tomorrow it may be the weekend.
+            let mut works = days.filter(|day| !host.lines.starts(*day).is_empty());
+            if let Some(from) = works.next() {
+                let until = works.next().unwrap_or(from);
+                self.wish(host, client, (from, until), 20).await?;
+            }
         }
         Ok(())
     }

@@ -1,6 +1,12 @@
 // Reading data into a view: one hook for a thing, one for a list that grows page by page.
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { now } from "./api.js";
+
+/** What there is before anything was read; one thing for all, so that it is no news to whoever compares. */
+const NOTHING_YET = Object.freeze({ data: undefined, error: null, loading: true });
+const NO_ROWS_YET = Object.freeze({ items: /** @type {any[]} */ ([]), next: null, error: null, loading: true, more: false });
+/** The server answers no more rows at once. */
+const MOST_ROWS = 100;
 
 /**
  * @template T
@@ -8,21 +14,19 @@ import { now } from "./api.js";
  * @param {any[]} deps reads anew, with a skeleton, when one of them changes
  */
 export function useLoad(read, deps) {
-  const [state, setState] = useState(/** @type {{data: T | undefined, error: any, loading: boolean}} */ ({
-    data: undefined,
-    error: null,
-    loading: true,
-  }));
+  /** For what it is read: an answer for something else is not shown, not even until the next frame. */
+  const subject = useMemo(() => ({}), deps);
+  const [state, setState] = useState(/** @type {{subject: object, data: T | undefined, error: any, loading: boolean}} */ ({ subject, ...NOTHING_YET }));
   const turn = useRef(0);
   const run = useCallback(async (/** @type {boolean} */ quiet) => {
     const mine = ++turn.current;
-    if (!quiet) setState((old) => (old.loading ? old : { data: undefined, error: null, loading: true }));
+    if (!quiet) setState((old) => (old.loading && old.subject === subject ? old : { subject, ...NOTHING_YET }));
     try {
       const data = await read();
-      if (mine === turn.current) setState({ data, error: null, loading: false });
+      if (mine === turn.current) setState({ subject, data, error: null, loading: false });
     } catch (error) {
       // A quiet refresh that fails keeps what is on the page; the connection state tells the rest.
-      if (mine === turn.current) setState((old) => (quiet && old.data !== undefined ? old : { data: undefined, error, loading: false }));
+      if (mine === turn.current) setState((old) => (quiet && old.subject === subject && old.data !== undefined ? old : { subject, data: undefined, error, loading: false }));
     }
   }, deps);
   // Whoever still holds an older refresh, such as a timer, has what is shown now read again and not what was before.
@@ -33,17 +37,30 @@ export function useLoad(read, deps) {
     run(false);
     return () => void turn.current++;
   }, [run]);
+  const { data, error, loading } = state.subject === subject ? state : NOTHING_YET;
   return {
-    ...state,
+    data,
+    error,
+    loading,
     /** Reads again without taking away what is shown. */
     refresh: useCallback(() => newest.current(true), [run]),
     /** Reads again from the start, for the retry button. */
     retry: useCallback(() => run(false), [run]),
     set: (/** @type {T} */ data) => {
       turn.current++;
-      setState({ data, error: null, loading: false });
+      setState({ subject, data, error: null, loading: false });
     },
   };
+}
+
+/**
+ * Rows and those of the next page; one that moved between the two is shown once.
+ * @template {{id: string}} T
+ * @param {T[]} items @param {T[]} others @returns {T[]}
+ */
+function joined(items, others) {
+  const seen = new Set(items.map((item) => item.id));
+  return [...items, ...others.filter((item) => !seen.has(item.id))];
 }
 
 /**
@@ -53,17 +70,35 @@ export function useLoad(read, deps) {
  * @param {number} [size]
  */
 export function usePages(read, deps, size = 20) {
-  const start = { items: /** @type {T[]} */ ([]), next: /** @type {string | null} */ (null), error: /** @type {any} */ (null), loading: true, more: false };
+  const subject = useMemo(() => ({}), deps);
+  const start = { subject, .../** @type {{items: T[], next: string | null, error: any, loading: boolean, more: boolean}} */ (NO_ROWS_YET) };
   const [state, setState] = useState(start);
   const turn = useRef(0);
+  /** How many rows were asked for so far, and are shown: reading again takes none away that somebody has gone on to. */
+  const asked = useRef(size);
+  const rows = useRef(0);
   const first = useCallback(async (/** @type {boolean} */ quiet) => {
     const mine = ++turn.current;
-    if (!quiet) setState((old) => (old.loading ? old : start));
+    if (!quiet) {
+      asked.current = size;
+      rows.current = 0;
+      setState((old) => (old.loading && old.subject === subject ? old : start));
+    }
     try {
-      const page = await read(null, size);
-      if (mine === turn.current) setState({ ...start, items: page.items, next: page.next, loading: false });
+      // Asked anew each time, because somebody may want more meanwhile.
+      const wanted = () => Math.max(asked.current, rows.current);
+      let got = Math.min(wanted(), MOST_ROWS);
+      let { items, next } = await read(null, got);
+      while (next && got < wanted() && mine === turn.current) {
+        const limit = Math.min(wanted() - got, MOST_ROWS);
+        const page = await read(next, limit);
+        items = joined(items, page.items);
+        next = page.next;
+        got += limit;
+      }
+      if (mine === turn.current) setState({ ...start, items, next, loading: false });
     } catch (error) {
-      if (mine === turn.current) setState((old) => (quiet ? old : { ...start, error, loading: false }));
+      if (mine === turn.current) setState((old) => (quiet && old.subject === subject ? old : { ...start, error, loading: false }));
     }
   }, deps);
   useLayoutEffect(() => {
@@ -71,24 +106,26 @@ export function usePages(read, deps, size = 20) {
     return () => void turn.current++;
   }, [first]);
 
+  const shown = state.subject === subject ? state : start;
+  rows.current = shown.items.length;
   const more = async () => {
     const mine = turn.current;
+    asked.current += size;
     setState((old) => ({ ...old, more: true, error: null }));
     try {
-      const page = await read(state.next, size);
+      const page = await read(shown.next, size);
+      // What is read again meanwhile reads these rows, too.
       if (mine !== turn.current) return;
-      // A row that moved between two pages is shown once.
-      setState((old) => {
-        const seen = new Set(old.items.map((item) => item.id));
-        return { ...old, items: [...old.items, ...page.items.filter((item) => !seen.has(item.id))], next: page.next, more: false };
-      });
+      setState((old) => ({ ...old, items: joined(old.items, page.items), next: page.next, more: false }));
     } catch (error) {
-      if (mine === turn.current) setState((old) => ({ ...old, error, more: false }));
+      if (mine !== turn.current) return;
+      asked.current -= size;
+      setState((old) => ({ ...old, error, more: false }));
     }
   };
 
   return {
-    ...state,
+    ...shown,
     showMore: more,
     refresh: useCallback(() => first(true), [first]),
     retry: useCallback(() => first(false), [first]),

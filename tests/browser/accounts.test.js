@@ -1,12 +1,13 @@
 // Signing up, in and out.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { PASSWORD, close, expertOf, freeSlots, nothingWrong, open, person, settled } from "./support/browser.js";
+import { PASSWORD, close, freeSlots, nothingWrong, open, person, settled } from "./support/browser.js";
+import { ownExpert } from "./support/branch.js";
 
 after(close);
 
 test("a visitor signs up on the way to a slot and comes back to it", async () => {
-  const expert = await expertOf("expert3@belfry.test");
+  const expert = await ownExpert("Door Dara");
   const minutes = expert.booking_rules.minutes[0];
   const [slot] = await freeSlots(expert.id, { minutes });
   const visitor = await person(null, { expect: [422] });

@@ -1,7 +1,8 @@
 // The agenda: dragging moves a booking, drawing over an empty stretch blocks it.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { call, close, expertOf, freeSlots, live, nothingWrong, open, person, settled, signIn } from "./support/browser.js";
+import { call, close, freeSlots, live, nothingWrong, open, person, settled, until } from "./support/browser.js";
+import { SECRET, booked, newClient, ownExpert } from "./support/branch.js";
 
 after(close);
 
@@ -19,25 +20,24 @@ async function drag(page, [fromX, fromY], [toX, toY]) {
 }
 
 test("dragging a booking to another hour moves it, and going back leaves it where it was", async () => {
-  const expert = await expertOf("expert8@belfry.test");
+  // By day, so that its hour and the next are on the screen.
+  const expert = await ownExpert("Dara Dragged", { hours: { from: "09:00", until: "13:00" } });
   const minutes = expert.booking_rules.minutes[0];
-  const desk = await person("expert8@belfry.test");
-  const { access_token: token } = await signIn("client4@belfry.test");
-  // A slot with the hour after it free as well, by day, so that both rows are on the screen.
-  const free = await freeSlots(expert.id, { minutes });
-  const starts = new Set(free.map((slot) => slot.starts_at));
-  const later = (slot) => new Date(Date.parse(slot.starts_at) + HOUR).toISOString().replace(".000Z", "Z");
-  const slot = free.find((one) => starts.has(later(one)));
-  assert.ok(slot, "two free slots an hour apart");
-  const { status, body: booking } = await call("POST", "/bookings", { token, body: { expert_id: expert.id, starts_at: slot.starts_at, minutes, mode: "online" } });
-  assert.equal(status, 201, JSON.stringify(booking));
+  const { token } = await newClient("Ann Agenda");
+  // The first of a day, so that the hours after it are free.
+  const clock = (at, timeZone) => new Intl.DateTimeFormat("en-GB", { timeZone, hour: "2-digit", minute: "2-digit" }).format(new Date(at));
+  const slot = (await freeSlots(expert.id, { minutes })).find(({ starts_at: at }) => clock(at, expert.time_zone) === "09:00");
+  const booking = await booked(token, { expert_id: expert.id, starts_at: slot.starts_at, minutes });
+  const desk = await person(expert.email, { password: SECRET });
+  // The page is to be told of nothing more while the mouse is down.
+  await until("the expert was told", async () => (await call("GET", "/notifications/unread-count", { token: desk.session.access_token })).body.unread > 0);
 
   const zone = desk.session.user.time_zone;
   const date = new Intl.DateTimeFormat("en-CA", { timeZone: zone }).format(new Date(slot.starts_at));
   const page = await desk.tab();
   await open(page, `/agenda?view=day&date=${date}`);
   await live(page);
-  const time = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" }).format(new Date(slot.starts_at));
+  const time = clock(slot.starts_at, zone);
   const event = page.locator(".agenda-event", { hasText: booking.client.name }).filter({ hasText: time });
   await event.scrollIntoViewIfNeeded();
   const before = await event.boundingBox();
@@ -50,12 +50,21 @@ test("dragging a booking to another hour moves it, and going back leaves it wher
 
   await down();
   const dialog = page.locator("dialog");
+  await dialog.getByRole("button", { name: "Back" }).waitFor();
+  // News draw the agenda anew, but not what somebody is deciding about.
+  const reread = page.waitForResponse((response) => response.url().includes("/time-off?") && response.ok());
+  const { token: other } = await newClient("Ned News");
+  await booked(other, { expert_id: expert.id, starts_at: new Date(Date.parse(slot.starts_at) + 3 * HOUR).toISOString(), minutes });
+  await reread;
+  await page.evaluate(() => new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next))));
+  assert.ok(Math.abs((await event.boundingBox()).y - before.y - hour) < 3, "it lies where it was dropped");
   await dialog.getByRole("button", { name: "Back" }).click();
   await dialog.waitFor({ state: "detached" });
   await page.waitForFunction(([text, top]) => {
     const one = [...document.querySelectorAll(".agenda-event")].find((candidate) => candidate.textContent.includes(text));
     return one && Math.abs(one.getBoundingClientRect().top - top) < 3;
-  }, [time, (await event.boundingBox()).y]);
+  }, [time, before.y]);
+  await page.locator(".agenda-event", { hasText: "Ned News" }).waitFor();
 
   await down();
   await dialog.getByRole("button", { name: "Move", exact: true }).click();
@@ -67,8 +76,8 @@ test("dragging a booking to another hour moves it, and going back leaves it wher
 });
 
 test("drawing over an empty stretch blocks it, and it can be opened again", async () => {
-  const expert = await expertOf("expert7@belfry.test");
-  const desk = await person("expert7@belfry.test");
+  const expert = await ownExpert("Blocked Bo");
+  const desk = await person(expert.email, { password: SECRET });
   const date = new Date(Date.now() + 16 * 24 * HOUR).toISOString().slice(0, 10);
   const page = await desk.tab();
   await open(page, `/agenda?view=day&date=${date}`);
@@ -77,7 +86,7 @@ test("drawing over an empty stretch blocks it, and it can be opened again", asyn
   const reason = `Away ${Date.now()}`;
   const box = await day.boundingBox();
   const view = page.viewportSize().height;
-  // Low on the screen but above its edge; where a demo booking lies, the button does the same.
+  // Low on the screen but above its edge.
   const top = Math.min(box.y + 60, view - 200);
   await drag(page, [box.x + box.width - 30, top], [box.x + box.width - 30, top + 70]);
   const dialog = page.locator("dialog");

@@ -1,8 +1,8 @@
 // The bell: counts live, and what is read in one tab is read in all.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { call, close, expertOf, freeSlots, live, nothingWrong, open, person, signIn, until } from "./support/browser.js";
-import { SECRET, newBranch, newClient, newExpert } from "./support/branch.js";
+import { call, close, freeSlots, live, nothingWrong, open, person, until } from "./support/browser.js";
+import { SECRET, booked, newClient, ownExpert } from "./support/branch.js";
 
 after(close);
 
@@ -10,27 +10,19 @@ const count = async (page) => Number((await page.locator(".bell .count").count()
 const counts = (page, wanted) => page.waitForFunction((n) => (document.querySelector(".bell .count")?.textContent ?? "0") === n, String(wanted));
 
 test("news raises the count in every tab, and reading it in one lowers it in the other", async () => {
-  const expert = await expertOf("expert4@belfry.test");
-  const minutes = expert.booking_rules.minutes[0];
-  const desk = await person("expert4@belfry.test");
-  const { access_token: token } = await signIn("client3@belfry.test");
-  await call("POST", "/notifications/read-all", { token: desk.session.access_token });
+  const expert = await ownExpert("Bella Bell");
+  const desk = await person(expert.email, { password: SECRET });
+  const { token } = await newClient("Rob Rings");
 
   const [first, second] = [await desk.tab("/"), await desk.tab("/notifications")];
   await Promise.all([live(first), live(second)]);
   assert.equal(await count(first), 0);
 
-  const book = async (slot) => {
-    const { status, body } = await call("POST", "/bookings", { token, body: { expert_id: expert.id, starts_at: slot.starts_at, minutes, mode: "online" } });
-    assert.equal(status, 201, JSON.stringify(body));
-    return body;
-  };
-  const free = await freeSlots(expert.id, { minutes });
-  await book(free[0]);
-  await book(free.at(-1));
+  const free = await freeSlots(expert.id);
+  for (const slot of [free[0], free.at(-1)]) await booked(token, { expert_id: expert.id, starts_at: slot.starts_at });
   await Promise.all([counts(first, 2), counts(second, 2)]);
   assert.match(await first.title(), /^\(2\) /);
-  assert.equal(await second.locator(".news.unread").count(), 2);
+  await second.waitForFunction(() => document.querySelectorAll(".news.unread").length === 2);
 
   // The drop-down of one tab shows both; the page of the other marks one.
   await first.locator(".bell > button").click();
@@ -50,11 +42,9 @@ test("news raises the count in every tab, and reading it in one lowers it in the
 });
 
 test("after a drop the page catches up by itself", async () => {
-  const expert = await expertOf("expert2@belfry.test");
-  const minutes = expert.booking_rules.minutes[0];
-  const desk = await person("expert2@belfry.test");
-  const { access_token: token } = await signIn("client2@belfry.test");
-  await call("POST", "/notifications/read-all", { token: desk.session.access_token });
+  const expert = await ownExpert("Dropped Dora");
+  const desk = await person(expert.email, { password: SECRET });
+  const { token } = await newClient("Quiet Quentin");
   // The sockets of this page go through a door that the test can shut.
   const page = await desk.tab();
   const sockets = [];
@@ -69,54 +59,46 @@ test("after a drop the page catches up by itself", async () => {
   shut = true;
   for (const socket of sockets) await socket.close({ code: 1012 });
   await page.locator(".connection.reconnecting, .connection.polling").waitFor({ state: "attached" });
-  // At the first time that this client, whom the demo and other stories book for, has free.
-  let made;
-  for (const slot of await freeSlots(expert.id, { minutes })) {
-    made = await call("POST", "/bookings", { token, body: { expert_id: expert.id, starts_at: slot.starts_at, minutes, mode: "online" } });
-    if (made.status !== 409) break;
-  }
-  const { status, body } = made;
-  assert.equal(status, 201, JSON.stringify(body));
+  const [slot] = await freeSlots(expert.id);
+  const booking = await booked(token, { expert_id: expert.id, starts_at: slot.starts_at });
   shut = false;
   await counts(page, 1);
-  await page.locator(`a[href="/bookings/${body.id}"]`).waitFor();
+  await page.locator(`a[href="/bookings/${booking.id}"]`).waitFor();
   await desk.end();
 });
 
 test("where no WebSocket passes, the same news comes as a stream", async () => {
-  const expert = await expertOf("expert6@belfry.test");
-  const minutes = expert.booking_rules.minutes[0];
-  const desk = await person("expert6@belfry.test");
-  const { access_token: token } = await signIn("client5@belfry.test");
-  await call("POST", "/notifications/read-all", { token: desk.session.access_token });
+  const expert = await ownExpert("Streamed Stella");
+  const desk = await person(expert.email, { password: SECRET });
+  const { token } = await newClient("Sam Sends");
   const page = await desk.tab();
   await page.routeWebSocket(/\/ws\?/, (socket) => socket.close({ code: 1011 }));
   const stream = page.waitForRequest((request) => request.url().includes("/live/events"));
   await open(page, "/");
   await stream;
   await live(page);
-  const [slot] = await freeSlots(expert.id, { minutes });
-  const { status, body } = await call("POST", "/bookings", { token, body: { expert_id: expert.id, starts_at: slot.starts_at, minutes, mode: "online" } });
-  assert.equal(status, 201, JSON.stringify(body));
+  const [slot] = await freeSlots(expert.id);
+  await booked(token, { expert_id: expert.id, starts_at: slot.starts_at });
   await counts(page, 1);
   await desk.end();
 });
 
 test("the inbox can be read from its oldest entry on, and what comes in meanwhile is at its end", async () => {
-  const branch = await newBranch("Bell Tower");
-  const expert = await newExpert(branch, "Rope Ringer");
-  const client = await newClient("Many Times");
-  const { body: { access_token: token } } = await call("POST", "/auth/login", { body: { email: client.email, password: SECRET } });
+  const expert = await ownExpert("Rope Ringer");
+  const { token } = await newClient("Many Times");
   const free = (await freeSlots(expert.id)).filter((_, n) => n % 4 === 0);
-  const book = async (n) => {
-    const { status, body } = await call("POST", "/bookings", { token, body: { expert_id: expert.id, starts_at: free[n].starts_at, mode: "online" } });
-    assert.equal(status, 201, JSON.stringify(body));
-  };
+  const book = (n) => booked(token, { expert_id: expert.id, starts_at: free[n].starts_at });
   for (let n = 0; n < 12; n++) await book(n);
   const desk = await person(expert.email, { password: SECRET });
   const told = async (sort) => (await call("GET", `/notifications?limit=100&sort=${sort}`, { token: desk.session.access_token })).body.items.map(({ title }) => title);
   await until("twelve were told of", async () => (await told("created_at")).length === 12);
-  const page = await desk.tab("/notifications");
+  const page = await desk.tab();
+  const sockets = [];
+  await page.routeWebSocket(/\/ws\?/, (socket) => {
+    socket.connectToServer();
+    sockets.push(socket);
+  });
+  await open(page, "/notifications");
   await live(page);
   const shown = () => page.locator("main .news-title").evaluateAll((all) => all.map((one) => one.lastChild?.textContent));
   assert.deepEqual(await shown(), (await told("-created_at")).slice(0, 10));
@@ -132,6 +114,13 @@ test("the inbox can be read from its oldest entry on, and what comes in meanwhil
   await page.locator("main .news").nth(12).waitFor();
   await book(13);
   await page.locator("main .news").nth(13).waitFor();
+  assert.deepEqual(await shown(), await told("created_at"));
+  // After a drop all of it is read again, and nothing goes from under the reader's eyes.
+  const reread = page.waitForResponse((response) => response.url().includes("/notifications?") && !response.url().includes("after="));
+  for (const socket of sockets) await socket.close({ code: 1012 });
+  await reread;
+  await live(page);
+  await page.waitForFunction(() => document.querySelectorAll("main .news").length >= 14);
   assert.deepEqual(await shown(), await told("created_at"));
   nothingWrong(desk.complaints);
   await desk.end();

@@ -3,27 +3,16 @@
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
 import { figuresOf, lanesOf, needsOf, shownOf } from "../../static/js/day.js";
-import { axe, call, close, live, nothingWrong, open, person, settled, signIn, until } from "./support/browser.js";
-import { SECRET, newBranch, newClient, newExpert } from "./support/branch.js";
+import { BEHIND, axe, call, close, live, nothingWrong, open, person, settled, until } from "./support/browser.js";
+import { SECRET, morning, newBranch, newClient, newExpert, newManager, tokenOf } from "./support/branch.js";
 
 after(close);
-
-/** Decisions wait a few seconds to be taken back. */
-const PATIENCE = { timeout: 20_000 };
-
-/** A zone whose clock shows nine or so in the morning, so that its day is long enough for appointments of today. */
-function morning() {
-  const ahead = 9 - new Date().getUTCHours();
-  const hours = ahead > 12 ? ahead - 24 : ahead < -12 ? ahead + 24 : ahead;
-  return hours === 0 ? "Etc/GMT" : `Etc/GMT${hours > 0 ? "-" : "+"}${Math.abs(hours)}`;
-}
 
 const done = async (method, path, options) => {
   const { status, body } = await call(method, path, options);
   assert.ok(status < 300, `${method} ${path}: ${status} ${JSON.stringify(body)}`);
   return body;
 };
-const tokenOf = async ({ email }) => (await done("POST", "/auth/login", { body: { email, password: SECRET } })).access_token;
 
 /** Somebody of a branch who can be booked from one minute to the next. */
 async function readyExpert(branch, name) {
@@ -35,26 +24,15 @@ async function readyExpert(branch, name) {
   return { ...expert, token };
 }
 
-async function newManager(branch) {
-  const { access_token: token } = await signIn("admin@belfry.test");
-  const manager = await newClient("Mona Manager");
-  await done("PATCH", `/admin/users/${manager.id}`, { token, body: { role: "manager", branch_id: branch.id } });
-  return manager;
-}
-
 /** The start of the minute so many from now. */
 const minute = (n) => new Date((Math.floor(Date.now() / 60_000) + n) * 60_000).toISOString();
 const book = async (client, expert, starts_at, note) => done("POST", "/bookings", { token: client.token, body: { expert_id: expert.id, starts_at, mode: "offline", note } });
-const ready = async (name) => {
-  const client = await newClient(name);
-  return { ...client, token: await tokenOf(client) };
-};
 
 test("a manager's day, without a reload", async () => {
   const branch = await newBranch("Day House", { time_zone: morning() });
   const [dara, emil] = [await readyExpert(branch, "Dara Daylong"), await readyExpert(branch, "Emil Evening")];
   const manager = await newManager(branch);
-  const [ann, ben, cam, dan] = await Promise.all(["Ann Early", "Ben Later", "Cam Refused", "Dan Soon"].map(ready));
+  const [ann, ben, cam, dan] = await Promise.all(["Ann Early", "Ben Later", "Cam Refused", "Dan Soon"].map(newClient));
   const first = await book(ann, dara, minute(120), "My knee, again.");
 
   const desk = await person(manager.email, { password: SECRET });
@@ -74,7 +52,7 @@ test("a manager's day, without a reload", async () => {
   const lane = (expert) => page.locator(`.lane[data-expert="${expert.id}"]`);
   const entry = (booking) => page.locator(`[data-entry="${booking.id}"]`);
   const need = (booking) => page.locator(`[data-need="${booking.id}"]`);
-  const figure = (name, value) => page.locator(`[data-figure="${name}"] strong`).getByText(String(value), { exact: true }).waitFor(PATIENCE);
+  const figure = (name, value) => page.locator(`[data-figure="${name}"] strong`).getByText(String(value), { exact: true }).waitFor(BEHIND);
 
   await lane(dara).locator(`[data-entry="${first.id}"]`).waitFor();
   await lane(emil).getByRole("heading", { name: "Emil Evening" }).waitFor();
@@ -87,18 +65,18 @@ test("a manager's day, without a reload", async () => {
 
   // What clients and experts do elsewhere is there by itself.
   await done("PUT", `/experts/${emil.id}/presence`, { token: emil.token, body: { presence: "online" } });
-  await lane(emil).getByText("Online").waitFor(PATIENCE);
+  await lane(emil).getByText("Online").waitFor(BEHIND);
   const second = await book(ben, emil, minute(180));
-  await lane(emil).locator(`[data-entry="${second.id}"]`).waitFor(PATIENCE);
+  await lane(emil).locator(`[data-entry="${second.id}"]`).waitFor(BEHIND);
   await need(second).waitFor();
   await page.getByRole("status").filter({ hasText: /^New: \d\d:\d\d, Ben Later with Emil Evening$/ }).waitFor({ state: "attached" });
   await figure("booked", 2);
   await done("POST", `/bookings/${second.id}/confirm`, { token: emil.token });
-  await entry(second).filter({ hasText: "Confirmed" }).waitFor(PATIENCE);
+  await entry(second).filter({ hasText: "Confirmed" }).waitFor(BEHIND);
   await need(second).waitFor({ state: "detached" });
 
   // It begins while the rest of the day goes on.
-  const soon = await book(dan, emil, minute(1), "In a minute.");
+  const soon = await book(dan, emil, minute(Date.now() % 60_000 < 30_000 ? 1 : 2), "In a minute.");
   await done("POST", `/bookings/${soon.id}/confirm`, { token: emil.token });
 
   // Confirmed here, taken back, and confirmed again.
@@ -113,7 +91,7 @@ test("a manager's day, without a reload", async () => {
 
   // Refused with a reason, out of what is opened by the keyboard.
   const third = await book(cam, dara, minute(240));
-  await entry(third).waitFor(PATIENCE);
+  await entry(third).waitFor(BEHIND);
   await entry(third).focus();
   await page.keyboard.press("Enter");
   const dialog = page.locator("dialog");
@@ -124,14 +102,14 @@ test("a manager's day, without a reload", async () => {
   await dialog.getByLabel("Reason").fill("Dara is away then.");
   await dialog.getByRole("button", { name: "Reject", exact: true }).click();
   await dialog.waitFor({ state: "detached" });
-  await entry(third).filter({ hasText: "Rejected" }).waitFor(PATIENCE);
+  await entry(third).filter({ hasText: "Rejected" }).waitFor(BEHIND);
   await figure("booked", 3);
   assert.equal((await done("GET", `/bookings/${third.id}`, { token: cam.token })).reason, "Dara is away then.");
 
   // Who has come, by the desk's word.
   await entry(first).click();
   await dialog.getByRole("button", { name: /^Check in/ }).click();
-  await dialog.getByText("Number 1:").waitFor(PATIENCE);
+  await dialog.getByText("Number 1:").waitFor(BEHIND);
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
   await entry(first).filter({ hasText: "Number 1: Waiting" }).waitFor();
@@ -140,15 +118,15 @@ test("a manager's day, without a reload", async () => {
   // Time off in the way of a booking is said, with what can be done about it.
   const off = { starts_at: minute(170), ends_at: minute(200), reason: "Dentist" };
   const { id: away } = await done("POST", `/experts/${emil.id}/time-off`, { token: emil.token, body: off });
-  await need(second).locator('[data-why="away"]').waitFor(PATIENCE);
+  await need(second).locator('[data-why="away"]').waitFor(BEHIND);
   await need(second).locator('[data-verb="reschedule"]').waitFor();
   await lane(emil).getByText("Dentist").waitFor();
   await done("DELETE", `/experts/${emil.id}/time-off/${away}`, { token: emil.token });
-  await need(second).waitFor({ state: "detached", ...PATIENCE });
+  await need(second).waitFor({ state: "detached", ...BEHIND });
 
   // Once it has begun, what came of it can be said, on what may have been open since before.
   await entry(soon).click();
-  await dialog.locator('[data-verb="complete"]').click({ timeout: 80_000 });
+  await dialog.locator('[data-verb="complete"]').click({ timeout: 150_000 });
   await entry(soon).filter({ hasText: "Completed" }).waitFor();
   await figure("completed", 1);
 
@@ -168,7 +146,7 @@ test("a manager's day, without a reload", async () => {
   assert.equal(await page.getByLabel("Date").inputValue(), date);
   const closed = { overrides: [{ date, intervals: [] }] };
   await done("PATCH", `/branches/${branch.id}`, { token: await tokenOf(manager), body: closed });
-  await page.locator(".state-title", { hasText: "Closed on this day" }).waitFor({ timeout: 40_000 });
+  await page.locator(".state-title", { hasText: "Closed on this day" }).waitFor(BEHIND);
   await look("closed");
   await page.getByRole("button", { name: "Today" }).click();
   await entry(first).waitFor();

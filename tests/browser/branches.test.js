@@ -1,12 +1,10 @@
 // Branches: found, booked without choosing a person, edited by who runs them, and why somebody was chosen.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { axe, call, close, live, nothingWrong, open, person, signIn } from "./support/browser.js";
-import { newBranch, newExpert } from "./support/branch.js";
+import { axe, call, close, live, nothingWrong, open, person, settled } from "./support/browser.js";
+import { SECRET, booked, newBranch, newClient, newExpert, newManager } from "./support/branch.js";
 
 after(close);
-
-const branchOf = async (name) => (await call("GET", "/branches?limit=100")).body.items.find((one) => one.name === name);
 
 /** A branch with two experts. */
 async function withExperts(name) {
@@ -33,7 +31,7 @@ async function chooseDay(page, instant) {
 
 test("a client finds a branch and books there without choosing a person; staff see why it was this one", async () => {
   const branch = await withExperts("Rope House");
-  const client = await person("client5@belfry.test", { width: 360 });
+  const client = await person((await newClient("Ria Rope")).email, { width: 360, password: SECRET });
   const page = await client.tab("/branches");
   const found = [];
   const look = async (where, name) => {
@@ -41,6 +39,7 @@ test("a client finds a branch and books there without choosing a person; staff s
   };
   await page.getByRole("searchbox").fill(branch.name.toLowerCase());
   await page.waitForURL(/query=/);
+  await settled(page);
   await page.getByRole("link", { name: branch.name }).click();
   await page.getByRole("heading", { name: branch.name, level: 1 }).waitFor();
   const slot = (await times(branch.id)).find((one) => one.experts > 1);
@@ -70,32 +69,28 @@ test("a client finds a branch and books there without choosing a person; staff s
 test("the last free expert of a start takes it off the open page of a visitor, and back", async () => {
   const branch = await withExperts("Quay House");
   const slot = (await times(branch.id)).reverse().find((one) => one.experts === 1);
-  const watcher = await person("client6@belfry.test");
+  const watcher = await person((await newClient("Wes Watches")).email, { password: SECRET });
   const page = await watcher.tab(`/branches/${branch.id}`);
   await live(page);
   await chooseDay(page, slot.starts_at);
   const seen = page.locator(`.slots [data-at="${slot.starts_at}"]`);
   await seen.waitFor();
-  const { access_token: token } = await signIn("client7@belfry.test");
-  const body = { branch_id: branch.id, starts_at: slot.starts_at, mode: "online" };
-  const booked = await call("POST", "/bookings", { token, body });
-  assert.equal(booked.status, 201, JSON.stringify(booked.body));
+  const { token } = await newClient("Quin Quick");
+  const { id } = await booked(token, { branch_id: branch.id, starts_at: slot.starts_at });
   await seen.waitFor({ state: "detached" });
-  await call("POST", `/bookings/${booked.body.id}/cancel`, { token, body: {} });
+  assert.equal((await call("POST", `/bookings/${id}/cancel`, { token, body: {} })).status, 200);
   await seen.waitFor();
   nothingWrong(watcher.complaints);
   await watcher.end();
 });
 
-// The manager's pages are in Vietnamese, so nothing is found by its words.
 test("a manager edits the hours and rules of their branch, and of no other", async () => {
-  const branch = await branchOf("Saigon House");
-  const other = await branchOf("Harbour House");
-  const manager = await person("manager@belfry.test", { expect: [422] });
+  const [branch, other] = [await newBranch("Anchor House"), await newBranch("Bollard House")];
+  const manager = await person((await newManager(branch)).email, { expect: [422], password: SECRET });
   const page = await manager.tab(`/branches/${branch.id}`);
   const found = [];
   await page.locator('a[href$="/edit"]').click();
-  await page.getByRole("heading", { name: "Saigon House", level: 1 }).waitFor();
+  await page.getByRole("heading", { name: branch.name, level: 1 }).waitFor();
   for (const violation of await axe(page)) found.push(`edit: ${violation}`);
   await page.locator('textarea[name="address"]').fill("14 Nguyễn Huệ");
   await page.locator('input[name="horizon_days"]').fill("5000");
@@ -116,9 +111,6 @@ test("a manager edits the hours and rules of their branch, and of no other", asy
   await open(page, `/branches/${other.id}/edit`);
   await page.locator('main a[href="/branches"]').waitFor();
   assert.equal(await page.locator("form .save-bar").count(), 0);
-  const { access_token: token } = await signIn("manager@belfry.test");
-  const { address, settings, overrides } = branch;
-  await call("PATCH", `/branches/${branch.id}`, { token, body: { address, settings, overrides } });
   nothingWrong(found, manager.complaints);
   await manager.end();
 });
@@ -131,10 +123,8 @@ test("who runs a branch sees how it fares, as it happens; who runs another one d
   await page.getByRole("link", { name: "Statistics" }).click();
   await page.getByText("Nothing happened on these dates").waitFor();
   const [slot] = await times(branch.id);
-  const { access_token: token } = await signIn("client8@belfry.test");
-  const body = { branch_id: branch.id, starts_at: slot.starts_at, mode: "online" };
-  const booked = await call("POST", "/bookings", { token, body });
-  assert.equal(booked.status, 201, JSON.stringify(booked.body));
+  const { token } = await newClient("Sal Sails");
+  const booking = await booked(token, { branch_id: branch.id, starts_at: slot.starts_at });
   // Made today, so that it is there although it starts later.
   const made = page.locator("figure.chart", { hasText: "Bookings made, by day" });
   await made.waitFor();
@@ -144,14 +134,14 @@ test("who runs a branch sees how it fares, as it happens; who runs another one d
   await page.getByLabel("Until").fill(date);
   await page.locator(".tile", { hasText: "Pending" }).locator("strong", { hasText: /^1$/ }).waitFor();
   await page.getByText("Given by the branch").waitFor();
-  await call("POST", `/bookings/${booked.body.id}/cancel`, { token, body: {} });
+  assert.equal((await call("POST", `/bookings/${booking.id}/cancel`, { token, body: {} })).status, 200);
   await page.locator("li", { hasText: "Cancelled by clients" }).locator("strong", { hasText: /^1$/ }).waitFor();
   const figures = (await call("GET", `/branches/${branch.id}/statistics?to=${date}`, { token: admin.session.access_token })).body;
   const rows = await page.locator("[aria-labelledby=full] tbody tr").count();
   assert.equal(rows, figures.experts.length);
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download as CSV" }).click()]);
   assert.match(download.suggestedFilename(), /^statistics-.*csv$/);
-  const manager = await person("manager@belfry.test");
+  const manager = await person((await newManager(await newBranch("Foreign House"))).email, { password: SECRET });
   const foreign = await manager.tab(`/branches/${branch.id}`);
   assert.equal(await foreign.locator('a[href$="/statistics"]').count(), 0);
   await open(foreign, `/branches/${branch.id}/statistics`);

@@ -2,14 +2,17 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import test, { after } from "node:test";
-import { BASE, axe, call, close, expertOf, freeSlots, nothingWrong, person, settled } from "./support/browser.js";
+import { BASE, axe, call, close, freeSlots, nothingWrong, person, settled } from "./support/browser.js";
+import { SECRET, newClient, ownExpert } from "./support/branch.js";
 
 after(close);
 
+/** An expert by day, so that there are hours outside theirs. */
+const byDay = (name) => ownExpert(name, { hours: { from: "08:00", until: "18:00" } });
 const addDays = (date, days) => new Date(Date.parse(`${date}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10);
 
 test("a feed is made, read by a program, changed and ended", async () => {
-  const client = await person("client2@belfry.test");
+  const client = await person((await newClient("Fee Feeds")).email, { password: SECRET });
   await client.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: BASE });
   const page = await client.tab("/me");
   const card = page.locator('section[aria-labelledby="feed"]');
@@ -43,8 +46,8 @@ test("a feed is made, read by a program, changed and ended", async () => {
 });
 
 test("another calendar takes its busy time from the slots, says what it cannot read, and goes again", async (t) => {
-  const expert = await expertOf("expert5@belfry.test");
-  const desk = await person("expert5@belfry.test", { expect: [422] });
+  const expert = await byDay("Ima Imports");
+  const desk = await person(expert.email, { expect: [422], password: SECRET });
   const token = desk.session.access_token;
   const [slot] = await freeSlots(expert.id, { after: 72 * 3_600_000 });
   const stamp = (at) => new Date(at).toISOString().replace(/[-:]|\.\d+/g, "");
@@ -88,11 +91,10 @@ test("another calendar takes its busy time from the slots, says what it cannot r
   await desk.end();
 });
 
-test("public holidays are closed by choice, and worked by choice", async (t) => {
-  const expert = await expertOf("expert5@belfry.test");
-  const desk = await person("expert5@belfry.test");
+test("public holidays are closed by choice, and worked by choice", async () => {
+  const expert = await byDay("Hol Holiday");
+  const desk = await person(expert.email, { password: SECRET });
   const token = desk.session.access_token;
-  t.after(() => call("PUT", `/experts/${expert.id}/holidays`, { token, body: { region: null } }));
   const page = await desk.tab("/schedule");
   const card = page.locator('section[aria-labelledby="holidays"]');
   await card.getByLabel("Take the holidays of").selectOption("JP");
@@ -125,8 +127,8 @@ test("public holidays are closed by choice, and worked by choice", async (t) => 
 });
 
 test("why a time is not free is told in words, hours together", async () => {
-  const expert = await expertOf("expert5@belfry.test");
-  const desk = await person("expert5@belfry.test");
+  const expert = await byDay("Win Why");
+  const desk = await person(expert.email, { password: SECRET });
   const page = await desk.tab("/schedule");
   const why = page.locator('section[aria-labelledby="why"]');
   await why.locator(".reason").first().waitFor();

@@ -1,7 +1,7 @@
 // What a person wants to be told: saved as it is chosen, taken back, and not lost to somebody else's change.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { call, close, nothingWrong, open, person, settled } from "./support/browser.js";
+import { call, close, nothingWrong, open, person, settled, until } from "./support/browser.js";
 
 after(close);
 
@@ -31,13 +31,13 @@ test("a choice is saved as it is made, dims its column, and can be taken back", 
   assert.equal((await choices(someone)).categories.reminder.email, false);
   assert.equal(await saving(page, () => page.getByRole("button", { name: "Undo" }).click()), 200);
   assert.equal((await choices(someone)).categories.reminder.email, true);
-  assert.ok(await cell.isChecked());
+  await until("it is ticked again", () => cell.isChecked());
 
   // By keyboard: the channel's own switch is above its column.
   const mail = page.getByRole("switch", { name: "E-mail: use this way" });
   await mail.focus();
   assert.equal(await saving(page, () => page.keyboard.press("Space")), 200);
-  assert.ok(await cell.isDisabled());
+  await until("its column is off", () => cell.isDisabled());
   assert.equal(await page.locator("td.dim").count(), 9, "e-mail, Telegram and SMS are off");
   assert.equal((await choices(someone)).channels.email, false);
   // What would not come anyhow says what it lacks, with the one step that changes it.

@@ -1,19 +1,19 @@
 // A booking whose clock shows another time than was agreed: the word in lists, what happened on its page, the way out.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { axe, call, close, expertOf, freeSlots, nothingWrong, open, person, signIn } from "./support/browser.js";
+import { axe, close, freeSlots, nothingWrong, open, person } from "./support/browser.js";
+import { SECRET, booked, newClient, ownExpert } from "./support/branch.js";
 
 after(close);
 
 test("a clock change shows in the expert's lists and on the booking, where the time can be kept", async () => {
-  const expert = await expertOf("expert5@belfry.test");
-  const { access_token: token } = await signIn("client6@belfry.test");
+  const expert = await ownExpert("Clo Clock", { hours: { from: "08:00", until: "18:00" } });
+  const { token } = await newClient("Tim Time");
   const [slot] = await freeSlots(expert.id);
-  const { status, body: booking } = await call("POST", "/bookings", { token, body: { expert_id: expert.id, starts_at: slot.starts_at, mode: "online" } });
-  assert.equal(status, 201, JSON.stringify(booking));
+  const booking = await booked(token, { expert_id: expert.id, starts_at: slot.starts_at });
 
   // No zone changes its rules for a test, so the answers say that one has. What is kept is told to the real server.
-  const desk = await person("expert5@belfry.test");
+  const desk = await person(expert.email, { password: SECRET });
   let kept = false;
   const moved = (one) => (one.id === booking.id && !kept ? { ...one, clock_moved: { promised: "2027-03-29T09:00", shown: "2027-03-29T10:00" }, actions: [...one.actions, "keep"] } : one);
   await desk.context.route(/\/api\/v1\/(bookings|experts\/[^/]+\/agenda)([/?]|$)/, async (route) => {

@@ -1,7 +1,8 @@
 // Why somebody was told, or was not: found by booking, read gate by gate.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { call, close, expertOf, freeSlots, nothingWrong, open, person, settled, signIn, until } from "./support/browser.js";
+import { call, close, freeSlots, nothingWrong, open, person, settled, signIn, until } from "./support/browser.js";
+import { booked, newClient, ownExpert } from "./support/branch.js";
 
 after(close);
 
@@ -9,12 +10,10 @@ const ADMIN = "admin@belfry.test";
 const asAdmin = async (path) => call("GET", path, { token: (await signIn(ADMIN)).access_token });
 
 test("from a booking to every gate and attempt, for those who were told and those who were not", async () => {
-  const expert = await expertOf("expert7@belfry.test");
-  const { access_token: token, user } = await signIn("client5@belfry.test");
-  const slots = await freeSlots(expert.id);
-  const wish = { expert_id: expert.id, starts_at: slots.at(-1).starts_at, minutes: expert.booking_rules.minutes[0], mode: "online" };
-  const { status, body: booking } = await call("POST", "/bookings", { token, body: wish });
-  assert.equal(status, 201, JSON.stringify(booking));
+  const expert = await ownExpert("Exa Explained");
+  const user = await newClient("Ulla Untold");
+  const [slot] = await freeSlots(expert.id);
+  const booking = await booked(user.token, { expert_id: expert.id, starts_at: slot.starts_at });
   await until("planned", async () => {
     const { body } = await asAdmin(`/admin/events?type=booking.created&subject=booking/${booking.id}`);
     const [event] = body.items;

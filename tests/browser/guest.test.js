@@ -1,7 +1,8 @@
 // Booking without an account: from a free time to the code, the link that manages it, and what becomes of it.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { axe, call, close, expertOf, freeSlots, nothingWrong, open, person, signIn, until } from "./support/browser.js";
+import { axe, call, close, freeSlots, nothingWrong, open, person, signIn, until } from "./support/browser.js";
+import { booked, ownExpert } from "./support/branch.js";
 
 after(close);
 
@@ -16,10 +17,10 @@ async function mailTo(address, kind) {
 }
 
 test("a visitor books without an account on a phone, and the mailed link moves and cancels", async () => {
-  const expert = await expertOf("expert5@belfry.test");
+  const expert = await ownExpert("Gita Guests");
   const minutes = expert.booking_rules.minutes[0];
-  const slots = await freeSlots(expert.id, { minutes });
-  const slot = slots[0];
+  const address = `gia.${Date.now()}@guests.test`;
+  const [slot] = await freeSlots(expert.id, { minutes });
   const visitor = await person(null, { width: 360, expect: [422, 404] });
   const page = await visitor.tab(`/experts/${expert.id}?at=${encodeURIComponent(slot.starts_at)}&minutes=${minutes}`);
   const found = [];
@@ -33,7 +34,7 @@ test("a visitor books without an account on a phone, and the mailed link moves a
   await send.click();
   await page.locator("[aria-invalid=true]").waitFor();
   await look("refused");
-  await page.getByLabel("E-mail").fill("gia@guests.test");
+  await page.getByLabel("E-mail").fill(address);
   await page.getByLabel("Phone").fill("+84 912 345 678");
   await send.click();
   await page.waitForURL(/\/b\/.+booked=1/);
@@ -42,7 +43,7 @@ test("a visitor books without an account on a phone, and the mailed link moves a
   await look("booked");
 
   // The link in the mail opens the same booking, in any browser.
-  const mail = await mailTo("gia@guests.test", "booking.created");
+  const mail = await mailTo(address, "booking.created");
   const path = new URL(/https?:\S+\/b\/[\w.-]+/.exec(mail.text)[0]).pathname;
   const elsewhere = await person(null, { width: 768, expect: [404] });
   const link = await elsewhere.tab(path);
@@ -71,17 +72,14 @@ test("a visitor books without an account on a phone, and the mailed link moves a
 });
 
 test("of two visitors the slower is offered the nearest free times and keeps what was typed", async () => {
-  const expert = await expertOf("expert6@belfry.test");
+  const expert = await ownExpert("Rita Rival");
   const minutes = expert.booking_rules.minutes[0];
   const [slot] = await freeSlots(expert.id, { minutes });
   const visitor = await person(null, { expect: [409] });
   const page = await visitor.tab(`/experts/${expert.id}?at=${encodeURIComponent(slot.starts_at)}&minutes=${minutes}`);
   await page.getByLabel("Name").fill("Slow Guest");
   await page.getByLabel("E-mail").fill("slow@guests.test");
-  const faster = await call("POST", "/bookings", {
-    body: { expert_id: expert.id, starts_at: slot.starts_at, minutes, mode: "online", guest: { name: "Fast Guest", email: "fast@guests.test" } },
-  });
-  assert.equal(faster.status, 201, JSON.stringify(faster.body));
+  await booked(undefined, { expert_id: expert.id, starts_at: slot.starts_at, minutes, guest: { name: "Fast Guest", email: "fast@guests.test" } });
   await page.getByRole("button", { name: /this time$/ }).click();
   await page.getByText("Somebody was faster").waitFor();
   await page.locator("[data-alternative]").first().click();

@@ -1,17 +1,16 @@
 // A booking by its code, without an account.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { call, close, expertOf, freeSlots, nothingWrong, person, signIn } from "./support/browser.js";
+import { close, freeSlots, nothingWrong, person } from "./support/browser.js";
+import { booked, newClient, ownExpert } from "./support/branch.js";
 
 after(close);
 
 test("code and e-mail find a booking and cancel it; a wrong address finds nothing", async () => {
-  const expert = await expertOf("expert7@belfry.test");
-  const minutes = expert.booking_rules.minutes[0];
-  const [slot] = await freeSlots(expert.id, { minutes });
-  const { access_token: token } = await signIn("client2@belfry.test");
-  const { body: booking, status } = await call("POST", "/bookings", { token, body: { expert_id: expert.id, starts_at: slot.starts_at, minutes, mode: "online" } });
-  assert.equal(status, 201, JSON.stringify(booking));
+  const expert = await ownExpert("Lola Looked-for");
+  const [slot] = await freeSlots(expert.id);
+  const { token, email } = await newClient("Lou Looks");
+  const booking = await booked(token, { expert_id: expert.id, starts_at: slot.starts_at });
 
   const visitor = await person(null, { expect: [404] });
   const page = await visitor.tab("/lookup");
@@ -19,7 +18,7 @@ test("code and e-mail find a booking and cancel it; a wrong address finds nothin
   await page.getByLabel("E-mail or phone").fill("somebody-else@belfry.test");
   await page.getByRole("button", { name: "Look it up" }).click();
   await page.getByRole("alert").waitFor();
-  await page.getByLabel("E-mail or phone").fill("client2@belfry.test");
+  await page.getByLabel("E-mail or phone").fill(email);
   await page.getByRole("button", { name: "Look it up" }).click();
   const found = page.locator(".found");
   await found.getByText(expert.name).first().waitFor();

@@ -1,7 +1,8 @@
 // The outbox: who carries messages, why one was sent, and everything that was given up once more.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { call, close, nothingWrong, open, person, settled, signIn } from "./support/browser.js";
+import { call, close, freeSlots, nothingWrong, open, person, settled, signIn, until } from "./support/browser.js";
+import { booked, newClient, ownExpert } from "./support/branch.js";
 
 after(close);
 
@@ -10,13 +11,20 @@ const ADMIN = "admin@belfry.test";
 test("providers stand above the messages, and a message leads to its explanation", async () => {
   const { access_token: token } = await signIn(ADMIN);
   const { items } = (await call("GET", "/admin/providers", { token })).body;
+  // A message of a booking: whoever just signed up somewhere was written to for no event at all.
+  const [expert, client] = [await ownExpert("Otto Outbox"), await newClient("Wilma Why")];
+  const [slot] = await freeSlots(expert.id);
+  await booked(client.token, { expert_id: expert.id, starts_at: slot.starts_at });
+  const mine = `channel=email&status=kept&query=${encodeURIComponent(expert.email)}`;
+  await until("the expert was written to", async () => (await call("GET", `/admin/deliveries?${mine}`, { token })).body.items.some((one) => one.kind === "booking.created"));
   const desk = await person(ADMIN);
-  const page = await desk.tab("/admin/outbox?channel=email&status=kept");
+  const page = await desk.tab(`/admin/outbox?${mine}`);
   assert.ok(items.length > 0);
   assert.equal(await page.locator(".provider-list li").count(), items.length);
   await page.locator(".provider-list li", { hasText: items[0].provider }).getByText("Ready").waitFor();
+  // The newest; an address may have to be confirmed before.
   await page.locator(".row-title").first().click();
-  await page.getByRole("link", { name: /^Why this was sent to / }).click();
+  await page.getByRole("link", { name: `Why this was sent to ${expert.name}` }).click();
   await settled(page);
   await page.locator(".decision .sent").first().waitFor();
   await page.getByRole("link", { name: "Open the message" }).first().click();

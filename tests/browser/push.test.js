@@ -2,7 +2,8 @@
 // only the push service between is ours, because a browser under test reaches no other.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { axe, call, close, expertOf, freeSlots, nothingWrong, person, settled, signIn, until } from "./support/browser.js";
+import { axe, call, close, freeSlots, nothingWrong, person, settled, until } from "./support/browser.js";
+import { booked, ownExpert, tokenOf } from "./support/branch.js";
 import { pushService } from "./support/push_service.js";
 
 after(close);
@@ -35,25 +36,13 @@ async function newcomer() {
   return { ...someone, service, devices, end: async () => (await someone.end(), service.end()) };
 }
 
-/** A booking of theirs, which the expert confirms at once. */
+/** A booking of theirs, which the expert confirms by hand: of what people do themselves they are not told by push. */
 async function confirmed(token) {
-  let email = "";
-  let expert;
-  // One who confirms by hand: of what people do themselves they are not told by push.
-  for (let number = 1; !expert || expert.booking_rules.auto_confirm; number++) {
-    email = `expert${number}@belfry.test`;
-    expert = await expertOf(email);
-  }
-  const { access_token: theirs } = await signIn(email);
-  const slots = await freeSlots(expert.id);
-  for (const slot of slots.reverse()) {
-    const wish = { expert_id: expert.id, starts_at: slot.starts_at, minutes: expert.booking_rules.minutes[0], mode: "online" };
-    const { status, body } = await call("POST", "/bookings", { token, body: wish });
-    if (status !== 201) continue;
-    assert.equal((await call("POST", `/bookings/${body.id}/confirm`, { token: theirs, body: {} })).status, 200);
-    return body;
-  }
-  throw new Error("no free time");
+  const expert = await ownExpert("Percy Push");
+  const [slot] = await freeSlots(expert.id);
+  const booking = await booked(token, { expert_id: expert.id, starts_at: slot.starts_at });
+  assert.equal((await call("POST", `/bookings/${booking.id}/confirm`, { token: await tokenOf(expert), body: {} })).status, 200);
+  return booking;
 }
 
 /** The service worker of a page, and a way to hand it what a push service brought. */
@@ -143,7 +132,7 @@ test("a push of the house is shown by the service worker, a repeat takes its pla
   await switchOn(client, page);
   const { here, deliver } = await worker(client, page);
   const booking = await confirmed(client.session.access_token);
-  const push = await client.service.next();
+  const push = await until("a push came", () => client.service.next());
   await deliver(push);
   const [first] = await showing(page, ({ url }) => url.endsWith(`/bookings/${booking.id}`));
   assert.equal(first.lang, "vi");
@@ -170,7 +159,7 @@ test("a push of the house is shown by the service worker, a repeat takes its pla
   await page.waitForURL(`**/bookings/${booking.id}`);
   await settled(page);
   await page.getByText(booking.code).first().waitFor();
-  assert.deepEqual(await shown(page), [], "it is put away");
+  await until("it is put away", async () => (await shown(page)).length === 0);
 
   // With no page open, one is opened there.
   await deliver(push);

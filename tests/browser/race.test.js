@@ -1,17 +1,19 @@
 // Two people want one slot.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { call, close, expertOf, freeSlots, live, nothingWrong, open, person, settled } from "./support/browser.js";
+import { close, freeSlots, live, nothingWrong, open, person, settled } from "./support/browser.js";
+import { SECRET, booked, newClient, ownExpert } from "./support/branch.js";
 
 after(close);
 
+const client = async (name, options) => person((await newClient(name)).email, { password: SECRET, ...options });
 const address = (expert, slot, minutes) => `/experts/${expert.id}?at=${encodeURIComponent(slot.starts_at)}&minutes=${minutes}`;
 
 test("a slot that somebody holds vanishes from the other's open page, and comes back when it is released", async () => {
-  const expert = await expertOf("expert2@belfry.test");
+  const expert = await ownExpert("Hilda Held");
   const minutes = expert.booking_rules.minutes[0];
   const [slot] = await freeSlots(expert.id, { minutes });
-  const [one, other] = await Promise.all([person("client1@belfry.test"), person("client2@belfry.test")]);
+  const [one, other] = await Promise.all([client("Ona One"), client("Otis Other")]);
   const watching = await other.tab(`/experts/${expert.id}?minutes=${minutes}`);
   await live(watching);
   const zone = await watching.locator(".picker select").inputValue();
@@ -32,15 +34,12 @@ test("a slot that somebody holds vanishes from the other's open page, and comes 
 });
 
 test("the slower of two is offered the nearest free times, and takes one of them", async () => {
-  const expert = await expertOf("expert2@belfry.test");
+  const expert = await ownExpert("Rhea Race");
   const minutes = expert.booking_rules.minutes[0];
   const [slot] = await freeSlots(expert.id, { minutes, after: 72 * 3_600_000 });
-  const [fast, slow] = await Promise.all([person("client3@belfry.test"), person("client4@belfry.test", { expect: [409] })]);
-  const booked = await call("POST", "/bookings", {
-    token: fast.session.access_token,
-    body: { expert_id: expert.id, starts_at: slot.starts_at, minutes, mode: "online" },
-  });
-  assert.equal(booked.status, 201, JSON.stringify(booked.body));
+  const slow = await client("Sloan Slow", { expect: [409] });
+  const { token: fast } = await newClient("Fay Fast");
+  await booked(fast, { expert_id: expert.id, starts_at: slot.starts_at, minutes });
 
   // A link to the very slot, opened too late.
   const page = await slow.tab();
@@ -55,5 +54,5 @@ test("the slower of two is offered the nearest free times, and takes one of them
   await settled(page);
 
   nothingWrong(slow.complaints);
-  await Promise.all([fast.end(), slow.end()]);
+  await slow.end();
 });

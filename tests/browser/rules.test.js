@@ -1,7 +1,8 @@
 // The rules: found, tried on what happened, saved as versions, compared, put back.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { call, close, nothingWrong, open, person, settled, signIn } from "./support/browser.js";
+import { call, close, freeSlots, nothingWrong, open, person, settled, signIn, until } from "./support/browser.js";
+import { booked, newClient, ownExpert } from "./support/branch.js";
 import { EVENT_TYPES, audiences, emptyDraft, facts } from "../../static/js/rule.js";
 
 after(close);
@@ -76,7 +77,11 @@ test("a rule is edited, corrected at the fault, compared by version and found st
 });
 
 test("a rule is tried on what happened before it is saved", async () => {
-  const event = await happened("booking.created");
+  // Of somebody with an account, whom no other story changes meanwhile.
+  const [expert, client] = [await ownExpert("Rehearsed Rae"), await newClient("Tria Tries")];
+  const [slot] = await freeSlots(expert.id);
+  const booking = await booked(client.token, { expert_id: expert.id, starts_at: slot.starts_at });
+  const event = await until("it was told of", async () => (await admin("GET", `/admin/events?type=booking.created&subject=booking/${booking.id}`)).body.items[0]);
   const desk = await person(ADMIN, { expect: [422] });
   const page = await desk.tab("/admin/rules/booking.created.client");
   const before = await rule("booking.created.client");

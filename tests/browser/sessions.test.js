@@ -2,13 +2,14 @@
 // time; and whoever has no account has a seat, too (C3.11).
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { call, close, expertOf, live, nothingWrong, person } from "./support/browser.js";
+import { BEHIND, call, close, live, nothingWrong, person } from "./support/browser.js";
+import { SECRET, newClient, ownExpert } from "./support/branch.js";
 
 after(close);
 
 test("a session is offered, its seats vanish live, and a full one is waited for", async () => {
-  const expert = await expertOf("expert5@belfry.test");
-  const desk = await person("expert5@belfry.test");
+  const expert = await ownExpert("Sena Session", { hours: { from: "08:00", until: "18:00" } });
+  const desk = await person(expert.email, { password: SECRET });
   const seen = await desk.tab("/sessions");
   await live(seen);
   const title = `Breathing together ${Date.now()}`;
@@ -24,8 +25,8 @@ test("a session is offered, its seats vanish live, and a full one is waited for"
   const row = seen.locator("[data-session]").filter({ hasText: title });
   await row.getByText("2 of 2 seats left").waitFor();
 
-  const first = await person("client8@belfry.test", { width: 360 });
-  const second = await person("client9@belfry.test");
+  const first = await person((await newClient("Fern First")).email, { width: 360, password: SECRET });
+  const second = await person((await newClient("Sven Second")).email, { password: SECRET });
   const mine = await first.tab(`/experts/${expert.id}`);
   const theirs = await second.tab(`/experts/${expert.id}`);
   await Promise.all([live(mine), live(theirs)]);
@@ -66,13 +67,13 @@ test("a session is offered, its seats vanish live, and a full one is waited for"
   await edit.getByLabel("Starts").fill(`${date}T21:30`);
   await edit.getByRole("button", { name: "Save" }).click();
   await edit.waitFor({ state: "detached" });
-  await mine.getByText("moved", { exact: false }).first().waitFor();
+  await mine.getByText("moved", { exact: false }).first().waitFor(BEHIND);
 
   // One gives their seat back, and it is the other's, who waited.
   const token = first.session.access_token;
   const cancelled = await call("POST", `/bookings/${booking}/cancel`, { token, body: {} });
   assert.equal(cancelled.status, 200, JSON.stringify(cancelled.body));
-  await place.getByRole("button", { name: "Take this place" }).click();
+  await place.getByRole("button", { name: "Take this place" }).click(BEHIND);
   await theirs.waitForURL(/\/bookings\/.*booked=1/);
 
   // Called off, with a reason that everybody reads.
@@ -81,7 +82,7 @@ test("a session is offered, its seats vanish live, and a full one is waited for"
   await off.getByLabel(/^Reason/).fill("The hall is flooded.");
   await off.getByRole("button", { name: "Call it off" }).click();
   await row.waitFor({ state: "detached" });
-  await theirs.getByText("The hall is flooded.").first().waitFor();
+  await theirs.getByText("The hall is flooded.").first().waitFor(BEHIND);
   nothingWrong([], [...desk.complaints, ...first.complaints, ...second.complaints, ...guest.complaints]);
   await Promise.all([desk.end(), first.end(), second.end(), guest.end()]);
 });

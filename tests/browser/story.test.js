@@ -1,7 +1,8 @@
 // The whole story in a real browser: find, book, confirm, hear of it at once, edit, move, cancel, review.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { BASE, call, close, expertOf, freeSlots, live, nothingWrong, open, person, settled, signIn } from "./support/browser.js";
+import { BASE, BEHIND, call, close, freeSlots, live, nothingWrong, open, person, settled, signIn, until } from "./support/browser.js";
+import { SECRET, booked, newClient, ownExpert } from "./support/branch.js";
 
 after(close);
 
@@ -10,6 +11,7 @@ async function chooseSlot(page, expert, slot) {
   await open(page, "/");
   await page.getByRole("searchbox").fill(expert.name);
   await page.waitForURL(/query=/);
+  await settled(page);
   await page.getByRole("link", { name: expert.name, exact: true }).click();
   await page.getByRole("heading", { level: 1, name: expert.name }).waitFor();
   await settled(page);
@@ -27,10 +29,11 @@ async function pickSlot(page, slot) {
 }
 
 test("a client books, the expert's open page shows it at once and confirms, and the client sees that live", async () => {
-  const expert = await expertOf("expert1@belfry.test");
+  const expert = await ownExpert(`Stella Story ${Date.now()}`);
   const [slot, , , elsewhere] = await freeSlots(expert.id);
-  const client = await person("client1@belfry.test");
-  const desk = await person("expert1@belfry.test");
+  const { email, token: theirs } = await newClient("Cleo Client");
+  const client = await person(email, { password: SECRET });
+  const desk = await person(expert.email, { password: SECRET });
   const admin = await person("admin@belfry.test");
 
   const inbox = await desk.tab("/live");
@@ -55,20 +58,18 @@ test("a client books, the expert's open page shows it at once and confirms, and 
   assert.match(await request.textContent(), new RegExp(note.replace("?", "\\?")));
   await request.getByRole("button", { name: "Confirm" }).click();
   await inbox.getByRole("button", { name: "Undo" }).waitFor();
-  await page.locator(".booked .badge.confirmed").waitFor({ timeout: 15_000 });
+  await page.locator(".booked .badge.confirmed").waitFor(BEHIND);
 
   // The mail with the calendar file is in the outbox.
-  const outbox = await admin.tab(`/admin/outbox?query=${encodeURIComponent("client1@belfry.test")}`);
+  const outbox = await admin.tab(`/admin/outbox?query=${encodeURIComponent(email)}`);
   const { access_token: token } = admin.session;
-  const mails = await call("GET", `/admin/deliveries?query=client1%40belfry.test&limit=10`, { token });
-  const invitation = await (async () => {
+  const invitation = await until("a mail to the client with the code and an invitation", async () => {
+    const mails = await call("GET", `/admin/deliveries?query=${encodeURIComponent(email)}&limit=10`, { token });
     for (const mail of mails.body.items) {
       const { body } = await call("GET", `/admin/deliveries/${mail.id}`, { token });
-      if (body.text.includes(code) && body.attachments.some((file) => file.text.includes("METHOD:REQUEST"))) return body;
+      if (body.text?.includes(code) && body.attachments?.some((file) => file.text.includes("METHOD:REQUEST"))) return body;
     }
-    return null;
-  })();
-  assert.ok(invitation, "a mail to the client with the code and an invitation");
+  });
   await open(outbox, `/admin/outbox?open=${invitation.id}`);
   await outbox.getByText("text/calendar").first().waitFor();
   await outbox.locator(".mail-body").waitFor();
@@ -84,7 +85,7 @@ test("a client books, the expert's open page shows it at once and confirms, and 
   await page.locator("dialog").getByRole("button", { name: "Move", exact: true }).click();
   await page.locator("dialog").waitFor({ state: "detached" });
   await page.getByText("Moved").first().waitFor();
-  const moved = await call("GET", `/bookings/${id}`, { token: (await signIn("client1@belfry.test")).access_token });
+  const moved = await call("GET", `/bookings/${id}`, { token: theirs });
   assert.equal(Date.parse(moved.body.starts_at), Date.parse(elsewhere.starts_at));
 
   // Cancel with a reason; both sides read it.
@@ -101,6 +102,7 @@ test("a client books, the expert's open page shows it at once and confirms, and 
 });
 
 test("a client reviews what is completed, once", async () => {
+  const words = `I left with a plan, and with ${Date.now()} ideas.`;
   for (let n = 1; n <= 5; n++) {
     const email = `client${n}@belfry.test`;
     const { access_token: token } = await signIn(email);
@@ -112,12 +114,12 @@ test("a client reviews what is completed, once", async () => {
     await page.getByRole("button", { name: "Send the review" }).click();
     await page.getByText("Choose one to five stars.").waitFor();
     await page.locator(".star-picker label").nth(3).click();
-    await page.getByLabel("A few words").fill("I left with a plan.");
+    await page.getByLabel("A few words").fill(words);
     await page.getByRole("button", { name: "Send the review" }).click();
     await page.getByRole("heading", { name: "Your review" }).waitFor();
     assert.equal(await page.getByRole("button", { name: "Send the review" }).count(), 0);
     await open(page, `/experts/${booking.expert.id}`);
-    await page.locator(".reviews").getByText("I left with a plan.").first().waitFor();
+    await page.locator(".reviews").getByText(words).first().waitFor();
     nothingWrong(client.complaints);
     return client.end();
   }
@@ -125,8 +127,14 @@ test("a client reviews what is completed, once", async () => {
 });
 
 test("the calendar file is handed over as a file", async () => {
-  const client = await person("client2@belfry.test");
+  const expert = await ownExpert("Cal Calendar");
+  const { email, token } = await newClient("Fay Files");
+  const [slot] = await freeSlots(expert.id);
+  await booked(token, { expert_id: expert.id, starts_at: slot.starts_at });
+  const client = await person(email, { password: SECRET });
   const page = await client.tab("/bookings");
+  // Nothing more is told of it while it is clicked.
+  await live(page);
   await page.locator(".booking-row a").first().click();
   await page.waitForURL(`${BASE}/bookings/*-*`);
   await settled(page);

@@ -24,6 +24,8 @@ mod contract;
 mod crash;
 /// Claimed once, settled once, tried again, never lost from sight.
 mod delivery;
+/// What the demo holds, whenever it is filled.
+mod demo;
 /// Messages gathered for a day.
 mod digest;
 /// A server told to stop in the middle of everything.

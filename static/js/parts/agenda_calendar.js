@@ -62,13 +62,15 @@ const asBlock = (off) => ({
  */
 
 /**
- * @param {{view: "day" | "week" | "month", date: string, narrow: boolean, bookings: Booking[], offs: TimeOff[]} & Handlers} props
+ * @param {{view: "day" | "week" | "month", date: string, narrow: boolean, bookings: Booking[], offs: TimeOff[], held?: boolean} & Handlers} props
+ *   held: somebody decides about a booking that was dragged, which lies where it was dropped until then
  */
 export function AgendaCalendar(props) {
-  const { view, date, narrow, bookings, offs } = props;
+  const { view, date, narrow, bookings, offs, held } = props;
   const target = useRef(/** @type {HTMLElement | null} */ (null));
   const [calendar, setCalendar] = useState(/** @type {any} */ (null));
   const [error, setError] = useState(/** @type {any} */ (null));
+  const [dragging, setDragging] = useState(false);
   const handlers = useRef(props);
   handlers.current = props;
   const shown = views[view][narrow ? 1 : 0];
@@ -118,7 +120,11 @@ export function AgendaCalendar(props) {
           events: [],
           datesSet: (/** @type {any} */ { start, end }) => handlers.current.onRange(wall(start).slice(0, 10), wall(end).slice(0, 10)),
           eventContent: (/** @type {any} */ { event }) => ({ domNodes: [content(event, open)] }),
-          eventDragStop: () => (draggedAt = performance.now()),
+          eventDragStart: () => setDragging(true),
+          eventDragStop: () => {
+            draggedAt = performance.now();
+            setDragging(false);
+          },
           eventDrop: (/** @type {any} */ { event, revert }) => handlers.current.onMove(event.extendedProps.booking, instant(event.start), revert),
           select: (/** @type {any} */ { start, end }) => {
             handlers.current.onBlock(instant(start), instant(end));
@@ -134,6 +140,7 @@ export function AgendaCalendar(props) {
       stopRoles();
       if (made) library.destroy(made);
       setCalendar(null);
+      setDragging(false);
     };
   }, [zone.value, regional.value]);
 
@@ -142,7 +149,15 @@ export function AgendaCalendar(props) {
     calendar.setOption("view", shown);
     calendar.setOption("date", `${date}T12:00:00`);
   }, [calendar, shown, date]);
-  useEffect(() => calendar?.setOption("events", [...bookings.map(asEvent), ...offs.map(asBlock)]), [calendar, bookings, offs]);
+  const busy = dragging || Boolean(held);
+  const drawn = useRef(/** @type {any[]} */ ([]));
+  useEffect(() => {
+    const wanted = [calendar, bookings, offs];
+    // What is told while somebody drags would take the booking out of their hand; what they left alone stays as it lies.
+    if (!calendar || busy || wanted.every((one, n) => one === drawn.current[n])) return;
+    drawn.current = wanted;
+    calendar.setOption("events", [...bookings.map(asEvent), ...offs.map(asBlock)]);
+  }, [calendar, bookings, offs, busy]);
 
   if (error) return html`<${Failed} error=${error} retry=${() => location.reload()} />`;
   return html`<div class="agenda-calendar">${!calendar && html`<${Skeleton} rows=${5} />`}<div ref=${target}></div></div>`;

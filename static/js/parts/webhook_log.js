@@ -68,18 +68,24 @@ const Row = ({ delivery, onOpen }) => html`<li class="table-row">
 function useTested(id, onEnd) {
   useEffect(() => {
     if (!id) return;
-    let looks = 0;
-    const timer = setInterval(async () => {
+    let timer = 0;
+    let gone = false;
+    // One look after the other: on a slow line a second one would tell of the same end again.
+    const look = async (/** @type {number} */ left) => {
       /** @type {Delivery | null} */
       const one = await api.get(`/admin/deliveries/${id}`).catch(() => null);
+      if (gone) return;
       const ended = one && one.status !== "pending" && one.status !== "sending";
-      if (!ended && ++looks < MOST_LOOKS) return;
-      clearInterval(timer);
+      if (!ended && left > 1) return void (timer = setTimeout(look, LOOK, left - 1));
       if (one?.status === "sent") say(t("webhooks.test_sent"), { tone: "good" });
       else say(t("webhooks.test_failed", { why: one?.last_error ?? "" }), { tone: "bad", ms: 12_000 });
       onEnd();
-    }, LOOK);
-    return () => clearInterval(timer);
+    };
+    timer = setTimeout(look, LOOK, MOST_LOOKS);
+    return () => {
+      gone = true;
+      clearTimeout(timer);
+    };
   }, [id]);
 }
 

@@ -89,7 +89,7 @@ function Agenda({ expert, picker, query }) {
       </div>
     </div>
     ${page.error && html`<div class="notice bad" role="alert"><p>${explain(page.error)}</p><button class="button small" type="button" onClick=${page.retry}>${t("state.retry")}</button></div>`}
-    <${AgendaCalendar} view=${view} date=${date} narrow=${narrow} bookings=${data.bookings} offs=${data.offs}
+    <${AgendaCalendar} view=${view} date=${date} narrow=${narrow} bookings=${data.bookings} offs=${data.offs} held=${Boolean(moving)}
       onRange=${(/** @type {string} */ from, /** @type {string} */ until) => setRange([from, until])}
       onOpen=${(/** @type {Booking} */ booking) => go(`/bookings/${booking.id}`)}
       onMove=${(/** @type {Booking} */ booking, /** @type {string} */ startsAt, /** @type {() => void} */ revert) => setMoving({ booking, startsAt, revert })}

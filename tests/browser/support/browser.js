@@ -8,6 +8,12 @@ export const BASE = (process.env.BELFRY_URL ?? "http://127.0.0.1:8080").replace(
 export const PASSWORD = "belfry-demo-2026";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
+/** How long anything may take that a page does, on a machine that does much else; only a failure waits to the end. */
+const PATIENCE_MS = 20_000;
+/** The same for what the house does behind the pages: planning, sending, offering. */
+const BEHIND_MS = 60_000;
+export const BEHIND = { timeout: BEHIND_MS };
+
 /** A time zone unlike the server's, so that a mix-up of zones shows. */
 const TIME_ZONE = "Europe/Berlin";
 
@@ -76,7 +82,7 @@ export async function person(email, { expect = [], width = 1280, password } = {}
     timezoneId: TIME_ZONE,
     locale: "en-GB",
   });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(PATIENCE_MS);
   await context.addInitScript(() => localStorage.setItem("belfry.locale", "en"));
   if (session) {
     // Only when nothing is there: a later page of this browser must not bring a spent token back.
@@ -118,7 +124,7 @@ export async function settled(page) {
 
 /** Waits until something is there, or so, and answers it. Only a failure waits to the end. */
 export async function until(what, look) {
-  for (const end = Date.now() + 30_000; Date.now() < end; ) {
+  for (const end = Date.now() + BEHIND_MS; Date.now() < end; ) {
     const found = await look();
     if (found) return found;
     await new Promise((next) => setTimeout(next, 50));

@@ -25,17 +25,12 @@ export async function pushService() {
   const auth = randomBytes(16);
   /** @type {string[]} */
   const received = [];
-  /** @type {((text: string) => void)[]} */
-  const waiting = [];
   let status = 201;
   const server = createServer(async (request, response) => {
     const parts = [];
     for await (const part of request) parts.push(part);
     if (status === 201) {
-      const text = decrypted(Buffer.concat(parts), own, auth);
-      const next = waiting.shift();
-      if (next) next(text);
-      else received.push(text);
+      received.push(decrypted(Buffer.concat(parts), own, auth));
     }
     response.writeHead(status).end();
   });
@@ -48,8 +43,8 @@ export async function pushService() {
     keys: { p256dh: own.getPublicKey().toString("base64url"), auth: auth.toString("base64url") },
     /** What pushes are answered from now on. @param {number} wanted */
     answer: (wanted) => void (status = wanted),
-    /** The next push, as the browser reads it. @returns {Promise<string>} */
-    next: () => (received.length ? Promise.resolve(/** @type {string} */ (received.shift())) : new Promise((done) => waiting.push(done))),
+    /** The next push, as the browser reads it, if one came by now. */
+    next: () => received.shift(),
     end: () => new Promise((done) => (server.closeAllConnections(), server.close(() => done(null)))),
   };
 }

@@ -57,7 +57,8 @@ impl Person {
         }
     }
 
-    pub(super) fn sign_in_as(&mut self, session: &Answer) {
+    /// Has the session from now on.
+    pub fn sign_in_as(&mut self, session: &Answer) {
         self.id = session.body["user"]["id"].as_str().unwrap().to_owned();
         self.token = Some(session.body["access_token"].as_str().unwrap().to_owned());
         self.refresh_token = session.body["refresh_token"].as_str().unwrap().to_owned();
