@@ -20,12 +20,11 @@ const SEEN = "first view";
 
 const middle = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 
+/** In a browser context of its own, whose cache is empty. */
 async function once({ email, path, shows }, rate) {
   const who = await person(email);
   const page = await who.tab();
   const devtools = await who.context.newCDPSession(page);
-  await devtools.send("Network.enable");
-  await devtools.send("Network.setCacheDisabled", { cacheDisabled: true });
   await devtools.send("Emulation.setCPUThrottlingRate", { rate });
   // The page tells by itself when it is there: whoever asked it again and again would be measured with it.
   const told = page.waitForEvent("console", { predicate: (message) => message.text().startsWith(SEEN), timeout: 60_000 });
@@ -34,9 +33,8 @@ async function once({ email, path, shows }, rate) {
       const look = () => {
         if (!document.querySelector(selector)) return void requestAnimationFrame(look);
         const seen = performance.now();
-        const painted = performance.getEntriesByName("first-contentful-paint")[0]?.startTime;
-        // What this very frame shows is painted after it.
-        if (painted === undefined) return void requestAnimationFrame(() => console.debug(word, seen, seen));
+        // What nothing was painted before is painted with this very frame.
+        const painted = performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? seen;
         console.debug(word, seen, painted);
       };
       requestAnimationFrame(look);

@@ -35,6 +35,22 @@ export function preferredLocale() {
 
 export const localeChosen = () => localStorage.getItem(KEY) !== null;
 
+/** @type {Map<string, Intl.NumberFormat>} */
+const formats = new Map();
+
+/** A number as people read it. @param {number} n @param {Intl.NumberFormatOptions} [options] */
+export function formatNumber(n, options) {
+  // These read alike in all of the languages, and a browser's first format takes it some milliseconds.
+  if (!options && Number.isInteger(n) && n >= 0 && n < 1000) return String(n);
+  const key = regional.value + JSON.stringify(options);
+  let found = formats.get(key);
+  if (!found) {
+    found = new Intl.NumberFormat(regional.value, options);
+    formats.set(key, found);
+  }
+  return found.format(n);
+}
+
 /**
  * @param {string} key
  * @param {Record<string, string | number>} [parts]
@@ -50,6 +66,6 @@ export function t(key, parts = {}) {
   }
   return text.replace(/\{(\w+)\}/g, (whole, name) => {
     const part = parts[name];
-    return part === undefined ? whole : typeof part === "number" ? part.toLocaleString(regional.value) : part;
+    return part === undefined ? whole : typeof part === "number" ? formatNumber(part) : part;
   });
 }

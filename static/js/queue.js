@@ -110,7 +110,7 @@ export function waitWords({ p50_minutes: likely, p90_minutes: late }) {
   if (to < 1) return t("queue.at_once");
   if (from < 1) return t("queue.within", { time: formatLength(to) });
   if (from >= to) return t("queue.about", { time: formatLength(to) });
-  return t("queue.between", { from: to < 60 ? from.toLocaleString() : formatLength(from), to: formatLength(to) });
+  return t("queue.between", { from: to < 60 ? from : formatLength(from), to: formatLength(to) });
 }
 
 /** Whether an expert may take a visit now. @param {Visit} visit @param {Pick<Expert, "id" | "tags">} expert */

@@ -20,7 +20,7 @@ addEventListener("offline", () => (online.value = false));
 const chosenZone = signal(sessionStorage.getItem("belfry.zone"));
 
 /** The zone times are shown in: chosen for this visit, else the profile's, else the device's. */
-export const zone = computed(() => chosenZone.value ?? user.value?.time_zone ?? deviceZone);
+export const zone = computed(() => chosenZone.value ?? user.value?.time_zone ?? deviceZone());
 
 /** @param {string | null} name null goes back to the profile's zone */
 export function chooseZone(name) {

@@ -24,7 +24,10 @@ export const formatHours = (intervals) =>
     .map(({ from, until }) => `${from}–${until}`)
     .join(", ") || t("schedule.closed");
 
-export const deviceZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+let zoneOfDevice = "";
+
+/** The zone of this device. Asked for only where it is needed: a browser's first format takes it tens of milliseconds. */
+export const deviceZone = () => (zoneOfDevice ||= Intl.DateTimeFormat().resolvedOptions().timeZone);
 
 /** @returns {string[]} */
 export const allZones = () => {

@@ -333,7 +333,7 @@ impl Keeper {
 
 /// How many wait there, as far as this node keeps the line (B9).
 fn figure(branch: BranchId, waiting: i64) {
-    metrics::gauge!("belfry_queue_waiting", "branch" => branch.to_string()).set(waiting as f64);
+    metrics::gauge!("belfry_queue_waiting", "branch_id" => branch.to_string()).set(waiting as f64);
 }
 
 fn lease(branch: BranchId) -> String {

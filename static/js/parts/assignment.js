@@ -1,14 +1,14 @@
 // Why a branch gave a booking to its expert: everybody who could have had it, with what spoke for and against each.
 import { api } from "../api.js";
 import { html } from "../html.js";
-import { regional, t } from "../i18n.js";
+import { formatNumber, t } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { Failed, Skeleton } from "./states.js";
 
 /** @import { Assignment } from "../types.js" */
 
 /** @param {number} value */
-const signed = (value) => value.toLocaleString(regional.value, { signDisplay: "exceptZero", maximumFractionDigits: 2 });
+const signed = (value) => formatNumber(value, { signDisplay: "exceptZero", maximumFractionDigits: 2 });
 
 /** @param {{id: string}} props the booking */
 export function AssignmentCard({ id }) {

@@ -1,7 +1,7 @@
 // Ratings: shown, and given.
 import { useId } from "preact/hooks";
 import { html } from "../html.js";
-import { regional, t } from "../i18n.js";
+import { formatNumber, t } from "../i18n.js";
 import { Icon } from "./icon.js";
 
 /** @param {{stars: number}} props */
@@ -16,7 +16,7 @@ export const Rating = ({ rating, count }) =>
     ? html`<span class="rating soft">${t("stars.none")}</span>`
     : html`<span class="rating">
         <${Icon} name="star" size=${16} solid />
-        <strong>${rating.toLocaleString(regional.value, { minimumFractionDigits: 1, maximumFractionDigits: 1 })}</strong>
+        <strong>${formatNumber(rating, { minimumFractionDigits: 1, maximumFractionDigits: 1 })}</strong>
         <span class="soft">${t("stars.reviews", { n: count })}</span>
       </span>`;
 

@@ -21,7 +21,7 @@ function options(first) {
 
 /** For a form: the value is the form's. @param {{value: string, [attribute: string]: any}} props */
 export const ZoneField = ({ value, ...rest }) => html`
-  <${Field} as="select" value=${value} ...${rest}>${options([value || deviceZone, deviceZone, "UTC"])}<//>`;
+  <${Field} as="select" value=${value} ...${rest}>${options([value || deviceZone(), deviceZone(), "UTC"])}<//>`;
 
 /** For the page: in which zone all times are shown. @param {{other?: string, branch?: boolean}} props other: the zone of the expert, or of the branch */
 export const ZonePicker = ({ other, branch }) => html`
@@ -32,5 +32,5 @@ export const ZonePicker = ({ other, branch }) => html`
     onChange=${(/** @type {any} */ event) => chooseZone(event.target.value)}
     hint=${other && other !== zone.value ? t(branch ? "zone.branch" : "zone.expert", { city: zoneCity(other), offset: zoneOffset(other) }) : undefined}
   >
-    ${options([zone.value, user.value?.time_zone ?? deviceZone, deviceZone, ...(other ? [other] : [])])}
+    ${options([zone.value, user.value?.time_zone ?? deviceZone(), deviceZone(), ...(other ? [other] : [])])}
   <//>`;

@@ -6,7 +6,7 @@ import { runs } from "../branch.js";
 import { figuresOf, lanesOf, needsOf } from "../day.js";
 import { useDecisions } from "../decide.js";
 import { html } from "../html.js";
-import { regional, t } from "../i18n.js";
+import { formatNumber, t } from "../i18n.js";
 import { useAt, useLoad } from "../load.js";
 import { Act, Move } from "../parts/booking_actions.js";
 import { DayEntry } from "../parts/day_entry.js";
@@ -166,7 +166,7 @@ function openWords({ opening, time_zone: zone }) {
 
 /** @param {{id: string, figures: ReturnType<typeof figuresOf>, line: Line | null}} props */
 function Figures({ id, figures, line }) {
-  const share = figures.used === null ? "–" : new Intl.NumberFormat(regional.value, { style: "percent", maximumFractionDigits: 0 }).format(figures.used);
+  const share = figures.used === null ? "–" : formatNumber(figures.used, { style: "percent", maximumFractionDigits: 0 });
   /** @type {[name: string, value: string | number, words: string, href?: string][]} */
   const tiles = [
     ["booked", figures.booked, t("day.booked")],

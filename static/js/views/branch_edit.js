@@ -19,13 +19,13 @@ import { deviceZone } from "../time.js";
 
 /** @import { Branch, Override, WeeklyInterval } from "../types.js" */
 
-/** @type {Branch} */
-const fresh = {
+/** @returns {Branch} */
+const fresh = () => ({
   id: "",
   name: "",
   address: "",
   phone: null,
-  time_zone: deviceZone,
+  time_zone: deviceZone(),
   active: true,
   weekly: null,
   overrides: [],
@@ -33,11 +33,11 @@ const fresh = {
   rating: null,
   review_count: 0,
   version: 0,
-};
+});
 
 /** @param {{params: {id?: string}}} props */
 export default function BranchEdit({ params: { id } }) {
-  const page = useLoad(async () => (id ? await api.read(`/branches/${id}`) : { data: fresh, etag: null }), [id]);
+  const page = useLoad(async () => (id ? await api.read(`/branches/${id}`) : { data: fresh(), etag: null }), [id]);
   if (page.loading) return html`<${Skeleton} kind="page" rows=${5} />`;
   if (page.error || !page.data) return html`<${Failed} page error=${page.error} retry=${page.retry} />`;
   if (!runs(id)) return html`<${Empty} page icon="ban" title=${t("denied.title")} text=${t("denied.text")}><a class="button" href="/branches">${t("branches.title")}</a><//>`;

@@ -4,7 +4,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { api } from "../api.js";
 import { runs } from "../branch.js";
 import { html } from "../html.js";
-import { regional, t } from "../i18n.js";
+import { formatNumber, t } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { StackedBars } from "../parts/chart.js";
 import { Download } from "../parts/download.js";
@@ -91,7 +91,7 @@ function Figures({ figures }) {
 /** As people say it: in hours up to two days. @param {number} minutes */
 function length(minutes) {
   const [value, unit] = minutes < 60 ? [minutes, "minute"] : minutes < 2880 ? [minutes / 60, "hour"] : [minutes / 1440, "day"];
-  return new Intl.NumberFormat(regional.value, { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: 1 }).format(value);
+  return formatNumber(value, { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: 1 });
 }
 
 /** @param {{figures: Statistics}} props */
@@ -115,7 +115,7 @@ function Experts({ figures: { experts, from, to } }) {
 
 /** @param {{reviews: Statistics["reviews"]}} props */
 function Reviews({ reviews }) {
-  const mean = reviews.mean?.toLocaleString(regional.value, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  const mean = reviews.mean === null ? undefined : formatNumber(reviews.mean, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
   return html`<section class="card" aria-labelledby="said"><h2 id="said">${t("statistics.reviews")}</h2>
     ${!reviews.count && html`<p class="soft">${t("statistics.no_reviews")}</p>`}
     ${reviews.count > 0 && html`
@@ -147,7 +147,7 @@ function Foretold({ estimates: { mean_error_minutes: off, within_p90: within } }
   if (off === null || within === null) return null;
   return html`<section class="card" aria-labelledby="foretold"><h2 id="foretold">${t("statistics.foretold")}</h2>
     <p>${t("statistics.foretold_off", { n: Math.round(off) })}</p>
-    <p class="soft">${t("statistics.foretold_within", { percent: new Intl.NumberFormat(regional.value, { style: "percent" }).format(within) })}</p>
+    <p class="soft">${t("statistics.foretold_within", { percent: formatNumber(within, { style: "percent" }) })}</p>
   </section>`;
 }
 

@@ -12,7 +12,7 @@ import { deviceZone } from "../time.js";
 /** @param {{query: URLSearchParams}} props */
 export default function Register({ query }) {
   const next = safeNext(query.get("next"));
-  const form = useForm({ name: "", email: "", password: "", phone: "", time_zone: deviceZone });
+  const form = useForm({ name: "", email: "", password: "", phone: "", time_zone: deviceZone() });
   const keyOf = useWishKey();
   const register = async () => {
     const { name, email, password, phone, time_zone } = form.values;
