@@ -22,6 +22,11 @@ def is_instant(text):
         return False
 
 
+def is_length(minutes):
+    """Whether a booking could last so long, or the house is left to say how long."""
+    return minutes is None or (type(minutes) is int and 1 <= minutes <= 1440)
+
+
 def ask(path, body=None):
     """What the house answers to a stranger."""
     data = None if body is None else json.dumps(body).encode()
@@ -64,7 +69,7 @@ def map_body(context, body):
     expert, starts_at = body.get("expert_id"), body.get("starts_at")
     # What was made up to be refused stays as it is.
     made_well = isinstance(expert, str) and UUID.fullmatch(expert) and isinstance(starts_at, str)
-    if made_well and is_instant(starts_at):
+    if made_well and is_instant(starts_at) and is_length(body.get("minutes")):
         body["expert_id"], body["starts_at"] = next(SLOTS)
         body.pop("minutes", None)
     return body
