@@ -58,10 +58,9 @@ const SERVICE_WORKER: &str = "sw.js";
 
 /// What pages may load and run: nothing but this server's own files, and the one import map by its hash.
 pub fn content_security_policy() -> String {
-    let import_map = Files::get("index.html")
-        .and_then(|index| {
-            let text = String::from_utf8_lossy(&index.data).into_owned();
-            let (_, rest) = text.split_once("<script type=\"importmap\">")?;
+    let import_map = asset::index()
+        .and_then(|page| {
+            let (_, rest) = page.split_once("<script type=\"importmap\">")?;
             let (map, _) = rest.split_once("</script>")?;
             Some(format!(
                 " 'sha256-{}'",
@@ -80,13 +79,16 @@ pub fn content_security_policy() -> String {
 /// # Errors
 /// `not-found`.
 pub async fn file(request: HttpRequest, path: Path<String>) -> Result<HttpResponse, Problem> {
-    let asset = Asset::get(&path).ok_or_else(|| Problem::new("not-found"))?;
+    let (path, of_this_release) = asset::placed(&path);
+    let asset = Asset::get(path).ok_or_else(|| Problem::new("not-found"))?;
     let Packed { coding, bytes } = packed(&request, &asset);
     let digest = STANDARD.encode(&asset.digest[..12]);
     // A tag is of the very bytes that were sent.
     let tag = format!("\"{digest}{coding}\"");
-    // Vendored files carry their version in the name; ours are asked for again each time.
-    let cache = if path.starts_with("vendor/") {
+    // Vendored files carry their version in the name, and the folder of a release what is in it. What is read from the
+    // disk while somebody works on it is asked for again each time, and so is what is named without a folder.
+    let lasts = of_this_release && !cfg!(debug_assertions);
+    let cache = if lasts || path.starts_with("vendor/") {
         "public, max-age=31536000, immutable"
     } else {
         "no-cache"
@@ -102,7 +104,7 @@ pub async fn file(request: HttpRequest, path: Path<String>) -> Result<HttpRespon
     if !coding.is_empty() {
         answer.insert_header((CONTENT_ENCODING, coding));
     }
-    if *path == SERVICE_WORKER {
+    if path == SERVICE_WORKER {
         // It lies below /static/ and leads to pages beside it.
         answer.insert_header(("service-worker-allowed", "/"));
     }

@@ -18,7 +18,7 @@ export function offered(tag) {
 
 /** @param {string} language @param {{keep?: boolean}} [options] keep: remember the choice on this device */
 export async function setLocale(language, options = {}) {
-  const response = await fetch(`/static/i18n/${language}.json`);
+  const response = await fetch(new URL(`../i18n/${language}.json`, import.meta.url));
   if (!response.ok) throw new Error(`no words for ${language}`);
   words.value = await response.json();
   locale.value = language;

@@ -5,5 +5,6 @@
   // The words are on their way before the modules that ask for them; the choice is that of i18n.js.
   const wanted = [localStorage.getItem("belfry.locale"), ...navigator.languages].map((tag) => tag?.toLowerCase().split("-")[0]);
   const language = wanted.find((tag) => tag === "en" || tag === "vi" || tag === "zh") ?? "en";
-  document.head.append(Object.assign(document.createElement("link"), { rel: "preload", as: "fetch", crossOrigin: "anonymous", href: `/static/i18n/${language}.json` }));
+  const href = new URL(`../i18n/${language}.json`, /** @type {HTMLScriptElement} */ (document.currentScript).src).href;
+  document.head.append(Object.assign(document.createElement("link"), { rel: "preload", as: "fetch", crossOrigin: "anonymous", href }));
 })();

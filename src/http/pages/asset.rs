@@ -1,14 +1,52 @@
 //! Files as the app has them: each as it lies in `static/`, and its style sheets as one, so that a first view asks for
-//! one and not for each.
+//! one and not for each. The page names them below a folder that is called after all that is in it: what is kept of it
+//! stays true for ever, and no module of one release meets one of another.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::Files;
 
 /// The style sheets that the app's page names, one after the other.
 pub const STYLES: &str = "css/app.css";
+
+/// Where the page finds its files: `/static/@` and what all of them are.
+static FOLDER: LazyLock<String> = LazyLock::new(|| {
+    let mut names: Vec<Cow<'static, str>> = Files::iter().collect();
+    names.sort_unstable();
+    let mut all = Sha256::new();
+    for name in names {
+        all.update(name.as_bytes());
+        all.update(Files::get(&name).map_or([0; 32], |file| file.metadata.sha256_hash()));
+    }
+    format!("/static/@{}/", URL_SAFE_NO_PAD.encode(&all.finalize()[..9]))
+});
+
+pub fn folder() -> &'static str {
+    &FOLDER
+}
+
+/// The path of a file, without the folder of a release before it, and whether that is this one.
+pub fn placed(path: &str) -> (&str, bool) {
+    match path.strip_prefix('@').and_then(|rest| rest.split_once('/')) {
+        Some((release, path)) => (path, folder() == format!("/static/@{release}/")),
+        None => (path, false),
+    }
+}
+
+/// The app's page, as browsers get it but for what [`super::preload`] adds.
+pub fn index() -> Option<String> {
+    let lines = text("index.html")?;
+    let lines = lines.lines().filter(|line| style_sheet(line).is_none());
+    let page: Vec<String> = lines
+        .map(|line| line.replace("\"/static/", &format!("\"{}", folder())))
+        .collect();
+    Some(page.join("\n"))
+}
 
 /// What is served below `/static/`.
 pub struct Asset {
@@ -43,14 +81,14 @@ impl Asset {
     }
 }
 
-/// A file of text.
+/// A file of text, by its path in `static/`.
 pub fn text(path: &str) -> Option<String> {
     let file = Files::get(path)?;
     Some(String::from_utf8_lossy(&file.data).into_owned())
 }
 
 /// The style sheet that a line of the page names.
-pub fn style_sheet(line: &str) -> Option<&str> {
+fn style_sheet(line: &str) -> Option<&str> {
     let link = line
         .trim()
         .strip_prefix("<link rel=\"stylesheet\" href=\"/static/")?;
@@ -60,6 +98,23 @@ pub fn style_sheet(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_has_the_same_name_in_the_folder_of_each_release_and_lasts_in_this_one() {
+        let here = format!("{}js/main.js", folder());
+        let here = here.trim_start_matches("/static/");
+        assert_eq!(placed(here), ("js/main.js", true));
+        assert_eq!(placed("@of-another/js/main.js"), ("js/main.js", false));
+        assert_eq!(placed("js/main.js"), ("js/main.js", false));
+        assert_eq!(placed("@"), ("@", false));
+    }
+
+    #[test]
+    fn the_page_names_nothing_outside_of_its_folder() {
+        let page = index().unwrap();
+        assert!(page.matches(folder()).count() > 7);
+        assert!(!page.replace(folder(), "").contains("/static/"), "{page}");
+    }
 
     #[test]
     fn the_one_style_sheet_has_every_rule_of_those_that_the_page_names_in_their_order() {

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use dashmap::DashMap;
 
 use super::Files;
-use super::asset::{STYLES, style_sheet, text};
+use super::asset::{STYLES, folder, index, text};
 
 const MAIN: &str = "js/main.js";
 const ROUTER: &str = "js/router.js";
@@ -26,17 +26,15 @@ pub fn page(path: &str) -> Option<Arc<str>> {
     {
         return Some(made.clone());
     }
-    let index = text("index.html")?;
-    let mut links = format!("  <link rel=\"stylesheet\" href=\"/static/{STYLES}\">\n");
+    let (index, folder) = (index()?, folder());
+    let mut links = format!("  <link rel=\"stylesheet\" href=\"{folder}{STYLES}\">\n");
     for module in modules(&index, &view) {
         let _ = writeln!(
             links,
-            "  <link rel=\"modulepreload\" href=\"/static/{module}\">"
+            "  <link rel=\"modulepreload\" href=\"{folder}{module}\">"
         );
     }
-    let lines = index.split_inclusive('\n');
-    let made: String = lines.filter(|line| style_sheet(line).is_none()).collect();
-    let made: Arc<str> = made
+    let made: Arc<str> = index
         .replacen("</head>", &format!("{links}</head>"), 1)
         .into();
     MADE.insert(view, made.clone());
@@ -71,7 +69,7 @@ fn modules(index: &str, view: &str) -> Vec<String> {
         at += 1;
         for import in text(&module).iter().flat_map(|source| imports(source)) {
             let path = match map.get(&import) {
-                Some(address) => address.trim_start_matches("/static/").to_owned(),
+                Some(address) => address.trim_start_matches(folder()).to_owned(),
                 None if import.starts_with('.') => resolved(&module, &import),
                 None => continue,
             };
@@ -143,7 +141,7 @@ mod tests {
             "vendor/preact-hooks-11.2.0.js",
         ] {
             assert!(
-                page.contains(&format!("modulepreload\" href=\"/static/{module}\"")),
+                page.contains(&format!("modulepreload\" href=\"{}{module}\"", folder())),
                 "{module}"
             );
         }
@@ -153,7 +151,7 @@ mod tests {
             order("importmap") < order("modulepreload"),
             "no module may be asked for before the map"
         );
-        assert_eq!(page.matches("href=\"/static/js/html.js\"").count(), 1);
+        assert_eq!(page.matches("/js/html.js\"").count(), 1);
     }
 
     #[test]

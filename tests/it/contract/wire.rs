@@ -13,6 +13,7 @@ on_both_engines!(
     a_request_id_is_kept_when_it_is_harmless,
     an_idempotency_key_is_any_plain_text,
     every_answer_is_protected,
+    the_files_of_another_release_are_answered_and_not_kept,
     get_has_a_head,
     every_kind_of_problem_has_its_page,
     the_house_tells_how_it_is,
@@ -183,6 +184,32 @@ async fn every_answer_is_protected(fresh: &Fresh) {
             path == "/docs/",
             "{path}: {policy}"
         );
+    }
+    town.close().await;
+}
+
+/// Whoever has the page of a release before asks for its files until the page is read anew.
+async fn the_files_of_another_release_are_answered_and_not_kept(fresh: &Fresh) {
+    let town = Town::open(fresh).await;
+    let visitor = town.stranger();
+    let page = reqwest::get(format!("http://{}/login", town.nodes[0].address))
+        .await
+        .unwrap();
+    let page = page.text().await.unwrap();
+    let (_, rest) = page.split_once("src=\"/static/@").unwrap();
+    let (release, _) = rest.split_once('/').unwrap();
+    let own = format!("/static/@{release}/js/main.js");
+    assert!(page.contains(&own), "{page}");
+    let own = visitor.get(&own).await.expect(200);
+    let before = visitor.get("/static/@before/js/main.js").await.expect(200);
+    assert_eq!(before.text, own.text);
+    assert_eq!(before.header("cache-control"), Some("no-cache"));
+    for path in [
+        "/static/@before",
+        "/static/@before/",
+        "/static/@before/@before/js/main.js",
+    ] {
+        visitor.get(path).await.problem(404, "not-found");
     }
     town.close().await;
 }
