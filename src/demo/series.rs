@@ -1,5 +1,7 @@
 //! A booking that repeats, in the evenings, when nobody books otherwise.
 
+use std::ops::Range;
+
 use anyhow::Result;
 use belfry_domain::account::Role;
 use belfry_domain::booking::{Actor, Booking, Mode, Party, Status};
@@ -12,8 +14,8 @@ use chrono::{Days, TimeDelta};
 
 use super::{Host, Stage, offsets};
 
-/// When the first one may be, and how many there are.
-const DAYS_AHEAD: std::ops::Range<u64> = 4..11;
+/// In how many days the first one may be, and how many there are.
+const FIRST: Range<u64> = 4..11;
 const TIMES: u16 = 5;
 const MINUTES: u16 = 60;
 
@@ -23,7 +25,7 @@ impl Stage<'_> {
         let (Some(host), Some(client)) = (hosts.get(2), clients.get(3)) else {
             return Ok(());
         };
-        for days in DAYS_AHEAD {
+        for days in FIRST {
             if self.series_in(days, host, client).await? {
                 break;
             }

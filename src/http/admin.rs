@@ -17,14 +17,11 @@ use crate::http::App;
 use crate::http::account::UserOut;
 use crate::http::auth::Signed;
 use crate::http::csv;
-use crate::http::etag::{IfMatch, versioned};
+use crate::http::etag::{IfMatch, MOST_TRIES, versioned};
 use crate::http::input::{Body, Faults, Id, Query, nullable};
 use crate::http::openapi::shape::RoleShape;
 use crate::http::page::{Page, cursor, limit, page};
 use crate::http::problem::Problem;
-
-/// How often a decision without `If-Match` is made anew, when somebody else was faster.
-const MOST_TRIES: usize = 5;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

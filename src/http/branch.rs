@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::http::App;
 use crate::http::auth::Signed;
-use crate::http::etag::{IfMatch, unless_known, versioned};
+use crate::http::etag::{IfMatch, MOST_TRIES, unless_known, versioned};
 use crate::http::expert::{date, number};
 use crate::http::idempotency::{Created, once};
 use crate::http::input::{Body, Faults, Id, Query, given, nullable};
@@ -30,9 +30,6 @@ use crate::http::problem::Problem;
 pub mod day;
 /// How a branch fares.
 pub mod statistics;
-
-/// How often an edit without `If-Match` is made anew, when somebody else was faster.
-const MOST_TRIES: usize = 5;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

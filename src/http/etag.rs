@@ -56,6 +56,9 @@ impl IfMatch {
     }
 }
 
+/// How often an edit that names no version is made anew, when somebody else was faster.
+pub const MOST_TRIES: usize = 5;
+
 /// A version that this server never gives out.
 const NEVER: i64 = -1;
 

@@ -1,7 +1,7 @@
 // The bell: counts live, and what is read in one tab is read in all.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { call, close, freeSlots, live, nothingWrong, open, person, until } from "./support/browser.js";
+import { call, close, freeSlots, live, nothingWrong, open, person, socketsOf, until } from "./support/browser.js";
 import { SECRET, booked, newClient, ownExpert } from "./support/branch.js";
 
 after(close);
@@ -93,11 +93,7 @@ test("the inbox can be read from its oldest entry on, and what comes in meanwhil
   const told = async (sort) => (await call("GET", `/notifications?limit=100&sort=${sort}`, { token: desk.session.access_token })).body.items.map(({ title }) => title);
   await until("twelve were told of", async () => (await told("created_at")).length === 12);
   const page = await desk.tab();
-  const sockets = [];
-  await page.routeWebSocket(/\/ws\?/, (socket) => {
-    socket.connectToServer();
-    sockets.push(socket);
-  });
+  const sockets = await socketsOf(page);
   await open(page, "/notifications");
   await live(page);
   const shown = () => page.locator("main .news-title").evaluateAll((all) => all.map((one) => one.lastChild?.textContent));

@@ -1,7 +1,7 @@
 // What a list shows is the answer to what was asked last, from the moment it was asked.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { call, close, freeSlots, live, nothingWrong, open, person, settled, until } from "./support/browser.js";
+import { call, close, freeSlots, live, nothingWrong, open, person, settled, socketsOf, until } from "./support/browser.js";
 import { SECRET, booked, newClient, ownExpert } from "./support/branch.js";
 
 after(close);
@@ -33,11 +33,7 @@ test("more that is asked for while a list is read again is not lost", async () =
   const desk = await person(expert.email, { password: SECRET });
   await until("twelve were told of", async () => (await call("GET", "/notifications?limit=100", { token: desk.session.access_token })).body.items.length === 12);
   const page = await desk.tab();
-  const sockets = [];
-  await page.routeWebSocket(/\/ws\?/, (socket) => {
-    socket.connectToServer();
-    sockets.push(socket);
-  });
+  const sockets = await socketsOf(page);
   await open(page, "/notifications");
   await live(page);
   const rows = page.locator("main .news");

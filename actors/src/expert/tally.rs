@@ -18,6 +18,8 @@ pub(crate) enum Asked {
     Expert,
     /// A branch.
     Branch,
+    /// Times of an expert that repeat.
+    Series,
     /// A seat of a session.
     Session,
     /// A place that was offered from a waiting list.
@@ -29,6 +31,7 @@ impl Asked {
         match self {
             Self::Expert => "expert",
             Self::Branch => "branch",
+            Self::Series => "series",
             Self::Session => "session",
             Self::Offer => "offer",
         }
@@ -38,7 +41,7 @@ impl Asked {
 /// Counts what became of a wish, and passes it on.
 pub(crate) fn tally(asked: Asked, outcome: Result<Booking, Refused>) -> Result<Booking, Refused> {
     match &outcome {
-        Ok(_) => made(asked.as_str(), 1),
+        Ok(_) => made(asked, 1),
         Err(refused) => failed(reason(refused)),
     }
     outcome
@@ -47,15 +50,15 @@ pub(crate) fn tally(asked: Asked, outcome: Result<Booking, Refused>) -> Result<B
 /// Counts what became of a wish for a series, and passes it on.
 pub(crate) fn tally_series(outcome: Result<Together, Refused>) -> Result<Together, Refused> {
     match &outcome {
-        Ok(Ok((_, bookings))) => made("series", bookings.len() as u64),
+        Ok(Ok((_, bookings))) => made(Asked::Series, bookings.len() as u64),
         Ok(Err(_)) => failed("series-not-free"),
         Err(refused) => failed(reason(refused)),
     }
     outcome
 }
 
-fn made(by: &'static str, bookings: u64) {
-    counter!("belfry_bookings_created_total", "by" => by).increment(bookings);
+fn made(asked: Asked, bookings: u64) {
+    counter!("belfry_bookings_created_total", "by" => asked.as_str()).increment(bookings);
 }
 
 fn failed(reason: &'static str) {

@@ -1,6 +1,6 @@
 //! Files as the app has them: each as it lies in `static/`, and its style sheets as one, so that a first view asks for
-//! one and not for each. The page names them below a folder that is called after all that is in it: what is kept of it
-//! stays true for ever, and no module of one release meets one of another.
+//! one and not for each. The page names them below a folder that is called after all that is in it, so what a browser keeps
+//! of it stays true for ever.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;

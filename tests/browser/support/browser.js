@@ -111,6 +111,16 @@ export async function person(email, { expect = [], width = 1280, password } = {}
   return { context, session, tab, complaints, end: () => context.close() };
 }
 
+/** The sockets that a page opens to the house from now on, so that a story can drop one. */
+export async function socketsOf(page) {
+  const sockets = [];
+  await page.routeWebSocket(/\/ws\?/, (socket) => {
+    socket.connectToServer();
+    sockets.push(socket);
+  });
+  return sockets;
+}
+
 /** Opens a page and waits until it has read what it shows. */
 export async function open(page, path) {
   await page.goto(BASE + path);
