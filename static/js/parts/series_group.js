@@ -14,7 +14,7 @@ export function SeriesGroup({ bookings }) {
     <details open>
       <summary class="card">
         <span class="row"><${Icon} name="repeat" size=${18} /><strong class="grow">${t("series.with", { name: otherSide(first) })}</strong><${Icon} name="down" size=${18} /></span>
-        <span class="row wrap soft">${t("series.listed", { n: bookings.length })} · <${When} at=${first.starts_at} other=${first.time_zone} /></span>
+        <span class="row wrap soft"><span>${t("series.listed", { n: bookings.length })}</span><${When} at=${first.starts_at} other=${first.time_zone} /></span>
       </summary>
       <ul class="list">${bookings.map((booking) => html`<${BookingRow} key=${booking.id} booking=${booking} />`)}</ul>
     </details>
